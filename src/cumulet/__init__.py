@@ -1,0 +1,1 @@
+"""The cloud operating system in one small program."""

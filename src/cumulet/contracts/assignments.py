@@ -1,0 +1,95 @@
+"""What a node is told to hold, and what it reports back."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from cumulet.contracts.record import Record
+
+
+class Kind(enum.StrEnum):
+    """The duties of a node, one for each kind of thing it can be ordered to hold."""
+
+    MACHINE = "machine"
+    NETWORK = "network"
+    PORT = "port"
+    GROUP = "group"
+    ROUTER = "router"
+    VOLUME = "volume"
+
+
+class Assignment(Record):
+    """One order to one node: hold `key` as `spec` says, or, if `gone`, destroy it and say so."""
+
+    kind: Kind
+    key: str
+    number: int
+    """Place in the node's stream of orders; rises with every change."""
+    generation: int
+    """Which version of the wish this text is; reports name it."""
+    gone: bool = False
+    spec: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Assignments(Record):
+    """An answer to `GET …/assignments?since=N&wait=S`: changes in order, or everything when `complete`."""
+
+    epoch: str
+    """Changes when the database was restored: the node then reports all it has before it obeys."""
+    number: int
+    complete: bool
+    changes: tuple[Assignment, ...]
+
+
+class Report(Record):
+    """One observation by a node of one thing it was assigned."""
+
+    kind: Kind
+    key: str
+    generation: int
+    """The generation of the spec that was in force when this was observed."""
+    sequence: int
+    """Rises with every observation by this node; an older one never replaces a newer one."""
+    gone: bool = False
+    facts: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Reports(Record):
+    """A batch of observations."""
+
+    reports: tuple[Report, ...]
+
+
+class NodeFacts(Record):
+    """What a node says of itself when it joins and with each heartbeat."""
+
+    name: str
+    hypervisor: str
+    """`qemu` or `fake`."""
+    accelerator: str
+    """`kvm`, `tcg` or `fake`."""
+    hypervisor_version: int
+    """As libvirt counts: 7.2.19 is 7002019."""
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    tunnel_address: str
+    address: str
+    """Where asks are served: `unix:/path` or `host:port`."""
+    cpu_model: str = ""
+    architecture: str = "x86_64"
+    orphans: tuple[str, ...] = ()
+    """`kind:key` of things found here that nobody assigned."""
+    zone: str = ""
+    version: str = ""
+
+
+class Fault(Record):
+    """Why something could not be done, in words for its owner: the cause and the remedy."""
+
+    message: str
+    code: int = 500
+    details: str = ""
+    """For administrators only."""

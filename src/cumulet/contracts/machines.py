@@ -1,0 +1,214 @@
+"""A machine as it is ordered and as it is found."""
+
+from __future__ import annotations
+
+import enum
+
+from cumulet.contracts.assignments import Fault
+from cumulet.contracts.record import Record
+
+
+class Power(enum.StrEnum):
+    """The state of a machine's processor, wanted or found."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    """Memory saved to disk, process gone."""
+    CRASHED = "crashed"
+    """Found only: the process died without an order."""
+
+
+class Bus(enum.StrEnum):
+    """How a disk is presented to the guest."""
+
+    VIRTIO = "virtio"
+    SCSI = "scsi"
+    IDE = "ide"
+
+
+class DeviceType(enum.StrEnum):
+    """What a disk is to the guest."""
+
+    DISK = "disk"
+    CDROM = "cdrom"
+
+
+class ImageRef(Record):
+    """The bytes of an image, named by their digest, so that a node can fetch once and verify."""
+
+    id: str
+    sha512: str
+    disk_format: str
+    size: int
+    """Bytes of the file."""
+
+
+class VolumeConnection(Record):
+    """How a node reaches a volume's bytes."""
+
+    volume_id: str
+    backend: str = "local"
+    """Name of the backend that holds the volume."""
+    protocol: str = "file"
+    """`file`: on this node's or a shared directory; `nbd`, `iscsi`, `rbd`: by address."""
+    host: str = ""
+    port: int = 0
+    target: str = ""
+    username: str = ""
+    secret: str = ""
+
+
+class DiskSpec(Record):
+    """One disk. Exactly one of image, volume or neither (a blank disk of the node's own)."""
+
+    id: str
+    """`root`, `ephemeral0`, `swap`, `config`, or the id of the volume."""
+    device: str
+    """Name shown by the API, such as `vda`; it fixes the order, not what the guest calls it."""
+    size_gib: int = 0
+    """0: the size of its source."""
+    size_mib: int = 0
+    """For disks counted in MiB (swap)."""
+    image: ImageRef | None = None
+    volume: VolumeConnection | None = None
+    bus: Bus = Bus.VIRTIO
+    device_type: DeviceType = DeviceType.DISK
+    serial: str = ""
+    """What the guest reads as the disk's serial number: the first 20 characters of the volume id."""
+    boot_index: int | None = None
+    format: str = ""
+    """File system for a blank disk: `ext4`, `vfat`, `swap` or none."""
+    tag: str = ""
+
+
+class NicSpec(Record):
+    """One network card, connected to a port that exists on this node."""
+
+    port_id: str
+    network_id: str
+    mac: str
+    mtu: int = 1500
+    model: str = "virtio"
+    tag: str = ""
+
+
+class NetworkConfig(Record):
+    """What the guest is told of one of its ports in `network_data.json`."""
+
+    port_id: str
+    network_id: str
+    mac: str
+    mtu: int
+    type: str = "ovs"
+    addresses: tuple[AddressConfig, ...] = ()
+    tag: str = ""
+
+
+class AddressConfig(Record):
+    """One fixed address, with what the guest needs to use it."""
+
+    address: str
+    cidr: str
+    version: int
+    gateway: str = ""
+    dhcp: bool = True
+    dns: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
+
+
+class PublicKey(Record):
+    """A public key the guest should accept."""
+
+    name: str
+    text: str
+    type: str = "ssh"
+
+
+class GuestData(Record):
+    """What a guest may learn about itself, by the metadata service or the config drive."""
+
+    hostname: str
+    name: str
+    project_id: str
+    user_id: str = ""
+    instance_id: str = ""
+    """EC2 form, `i-0000000a`."""
+    image_id: str = ""
+    instance_type: str = ""
+    availability_zone: str = ""
+    launch_index: int = 0
+    reservation_id: str = ""
+    keys: tuple[PublicKey, ...] = ()
+    metadata: dict[str, str] = {}
+    user_data: str = ""
+    """Base64, as it was given."""
+    admin_password: str = ""
+    networks: tuple[NetworkConfig, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    public_address: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+    """Personality: (path, base64 content)."""
+
+
+class MachineSpec(Record):
+    """A whole machine, complete: the node needs nothing else to make it so."""
+
+    id: str
+    wanted: Power
+    vcpus: int
+    memory_mib: int
+    disks: tuple[DiskSpec, ...]
+    nics: tuple[NicSpec, ...]
+    guest: GuestData
+    config_drive: bool = False
+    firmware: str = "bios"
+    """`bios` or `uefi`."""
+    machine_type: str = "q35"
+    cpu_model: str = ""
+    """Empty: the best that this node's accelerator offers."""
+    rng: bool = True
+    secure_boot: bool = False
+    rescue: ImageRef | None = None
+    """Set: boot from this image, with the root disk beside it as the second disk."""
+    hard_reboots: int = 0
+    """How often the owner has asked; the node makes its own count reach this one."""
+    soft_reboots: int = 0
+    rebuilds: int = 0
+    """Counts the times the root disk was asked to be made anew from its image."""
+    interrupts: int = 0
+    """Counts the diagnostic interrupts (NMI) asked for."""
+    shutdown_seconds: int = 60
+    """How long a guest may take to obey a soft shutdown before power is cut."""
+    console_log_kib: int = 1024
+
+
+class MachineFacts(Record):
+    """A machine as a node found it."""
+
+    id: str
+    power: Power
+    digest: str = ""
+    """Digest of the spec that this machine fulfils; empty while it does not."""
+    disks: tuple[str, ...] = ()
+    """Ids of the disks connected now."""
+    nics: tuple[str, ...] = ()
+    """Ids of the ports connected now."""
+    hard_reboots: int = 0
+    soft_reboots: int = 0
+    rebuilds: int = 0
+    interrupts: int = 0
+    rescued: bool = False
+    started_at: int = 0
+    """Microseconds since 1970, of the last power-on."""
+    fault: Fault | None = None
+
+
+class SnapshotSpec(Record):
+    """A copy of one disk of a machine, to be uploaded as an image."""
+
+    machine_id: str
+    disk_id: str
+    image_id: str
+    disk_format: str = "qcow2"

@@ -1,0 +1,171 @@
+"""Networks as they are ordered on a node, in normal form: a new port costs one text, not one per neighbour."""
+
+from __future__ import annotations
+
+import enum
+
+from cumulet.contracts.assignments import Fault
+from cumulet.contracts.record import Record
+
+
+class NetworkType(enum.StrEnum):
+    """How the nodes of one network are joined."""
+
+    VXLAN = "vxlan"
+    FLAT = "flat"
+    """Bridged with the provider's wire, without a tag."""
+    VLAN = "vlan"
+    LOCAL = "local"
+
+
+class SubnetSpec(Record):
+    """One subnet of a network, as DHCP and the guests need it."""
+
+    id: str
+    cidr: str
+    version: int
+    gateway: str = ""
+    dhcp: bool = True
+    dhcp_address: str = ""
+    """The address of the DHCP port; every node answers on it for its own guests only."""
+    dns: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
+    """(destination, next hop)."""
+    ra_mode: str = ""
+    """`slaac`, `dhcpv6-stateful`, `dhcpv6-stateless` or none."""
+    address_mode: str = ""
+
+
+class NetworkSpec(Record):
+    """One network that this node must carry."""
+
+    id: str
+    type: NetworkType
+    segmentation_id: int = 0
+    physical_network: str = ""
+    mtu: int = 1450
+    subnets: tuple[SubnetSpec, ...] = ()
+    dhcp_mac: str = ""
+    dns_domain: str = ""
+    external: bool = False
+
+
+class Address(Record):
+    """A fixed address of a port."""
+
+    subnet_id: str
+    ip: str
+
+
+class PortSpec(Record):
+    """A port of a network that this node carries. `host` says where it lives; elsewhere, only its location matters."""
+
+    id: str
+    network_id: str
+    mac: str
+    host: str
+    """Name of the node it is bound to."""
+    tunnel_address: str = ""
+    """Where that node receives encapsulated traffic."""
+    device_id: str = ""
+    device_owner: str = ""
+    addresses: tuple[Address, ...] = ()
+    hostname: str = ""
+    security: bool = True
+    """Anti-spoofing and groups are in force."""
+    groups: tuple[str, ...] = ()
+    allowed_pairs: tuple[tuple[str, str], ...] = ()
+    """(MAC, CIDR) that may also be used as a source."""
+    dhcp_options: tuple[tuple[str, str], ...] = ()
+    up: bool = True
+    egress_kbps: int = 0
+    ingress_kbps: int = 0
+    dscp: int | None = None
+
+
+class RuleSpec(Record):
+    """One rule of a group: what may pass."""
+
+    id: str
+    direction: str
+    """`ingress` or `egress`."""
+    version: int
+    protocol: str = ""
+    """Name or number; empty: any."""
+    port_min: int | None = None
+    port_max: int | None = None
+    remote_cidr: str = ""
+    remote_group: str = ""
+
+
+class GroupSpec(Record):
+    """A security group: its rules, and the addresses of its members for groups that refer to it."""
+
+    id: str
+    stateful: bool = True
+    rules: tuple[RuleSpec, ...] = ()
+    members: tuple[str, ...] = ()
+    """CIDRs of every member's addresses and allowed pairs."""
+
+
+class InterfaceSpec(Record):
+    """A leg of a router in one network."""
+
+    port_id: str
+    network_id: str
+    mac: str
+    addresses: tuple[str, ...]
+    """With prefix length: `10.0.0.1/24`."""
+
+
+class FloatingSpec(Record):
+    """A one-to-one translation."""
+
+    id: str
+    floating: str
+    fixed: str
+
+
+class ForwardingSpec(Record):
+    """A port of a floating address that leads to a port of a fixed one."""
+
+    id: str
+    floating: str
+    protocol: str
+    external_port: int
+    fixed: str
+    internal_port: int
+
+
+class RouterSpec(Record):
+    """A router that this node runs."""
+
+    id: str
+    up: bool = True
+    interfaces: tuple[InterfaceSpec, ...] = ()
+    gateway: InterfaceSpec | None = None
+    next_hops: tuple[str, ...] = ()
+    """Default routes by way of the gateway."""
+    snat: bool = True
+    floating: tuple[FloatingSpec, ...] = ()
+    forwardings: tuple[ForwardingSpec, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
+
+
+class Fabric(Record):
+    """All that the networking of one node should be; given whole, so that a driver can compare it with what is."""
+
+    networks: tuple[NetworkSpec, ...] = ()
+    ports: tuple[PortSpec, ...] = ()
+    groups: tuple[GroupSpec, ...] = ()
+    routers: tuple[RouterSpec, ...] = ()
+
+
+class ElementFacts(Record):
+    """One network, port, group or router as a node found it."""
+
+    id: str
+    digest: str = ""
+    """Digest of the spec that is in force; empty while it is not."""
+    up: bool = False
+    fault: Fault | None = None

@@ -1,0 +1,36 @@
+"""A volume as it is ordered and as it is found."""
+
+from __future__ import annotations
+
+from cumulet.contracts.assignments import Fault
+from cumulet.contracts.machines import ImageRef
+from cumulet.contracts.record import Record
+
+
+class VolumeSpec(Record):
+    """A volume on one backend of a node."""
+
+    id: str
+    size_gib: int
+    backend: str = "local"
+    image: ImageRef | None = None
+    """Made from this image."""
+    volume_id: str = ""
+    """Made as a copy of this volume of the same backend."""
+    snapshot_id: str = ""
+    """Made from this snapshot of the same backend."""
+    snapshots: tuple[str, ...] = ()
+    """Snapshots that must exist; those gone from here are removed."""
+    encrypted: bool = False
+
+
+class VolumeFacts(Record):
+    """A volume as a node found it."""
+
+    id: str
+    size_gib: int
+    digest: str = ""
+    snapshots: tuple[str, ...] = ()
+    connected_to: tuple[str, ...] = ()
+    """Ids of the machines that have it open now."""
+    fault: Fault | None = None

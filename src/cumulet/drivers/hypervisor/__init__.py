@@ -1,0 +1,1 @@
+"""Machines: `fake` for simulation, `qemu` for real."""

@@ -1,0 +1,74 @@
+"""What every hypervisor driver can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cumulet.contracts.machines import ImageRef, MachineFacts, MachineSpec
+
+
+class ImageFiles(Protocol):
+    """Where a driver finds the bytes of an image on this node."""
+
+    async def path(self, image: ImageRef) -> str:
+        """Fetch and verify the image if it is not here yet; the path of the (read-only) file."""
+        ...
+
+
+class VolumeFiles(Protocol):
+    """Where a driver finds a volume that lives on this node."""
+
+    def path(self, volume_id: str) -> str: ...
+
+
+class Hypervisor(Protocol):
+    """Machines of one node. Every method may be called again after a crash at any point, and then finishes the work."""
+
+    name: str
+    accelerator: str
+    version: int
+
+    async def ensure(self, spec: MachineSpec) -> MachineFacts:
+        """Make the machine as wished: disks, power, counters, hot-plugged disks and cards. Facts say how far it got."""
+        ...
+
+    async def remove(self, machine_id: str) -> None:
+        """Destroy the machine and its own disks (never volumes). Removing what is not there is no error."""
+        ...
+
+    async def found(self) -> Sequence[MachineFacts]:
+        """All machines that exist here, known or not."""
+        ...
+
+    async def console_log(self, machine_id: str, limit: int) -> bytes:
+        """The newest `limit` bytes of the serial console."""
+        ...
+
+    async def changed(self) -> str:
+        """Wait until some machine changes by itself (dies, shuts down); its id."""
+        ...
+
+
+class OffersConsole(Protocol):
+    """A hypervisor whose machines have a screen and an interactive serial line, each a unix socket."""
+
+    def vnc_socket(self, machine_id: str) -> str: ...
+
+    def serial_socket(self, machine_id: str) -> str: ...
+
+
+class OffersSnapshot(Protocol):
+    """A hypervisor that can copy a disk while the machine runs."""
+
+    async def snapshot(self, machine_id: str, disk_id: str, disk_format: str, destination: str) -> int:
+        """Write a consistent copy of the disk to the file `destination`; its size in bytes."""
+        ...
+
+
+class OffersDiagnostics(Protocol):
+    """A hypervisor that can say how its machines fare."""
+
+    async def diagnostics(self, machine_id: str) -> dict[str, object]:
+        """The fields of the compute API's diagnostics (microversion 2.48)."""
+        ...

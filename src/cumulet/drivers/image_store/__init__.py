@@ -1,0 +1,1 @@
+"""Bytes of images: `memory` for simulation, `files` for a directory."""

@@ -1,0 +1,1 @@
+"""Networking of a node: `fake` for simulation, `linux` for real."""

@@ -1,0 +1,41 @@
+"""What every network driver can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.machines import GuestData
+from cumulet.contracts.networks import ElementFacts, Fabric
+
+
+class Guests(Protocol):
+    """Who asks the metadata service, and what may he know."""
+
+    def by_address(self, network_id: str, address: str) -> GuestData | None: ...
+
+
+class Network(Protocol):
+    """The networking of one node. It is always given the whole of what should be, and compares that with what is."""
+
+    name: str
+
+    async def apply(self, fabric: Fabric) -> Mapping[Kind, Sequence[ElementFacts]]:
+        """Make the node's networking as wished. What fails is said in its facts and does not stop the rest.
+
+        Elements that are not in `fabric` are left alone: only `remove` destroys.
+        """
+        ...
+
+    async def remove(self, kind: Kind, key: str) -> None:
+        """Destroy one network, port, group or router. Removing what is not there is no error."""
+        ...
+
+    async def found(self) -> Mapping[Kind, Sequence[str]]:
+        """The ids of everything that exists here, known or not."""
+        ...
+
+    def tap(self, port_id: str) -> str:
+        """The name of the interface that a machine opens for this port."""
+        ...

@@ -1,0 +1,1 @@
+"""Volumes: `fake` for simulation, `files` for disks in a directory."""

@@ -1,0 +1,1 @@
+"""Small tools that do not know this is a cloud."""

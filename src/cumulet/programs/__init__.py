@@ -1,0 +1,1 @@
+"""The only place where parts meet: the command line, the API server, the node agent."""

@@ -1,0 +1,1 @@
+"""One room for each API; each holds the wishes of its users."""
