@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ async def test_what_went_in_comes_out() -> None:
 
 async def test_a_failure_carries_the_last_words() -> None:
     code = "import sys; sys.stderr.write('x' * 100000 + 'disk is full'); sys.exit(7)"
-    with pytest.raises(ProcessFailed, match="status 7: x+disk is full$") as failed:
+    with pytest.raises(ProcessFailed, match=r"status 7: x+disk is full$") as failed:
         await process.run([sys.executable, "-c", code], timeout=10)
     assert failed.value.status == 7
     assert len(str(failed.value)) < 3000
@@ -108,14 +109,11 @@ async def test_only_the_very_process_is_meant() -> None:
 
 
 async def test_a_stubborn_process_is_killed(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    code = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
-    )
-    child = process.spawn([sys.executable, "-c", code], log=log)
-    async with asyncio.timeout(10):
-        while "deaf" not in (log.read_text() if log.exists() else ""):
-            await asyncio.sleep(0.01)
+    deaf = tmp_path / "deaf"
+    os.mkfifo(deaf)
+    code = f"import signal, time; signal.signal(15, signal.SIG_IGN); open({str(deaf)!r}, 'w').close(); time.sleep(60)"
+    child = process.spawn([sys.executable, "-c", code])
+    await asyncio.wait_for(asyncio.to_thread(deaf.read_bytes), 10)
     assert await process.stop(child, patience=0.1) == -signal.SIGKILL
 
 
