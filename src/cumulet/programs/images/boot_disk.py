@@ -1,0 +1,119 @@
+"""A bootable disk from a kernel, an initramfs and a folder: no loop device, no mount, no root.
+
+Layout: an MBR, a FAT partition with the kernel and two boot loaders (syslinux for BIOS, systemd-boot for UEFI), and
+the root partition last, so that it can grow.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cumulet.programs.images.packages import run
+
+_SECTOR = 512
+_MIB = 1 << 20
+_EFI_TYPE = 0xEF
+_LINUX_TYPE = 0x83
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A place on the disk, in sectors."""
+
+    start: int
+    size: int
+    type: int
+    bootable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the disk shall hold."""
+
+    kernel: Path
+    initramfs: Path
+    command_line: str
+    root: Path
+    root_label: str
+    root_mib: int
+    file_system: tuple[str, ...] = ()
+    """More arguments for `mke2fs`."""
+
+
+def boot_record(code: bytes, partitions: Sequence[Partition]) -> bytes:
+    """The first sector of a disk: the loader's code and up to four partitions."""
+    table = b"".join(
+        # Cylinders and heads mean nothing any more; all ones say so.
+        struct.pack("<B3sB3sII", 0x80 if p.bootable else 0, b"\xfe\xff\xff", p.type, b"\xfe\xff\xff", p.start, p.size)
+        for p in partitions
+    )
+    return code[:440].ljust(446, b"\0") + table.ljust(64, b"\0") + b"\x55\xaa"
+
+
+def syslinux_config(command_line: str) -> str:
+    return (
+        f"DEFAULT linux\nPROMPT 0\nTIMEOUT 0\nLABEL linux\n LINUX /vmlinuz\n INITRD /initrd\n APPEND {command_line}\n"
+    )
+
+
+def systemd_boot_entry(command_line: str) -> str:
+    return f"title Linux\nlinux /vmlinuz\ninitrd /initrd\noptions {command_line}\n"
+
+
+def make(contents: Contents, tools: Path, work: Path, destination: Path) -> None:
+    """Write the disk as a compressed qcow2 file, whole or not at all."""
+    boot_mib = (contents.kernel.stat().st_size + contents.initramfs.stat().st_size) // _MIB + 4
+    boot = Partition(start=_MIB // _SECTOR, size=boot_mib * _MIB // _SECTOR, type=_EFI_TYPE, bootable=True)
+    root = Partition(start=boot.start + boot.size, size=contents.root_mib * _MIB // _SECTOR, type=_LINUX_TYPE)
+    code = (tools / "usr/lib/syslinux/mbr/mbr.bin").read_bytes()
+    disk = work / "disk.raw"
+    with disk.open("wb") as file:
+        file.write(boot_record(code, [boot, root]))
+        file.truncate((root.start + root.size) * _SECTOR)
+    fat = _boot_file_system(contents, tools, work, boot)
+    ext4 = _root_file_system(contents, work, root)
+    for source, place in ((fat, boot), (ext4, root)):
+        target = ["of=" + str(disk), "bs=1M", f"seek={place.start * _SECTOR // _MIB}", "conv=notrunc,sparse"]
+        run(["dd", f"if={source}", *target], timeout=300)
+        source.unlink()
+    finished = destination.with_name(destination.name + ".part")
+    run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", str(disk), str(finished)], timeout=1800)
+    disk.unlink()
+    os.replace(finished, destination)
+
+
+def _boot_file_system(contents: Contents, tools: Path, work: Path, place: Partition) -> Path:
+    image = work / "boot.fat"
+    with image.open("wb") as file:
+        file.truncate(place.size * _SECTOR)
+    (work / "syslinux.cfg").write_text(syslinux_config(contents.command_line))
+    (work / "linux.conf").write_text(systemd_boot_entry(contents.command_line))
+    path = f"{tools}/usr/bin:{tools}/usr/sbin:{tools}/sbin"
+    run(["mkfs.vfat", "-n", "BOOT", "-h", str(place.start), str(image)], timeout=60, path=path)
+    run(["mmd", "-i", str(image), "::EFI", "::EFI/BOOT", "::loader", "::loader/entries"], timeout=60, path=path)
+    files = {
+        contents.kernel: "vmlinuz",
+        contents.initramfs: "initrd",
+        work / "syslinux.cfg": "syslinux.cfg",
+        work / "linux.conf": "loader/entries/linux.conf",
+        tools / "usr/lib/systemd/boot/efi/systemd-bootx64.efi": "EFI/BOOT/BOOTX64.EFI",
+    }
+    for source, name in files.items():
+        run(["mcopy", "-i", str(image), str(source), f"::{name}"], timeout=60, path=path)
+    run(["syslinux", "--install", str(image)], timeout=60, path=path)
+    return image
+
+
+def _root_file_system(contents: Contents, work: Path, place: Partition) -> Path:
+    image = work / "root.ext4"
+    with image.open("wb") as file:
+        file.truncate(place.size * _SECTOR)
+    # In a user namespace an ordinary user's own files are root's, as they shall be in the guest.
+    as_root = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+    options = ["-q", "-t", "ext4", "-L", contents.root_label, "-E", "root_owner=0:0", *contents.file_system]
+    run([*as_root, "mke2fs", *options, "-d", str(contents.root), str(image)], timeout=600)
+    return image
