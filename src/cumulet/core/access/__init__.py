@@ -1,0 +1,1 @@
+"""Who may do what: callers, the policy rule language, quotas."""

@@ -1,0 +1,1 @@
+"""How each family of services speaks: faults, links, version headers. The oddities live here, one file a family."""
