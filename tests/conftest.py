@@ -1,0 +1,51 @@
+"""The database and the bus of a test run: in this process unless told otherwise.
+
+`pytest --database postgresql` and `--database mariadb` start the servers for the run; CUMULET_TEST_DATABASE_URL and
+CUMULET_TEST_BUS_URL name servers that run already.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import servers
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql", "mariadb"),
+        default="sqlite",
+        help="the kind of database below the tests; the server kinds run with RabbitMQ as the bus",
+    )
+
+
+@pytest.fixture(scope="session")
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    given = os.environ.get("CUMULET_TEST_DATABASE_URL")
+    kind = request.config.getoption("--database")
+    if given:
+        yield given
+    elif kind == "postgresql":
+        with servers.postgresql() as url:
+            yield url
+    elif kind == "mariadb":
+        with servers.mariadb() as url:
+            yield url
+    else:
+        yield f"sqlite:///{tmp_path_factory.mktemp('database')}/cumulet.db"
+
+
+@pytest.fixture(scope="session")
+def bus_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    given = os.environ.get("CUMULET_TEST_BUS_URL")
+    if given:
+        yield given
+    elif request.config.getoption("--database") == "sqlite":
+        yield "memory:"
+    else:
+        with servers.rabbitmq() as url:
+            yield url
