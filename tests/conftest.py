@@ -7,11 +7,15 @@ CUMULET_TEST_BUS_URL name servers that run already.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
+from cumulet.core.bus import MemoryBus
+from cumulet.core.db import Database
 from tests.support import servers
+from tests.support.databases import empty_database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,3 +53,15 @@ def bus_url(request: pytest.FixtureRequest) -> Iterator[str]:
     else:
         with servers.rabbitmq() as url:
             yield url
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    return MemoryBus()
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str, bus: MemoryBus) -> AsyncIterator[Database]:
+    """An empty database whose commits wake this test's bus."""
+    async with empty_database(database_url, bus.wake) as opened:
+        yield opened

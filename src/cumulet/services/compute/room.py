@@ -1,0 +1,29 @@
+"""What compute stands on: its surroundings and the doors of the rooms it calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cumulet.core.access.quota import Quota
+from cumulet.core.room import Room
+
+QUOTAS = {
+    "instances": 10,
+    "cores": 20,
+    "ram": 50 * 1024,
+    "metadata_items": 128,
+    "injected_files": 5,
+    "injected_file_content_bytes": 10 * 1024,
+    "injected_file_path_bytes": 255,
+    "key_pairs": 100,
+    "server_groups": 10,
+    "server_group_members": 10,
+}
+"""What a project may hold while nobody has said otherwise; the real service's defaults."""
+
+
+@dataclass(kw_only=True)
+class Compute(Room):
+    """The compute service's room."""
+
+    quota: Quota = field(default_factory=lambda: Quota("compute", QUOTAS))
