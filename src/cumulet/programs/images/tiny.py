@@ -28,6 +28,7 @@ READY = "cumulet-guest: ready"
 """The last line on the serial console: SSH is up, the root has grown, user data has run."""
 
 _GUEST = Path(__file__).with_name("guest")
+_RECIPE = [_GUEST.with_name(f"{name}.py") for name in ("tiny", "packages", "kernel_modules", "initramfs", "boot_disk")]
 _COMMAND_LINE = "console=tty1 console=ttyS0 loglevel=5 random.trust_cpu=on net.ifnames=0"
 # A hard reset soon after the first boot destroys a root without a journal, and with a journal below 16 MiB the online
 # growth finds too few credits and silently does nothing.
@@ -52,7 +53,6 @@ _FOLDERS = (
 )
 _LINKS = {
     "var/run": "/run",
-    "bin/ping6": "ping",
     "usr/bin/ssh": "dbclient",
     "usr/sbin/mke2fs": "/sbin/mke2fs",
     "sbin/mkfs.ext2": "mke2fs",
@@ -92,9 +92,9 @@ def build(destination: Path, progress: Callable[[str], None] = lambda _: None) -
 
 
 def recipe_digest() -> str:
-    """Names the image that `build` would make: changes when this package changes, not when the distribution does."""
+    """Names the image that `build` would make: changes when this recipe changes, not when the distribution does."""
     digest = hashlib.sha256()
-    for path in sorted([*_GUEST.rglob("*"), *_GUEST.parent.glob("*.py")]):
+    for path in [*_RECIPE, *sorted(_GUEST.rglob("*"))]:
         if path.is_file():
             digest.update(f"{path.relative_to(_GUEST.parent)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -152,12 +152,14 @@ def _add_programs(packages: Path, root: Path) -> None:
         libraries.update(line.split()[2] for line in listed.splitlines() if "=> /" in line)
         if "not found" in listed:
             raise BuildFailed(f"a library of {name} is in none of the packages: {listed}")
-    for library in sorted(libraries):
+    for library in sorted(libraries - {str(loader)}):
         _copy(Path(library), root / "lib/x86_64-linux-gnu" / Path(library).name)
     _copy(loader, root / "lib64/ld-linux-x86-64.so.2")
     _copy(_find(packages, "busybox"), root / "bin/busybox")
     _copy(packages / "etc/mke2fs.conf", root / "etc/mke2fs.conf")
-    (root / "usr/bin/doas").chmod(0o4755)
+    # busybox gives its root rights up at once in every applet but those that need them, such as ping.
+    for name in ("usr/bin/doas", "bin/busybox"):
+        (root / name).chmod(0o4755)
 
 
 def _add_modules(source: Path, target: Path) -> None:
