@@ -1,0 +1,1 @@
+"""Block storage: volumes, their snapshots, backups and types."""

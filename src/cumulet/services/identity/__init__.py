@@ -1,0 +1,1 @@
+"""Identity: who everybody is, what each may do, and where the services are."""

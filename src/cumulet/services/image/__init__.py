@@ -1,0 +1,1 @@
+"""Image: what machines and volumes are made from."""

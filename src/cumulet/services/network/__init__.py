@@ -1,0 +1,1 @@
+"""Network: networks, subnets, ports, routers, and who may reach whom."""
