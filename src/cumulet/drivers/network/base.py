@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from cumulet.contracts.assignments import Kind
@@ -13,7 +14,12 @@ from cumulet.contracts.networks import ElementFacts, Fabric
 class Guests(Protocol):
     """Who asks the metadata service, and what may he know."""
 
-    def by_address(self, network_id: str, address: str) -> GuestData | None: ...
+    def by_address(self, network_id: str, address: str) -> tuple[str, GuestData] | None:
+        """(machine id, data) of the guest whose port in this network has this address.
+
+        An IPv6 guest asks from its link-local address, the one formed of the port's MAC.
+        """
+        ...
 
 
 class Network(Protocol):
@@ -38,4 +44,26 @@ class Network(Protocol):
 
     def tap(self, port_id: str) -> str:
         """The name of the interface that a machine opens for this port."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataPlace:
+    """Where guests of one network ask the metadata service: one listening socket."""
+
+    network_id: str
+    namespace: str
+    """Name of the network namespace to listen in."""
+    device: str
+    """Only what comes in by this interface is answered, so that the asker's network is certain."""
+    address: str
+    """Empty: any IPv4 address of that namespace."""
+    port: int
+
+
+class OffersMetadata(Protocol):
+    """A network driver whose guests can ask a metadata service."""
+
+    def metadata_places(self) -> Sequence[MetadataPlace]:
+        """Every place that exists now; it changes with `apply` and `remove`."""
         ...
