@@ -20,7 +20,7 @@ class Kind(enum.StrEnum):
     VOLUME = "volume"
 
 
-class Assignment(Record):
+class Assignment(Record, frozen=True, kw_only=True):
     """One order to one node: hold `key` as `spec` says, or, if `gone`, destroy it and say so."""
 
     kind: Kind
@@ -33,7 +33,7 @@ class Assignment(Record):
     spec: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class Assignments(Record):
+class Assignments(Record, frozen=True, kw_only=True):
     """An answer to `GET …/assignments?since=N&wait=S`: changes in order, or everything when `complete`."""
 
     epoch: str
@@ -43,7 +43,7 @@ class Assignments(Record):
     changes: tuple[Assignment, ...]
 
 
-class Report(Record):
+class Report(Record, frozen=True, kw_only=True):
     """One observation by a node of one thing it was assigned."""
 
     kind: Kind
@@ -56,13 +56,13 @@ class Report(Record):
     facts: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class Reports(Record):
+class Reports(Record, frozen=True, kw_only=True):
     """A batch of observations."""
 
     reports: tuple[Report, ...]
 
 
-class NodeFacts(Record):
+class NodeFacts(Record, frozen=True, kw_only=True):
     """What a node says of itself when it joins and with each heartbeat."""
 
     name: str
@@ -86,7 +86,7 @@ class NodeFacts(Record):
     version: str = ""
 
 
-class Fault(Record):
+class Fault(Record, frozen=True, kw_only=True):
     """Why something could not be done, in words for its owner: the cause and the remedy."""
 
     message: str

@@ -35,7 +35,7 @@ class DeviceType(enum.StrEnum):
     CDROM = "cdrom"
 
 
-class ImageRef(Record):
+class ImageRef(Record, frozen=True, kw_only=True):
     """The bytes of an image, named by their digest, so that a node can fetch once and verify."""
 
     id: str
@@ -45,7 +45,7 @@ class ImageRef(Record):
     """Bytes of the file."""
 
 
-class VolumeConnection(Record):
+class VolumeConnection(Record, frozen=True, kw_only=True):
     """How a node reaches a volume's bytes."""
 
     volume_id: str
@@ -60,7 +60,7 @@ class VolumeConnection(Record):
     secret: str = ""
 
 
-class DiskSpec(Record):
+class DiskSpec(Record, frozen=True, kw_only=True):
     """One disk. Exactly one of image, volume or neither (a blank disk of the node's own)."""
 
     id: str
@@ -83,7 +83,7 @@ class DiskSpec(Record):
     tag: str = ""
 
 
-class NicSpec(Record):
+class NicSpec(Record, frozen=True, kw_only=True):
     """One network card, connected to a port that exists on this node."""
 
     port_id: str
@@ -94,7 +94,7 @@ class NicSpec(Record):
     tag: str = ""
 
 
-class NetworkConfig(Record):
+class NetworkConfig(Record, frozen=True, kw_only=True):
     """What the guest is told of one of its ports in `network_data.json`."""
 
     port_id: str
@@ -106,7 +106,7 @@ class NetworkConfig(Record):
     tag: str = ""
 
 
-class AddressConfig(Record):
+class AddressConfig(Record, frozen=True, kw_only=True):
     """One fixed address, with what the guest needs to use it."""
 
     address: str
@@ -118,7 +118,7 @@ class AddressConfig(Record):
     routes: tuple[tuple[str, str], ...] = ()
 
 
-class PublicKey(Record):
+class PublicKey(Record, frozen=True, kw_only=True):
     """A public key the guest should accept."""
 
     name: str
@@ -126,7 +126,7 @@ class PublicKey(Record):
     type: str = "ssh"
 
 
-class GuestData(Record):
+class GuestData(Record, frozen=True, kw_only=True):
     """What a guest may learn about itself, by the metadata service or the config drive."""
 
     hostname: str
@@ -152,7 +152,7 @@ class GuestData(Record):
     """Personality: (path, base64 content)."""
 
 
-class MachineSpec(Record):
+class MachineSpec(Record, frozen=True, kw_only=True):
     """A whole machine, complete: the node needs nothing else to make it so."""
 
     id: str
@@ -184,7 +184,7 @@ class MachineSpec(Record):
     console_log_kib: int = 1024
 
 
-class MachineFacts(Record):
+class MachineFacts(Record, frozen=True, kw_only=True):
     """A machine as a node found it."""
 
     id: str
@@ -205,7 +205,7 @@ class MachineFacts(Record):
     fault: Fault | None = None
 
 
-class SnapshotSpec(Record):
+class SnapshotSpec(Record, frozen=True, kw_only=True):
     """A copy of one disk of a machine, to be uploaded as an image."""
 
     machine_id: str

@@ -18,7 +18,7 @@ class NetworkType(enum.StrEnum):
     LOCAL = "local"
 
 
-class SubnetSpec(Record):
+class SubnetSpec(Record, frozen=True, kw_only=True):
     """One subnet of a network, as DHCP and the guests need it."""
 
     id: str
@@ -36,7 +36,7 @@ class SubnetSpec(Record):
     address_mode: str = ""
 
 
-class NetworkSpec(Record):
+class NetworkSpec(Record, frozen=True, kw_only=True):
     """One network that this node must carry."""
 
     id: str
@@ -50,14 +50,14 @@ class NetworkSpec(Record):
     external: bool = False
 
 
-class Address(Record):
+class Address(Record, frozen=True, kw_only=True):
     """A fixed address of a port."""
 
     subnet_id: str
     ip: str
 
 
-class PortSpec(Record):
+class PortSpec(Record, frozen=True, kw_only=True):
     """A port of a network that this node carries. `host` says where it lives; elsewhere, only its location matters."""
 
     id: str
@@ -83,7 +83,7 @@ class PortSpec(Record):
     dscp: int | None = None
 
 
-class RuleSpec(Record):
+class RuleSpec(Record, frozen=True, kw_only=True):
     """One rule of a group: what may pass."""
 
     id: str
@@ -98,7 +98,7 @@ class RuleSpec(Record):
     remote_group: str = ""
 
 
-class GroupSpec(Record):
+class GroupSpec(Record, frozen=True, kw_only=True):
     """A security group: its rules, and the addresses of its members for groups that refer to it."""
 
     id: str
@@ -108,7 +108,7 @@ class GroupSpec(Record):
     """CIDRs of every member's addresses and allowed pairs."""
 
 
-class InterfaceSpec(Record):
+class InterfaceSpec(Record, frozen=True, kw_only=True):
     """A leg of a router in one network."""
 
     port_id: str
@@ -118,7 +118,7 @@ class InterfaceSpec(Record):
     """With prefix length: `10.0.0.1/24`."""
 
 
-class FloatingSpec(Record):
+class FloatingSpec(Record, frozen=True, kw_only=True):
     """A one-to-one translation."""
 
     id: str
@@ -126,7 +126,7 @@ class FloatingSpec(Record):
     fixed: str
 
 
-class ForwardingSpec(Record):
+class ForwardingSpec(Record, frozen=True, kw_only=True):
     """A port of a floating address that leads to a port of a fixed one."""
 
     id: str
@@ -137,7 +137,7 @@ class ForwardingSpec(Record):
     internal_port: int
 
 
-class RouterSpec(Record):
+class RouterSpec(Record, frozen=True, kw_only=True):
     """A router that this node runs."""
 
     id: str
@@ -152,7 +152,7 @@ class RouterSpec(Record):
     routes: tuple[tuple[str, str], ...] = ()
 
 
-class Fabric(Record):
+class Fabric(Record, frozen=True, kw_only=True):
     """All that the networking of one node should be; given whole, so that a driver can compare it with what is."""
 
     networks: tuple[NetworkSpec, ...] = ()
@@ -161,7 +161,7 @@ class Fabric(Record):
     routers: tuple[RouterSpec, ...] = ()
 
 
-class ElementFacts(Record):
+class ElementFacts(Record, frozen=True, kw_only=True):
     """One network, port, group or router as a node found it."""
 
     id: str

@@ -7,7 +7,7 @@ from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.record import Record
 
 
-class VolumeSpec(Record):
+class VolumeSpec(Record, frozen=True, kw_only=True):
     """A volume on one backend of a node."""
 
     id: str
@@ -24,7 +24,7 @@ class VolumeSpec(Record):
     encrypted: bool = False
 
 
-class VolumeFacts(Record):
+class VolumeFacts(Record, frozen=True, kw_only=True):
     """A volume as a node found it."""
 
     id: str

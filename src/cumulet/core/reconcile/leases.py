@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from functools import cache
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import sqlalchemy as sa
 
@@ -19,19 +19,6 @@ RENEW_SECONDS = 5.0
 
 def shard_of(key: str) -> int:
     return zlib.crc32(key.encode()) % SHARDS
-
-
-class Shards(Protocol):
-    """What this process may act on."""
-
-    def owns(self, key: str) -> bool: ...
-
-
-class EveryShard:
-    """The shards of a cloud with a single process."""
-
-    def owns(self, key: str) -> bool:
-        return True
 
 
 @stored("core_leases")

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cumulet.core.bus import Bus
-from cumulet.core.reconcile.leases import EveryShard, Shards
 from cumulet.core.reconcile.outcome import Again, Done, Failed, Outcome
+from cumulet.core.reconcile.shards import EveryShard, Shards
 from cumulet.lib.clock import Clock
 
 log = logging.getLogger("cumulet.reconcile")

@@ -1,0 +1,79 @@
+"""Asks: short, read-only questions to a node, and byte tunnels to its machines' screens and serial lines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from cumulet.contracts.asks import Answer, Ask, seal
+from cumulet.core.errors import CloudError, Conflict, NotFound
+from cumulet.lib.clock import SECOND
+from cumulet.services.fleet.errors import NodeSilent
+from cumulet.services.fleet.nodes import NodeRow, view_of
+from cumulet.services.fleet.room import Fleet
+
+SECONDS = 10.0
+LARGEST = 16 << 20
+VALID_SECONDS = 30
+
+
+async def ask(room: Fleet, node: str, what: str, **parameters: str) -> bytes:
+    """What the node answers. Raises NodeSilent, or the node's own refusal."""
+    try:
+        async with asyncio.timeout(SECONDS), tunnel(room, node, what, **parameters) as (reader, _, answer):
+            if answer.length > LARGEST:
+                raise NodeSilent(f"Node {node} answered with more than {LARGEST} bytes.")
+            return await reader.readexactly(answer.length)
+    except (TimeoutError, asyncio.IncompleteReadError) as error:
+        raise NodeSilent(f"Node {node} did not answer within {SECONDS:.0f} s. Is it running?") from error
+
+
+@asynccontextmanager
+async def tunnel(
+    room: Fleet, node: str, what: str, **parameters: str
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, Answer]]:
+    """A connection to the node after it agreed to the question: its bytes follow."""
+    async with room.database.read() as tx:
+        row = await tx.get(NodeRow, name=node)
+    if row is None:
+        raise NodeSilent(f"There is no node {node[:64]} any more.")
+    reader, writer = await _connect(node, view_of(room, row).facts.address)
+    try:
+        expires = room.clock.now() + VALID_SECONDS * SECOND
+        question = seal(Ask(what=what, parameters=parameters, expires_at=expires), row.secret_digest)
+        writer.write(question + b"\n")
+        await writer.drain()
+        async with asyncio.timeout(SECONDS):
+            line = await reader.readline()
+        if not line:
+            raise NodeSilent(f"Node {node} closed the connection instead of answering.")
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.status != 200:
+            raise _refusal(answer)
+        yield reader, writer, answer
+    except (OSError, TimeoutError) as error:
+        raise NodeSilent(f"Node {node} does not answer: {error}. Is it running?") from error
+    finally:
+        writer.close()
+
+
+async def _connect(node: str, address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        async with asyncio.timeout(SECONDS):
+            if address.startswith("unix:"):
+                return await asyncio.open_unix_connection(address.removeprefix("unix:"))
+            host, _, port = address.rpartition(":")
+            return await asyncio.open_connection(host, int(port))
+    except (OSError, TimeoutError, ValueError) as error:
+        raise NodeSilent(f"Node {node} cannot be reached at {address}: {error}. Is it running?") from error
+
+
+def _refusal(answer: Answer) -> CloudError:
+    if answer.status == 404:
+        return NotFound(answer.message)
+    if answer.status == 409:
+        return Conflict(answer.message)
+    return NodeSilent(answer.message)

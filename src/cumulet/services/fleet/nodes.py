@@ -1,0 +1,171 @@
+"""Nodes: who is there, how they joined, whether they are alive."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from typing import Annotated
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.contracts.assignments import NodeFacts
+from cumulet.core.db import PRIMARY, Duplicate, Instant, Json, Name, Row, Short, Transaction, stored
+from cumulet.lib.clock import SECOND
+from cumulet.services.fleet.errors import JoinRefused, NodeNotFound, NodeTaken, NodeUnknown
+from cumulet.services.fleet.room import ALIVE, Fleet
+
+JOIN_SECONDS = 24 * 3600
+
+
+@stored("fleet_nodes")
+class NodeRow(Row):
+    """A host that runs the node agent."""
+
+    name: Annotated[str, sa.String(255), PRIMARY]
+    secret_digest: Short
+    facts: Json
+    joined_at: Instant
+    last_seen: Instant
+    zone: Name
+    disabled: bool = False
+    disabled_reason: Name = ""
+    forced_down: bool = False
+    number: int = 0
+    """The number of the newest order to this node."""
+
+
+@stored("fleet_join_tokens")
+class JoinTokenRow(Row):
+    """A token that lets one node join, once."""
+
+    digest: Annotated[str, sa.String(64), PRIMARY]
+    expires_at: Instant
+
+
+class NodeView(msgspec.Struct):
+    """A node as other rooms see it."""
+
+    name: str
+    alive: bool
+    disabled: bool
+    zone: str
+    facts: NodeFacts
+    last_seen: int
+    joined_at: int = 0
+    disabled_reason: str = ""
+    forced_down: bool = False
+
+
+def digest_of_secret(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+async def issue_join_token(room: Fleet) -> str:
+    """A new token for `cumulet node --join`; only its digest is kept."""
+    token = secrets.token_urlsafe(24)
+    row = JoinTokenRow(digest_of_secret(token), room.clock.now() + JOIN_SECONDS * SECOND)
+    await room.database.write(lambda tx: tx.insert(row))
+    return token
+
+
+async def join(room: Fleet, token: str, facts: NodeFacts) -> str:
+    """Admit a node by its token; the secret it will show from now on."""
+    secret = secrets.token_urlsafe(32)
+
+    async def write(tx: Transaction) -> None:
+        digest = digest_of_secret(token)
+        known = await tx.get(JoinTokenRow, digest=digest)
+        if known is None or known.expires_at < room.clock.now() or not await tx.delete(JoinTokenRow, digest=digest):
+            raise JoinRefused("This token is unknown, used or too old. Issue another with 'cumulet node-token'.")
+        await tx.insert(_fresh(room, facts, secret))
+
+    try:
+        await room.database.write(write)
+    except Duplicate as taken:
+        raise NodeTaken(f"A node named {facts.name!r} exists. Choose another name with --name.") from taken
+    return secret
+
+
+async def admit(room: Fleet, facts: NodeFacts, secret: str) -> None:
+    """Make sure that a node with this secret exists: the laptop's own node, whose secret is a file of both processes."""
+
+    async def write(tx: Transaction) -> None:
+        digest = digest_of_secret(secret)
+        if not await tx.update(NodeRow, {"name": facts.name}, secret_digest=digest):
+            await tx.insert(_fresh(room, facts, secret))
+
+    await room.database.write(write)
+
+
+def _fresh(room: Fleet, facts: NodeFacts, secret: str) -> NodeRow:
+    now = room.clock.now()
+    text = msgspec.json.encode(facts).decode()
+    return NodeRow(facts.name, digest_of_secret(secret), text, now, 0, facts.zone or "nova")
+
+
+async def authenticate(room: Fleet, name: str, secret: str) -> NodeRow:
+    """The node of this name, if the secret is its own."""
+    async with room.database.read() as tx:
+        row = await tx.get(NodeRow, name=name)
+    if row is None or not hmac.compare_digest(row.secret_digest, digest_of_secret(secret)):
+        raise NodeUnknown("The node's secret was not recognised. Let it join again.")
+    return row
+
+
+async def note_heartbeat(room: Fleet, row: NodeRow, facts: NodeFacts) -> None:
+    """Record that a node is alive, and what it says of itself."""
+    text = msgspec.json.encode(facts).decode()
+    news = text != row.facts or row.last_seen < room.clock.now() - ALIVE
+
+    async def write(tx: Transaction) -> None:
+        await tx.update(NodeRow, {"name": row.name}, facts=text, last_seen=room.clock.now())
+        if news:
+            tx.wake("node", row.name)
+
+    await room.database.write(write)
+
+
+async def set_disabled(room: Fleet, name: str, disabled: bool, reason: str = "") -> None:
+    """Keep new servers off a node, or let them on again."""
+    await _change(room, name, disabled=disabled, disabled_reason=reason)
+
+
+async def set_forced_down(room: Fleet, name: str, forced_down: bool) -> None:
+    """Treat a node as dead, whatever it says: an operator knows that it is fenced."""
+    await _change(room, name, forced_down=forced_down)
+
+
+async def set_zone(room: Fleet, name: str, zone: str) -> None:
+    await _change(room, name, zone=zone)
+
+
+async def _change(room: Fleet, name: str, **values: object) -> None:
+    async def write(tx: Transaction) -> None:
+        if not await tx.update(NodeRow, {"name": name}, **values):
+            raise NodeNotFound(f"Node {name[:64]} could not be found.")
+        tx.wake("node", name)
+
+    await room.database.write(write)
+
+
+def view_of(room: Fleet, row: NodeRow) -> NodeView:
+    facts = msgspec.json.decode(row.facts, type=NodeFacts)
+    alive = not row.forced_down and row.last_seen > room.clock.now() - ALIVE
+    return NodeView(
+        row.name,
+        alive,
+        row.disabled,
+        row.zone,
+        facts,
+        row.last_seen,
+        row.joined_at,
+        row.disabled_reason,
+        row.forced_down,
+    )
+
+
+async def nodes(room: Fleet) -> list[NodeView]:
+    async with room.database.read() as tx:
+        return [view_of(room, row) for row in await tx.find(NodeRow, order_by="name")]

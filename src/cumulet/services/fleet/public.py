@@ -1,0 +1,74 @@
+"""The fleet's door: what other rooms may ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+from cumulet.contracts.asks import Answer
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.record import Record
+from cumulet.services.fleet import asks, assignments, nodes
+from cumulet.services.fleet.assignments import Held, Order
+from cumulet.services.fleet.errors import NodeSilent
+from cumulet.services.fleet.nodes import NodeRow, NodeView
+from cumulet.services.fleet.room import Fleet
+
+__all__ = ["FleetDoor", "Held", "NodeSilent", "NodeView", "Order"]
+
+
+class FleetDoor:
+    """Topics woken: each kind's name with a thing's key when a node reported something new; `node` with a node's name."""
+
+    def __init__(self, room: Fleet) -> None:
+        self._room = room
+
+    async def nodes(self) -> list[NodeView]:
+        return await nodes.nodes(self._room)
+
+    async def node(self, name: str) -> NodeView | None:
+        async with self._room.database.read() as tx:
+            row = await tx.get(NodeRow, name=name)
+        return nodes.view_of(self._room, row) if row else None
+
+    async def set_disabled(self, name: str, disabled: bool, reason: str = "") -> None:
+        await nodes.set_disabled(self._room, name, disabled, reason)
+
+    async def set_forced_down(self, name: str, forced_down: bool) -> None:
+        await nodes.set_forced_down(self._room, name, forced_down)
+
+    async def set_zone(self, name: str, zone: str) -> None:
+        await nodes.set_zone(self._room, name, zone)
+
+    async def assign(self, node: str, kind: Kind, key: str, spec: Record, generation: int) -> None:
+        """Order a node to hold this. Saying it again costs nothing."""
+        await assignments.assign(self._room, [Order(node, kind, key, spec, generation)])
+
+    async def assign_all(self, orders: Sequence[tuple[str, Kind, str, Record, int]]) -> None:
+        await assignments.assign(self._room, [Order(*order) for order in orders])
+
+    async def withdraw(self, node: str, kind: Kind, key: str) -> None:
+        """Order a node to destroy this; the order stands until the node has acknowledged it."""
+        await assignments.withdraw(self._room, node, kind, key)
+
+    async def forget(self, node: str, kind: Kind, key: str) -> None:
+        """Drop an order to a node that was declared dead."""
+        await assignments.forget(self._room, node, kind, key)
+
+    async def held(self, kind: Kind, key: str) -> list[Held]:
+        """Every node that holds this or was ordered to let go of it and has not yet said so."""
+        return (await assignments.held(self._room, kind, [key]))[key]
+
+    async def held_many(self, kind: Kind, keys: Sequence[str]) -> dict[str, list[Held]]:
+        return await assignments.held(self._room, kind, keys)
+
+    async def ask(self, node: str, what: str, **parameters: str) -> bytes:
+        """A short question. Raises NodeSilent naming the node, or the node's own refusal."""
+        return await asks.ask(self._room, node, what, **parameters)
+
+    def tunnel(
+        self, node: str, what: str, **parameters: str
+    ) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, asyncio.StreamWriter, Answer]]:
+        """A byte tunnel to a machine's screen or serial line."""
+        return asks.tunnel(self._room, node, what, **parameters)

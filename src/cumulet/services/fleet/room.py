@@ -1,0 +1,31 @@
+"""What the fleet stands on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from cumulet.core.room import Room
+from cumulet.lib.clock import SECOND
+
+ALIVE = 30 * SECOND
+"""A node that was heard from within this time is alive; it beats every ten seconds."""
+
+
+@dataclass(kw_only=True)
+class Fleet(Room):
+    """The fleet's room."""
+
+    image_bytes: Callable[[str], AsyncIterator[bytes]] | None = None
+    """Where nodes get the bytes of an image from; set when the image room is there."""
+    image_sink: Callable[[str, AsyncIterator[bytes]], object] | None = None
+    waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+    """Nodes whose question for new assignments hangs, by name."""
+
+    def __post_init__(self) -> None:
+        self.bus.listen("assignments", self._stir)
+
+    def _stir(self, node: str) -> None:
+        for event in self.waiting.get(node, ()):
+            event.set()

@@ -1,0 +1,91 @@
+"""The API that nodes speak: join, beat, fetch orders, report, fetch image bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cumulet.contracts.assignments import NodeFacts, Reports
+from cumulet.core.errors import BadRequest, Unavailable
+from cumulet.core.web.call import Call
+from cumulet.core.web.dialects.base import Dialect
+from cumulet.core.web.request import Response
+from cumulet.core.web.resource import Endpoint
+from cumulet.core.web.service import Service
+from cumulet.services.fleet import assignments, nodes
+from cumulet.services.fleet.room import Fleet
+
+LARGEST_BATCH = 16 << 20
+BEAT_SECONDS = 10
+
+
+async def join(room: Fleet, call: Call) -> Any:
+    facts = await _read(call, NodeFacts)
+    token = call.request.headers.get("x-join-token", "")
+    return {"secret": await nodes.join(room, token, facts)}
+
+
+async def heartbeat(room: Fleet, call: Call) -> Any:
+    row = await _node(room, call)
+    facts = await _read(call, NodeFacts)
+    if facts.name != row.name:
+        raise BadRequest("name: a node speaks for itself only")
+    await nodes.note_heartbeat(room, row, facts)
+    return {"beat_seconds": BEAT_SECONDS}
+
+
+async def fetch(room: Fleet, call: Call) -> Response:
+    row = await _node(room, call)
+    try:
+        since = int(call.request.one("since") or 0)
+        wait = float(call.request.one("wait") or 0)
+    except ValueError as error:
+        raise BadRequest("since and wait: give numbers") from error
+    answer = await assignments.fetch(room, row.name, since, wait)
+    return Response(200, msgspec.json.encode(answer), {"content-type": "application/json"})
+
+
+async def report(room: Fleet, call: Call) -> None:
+    row = await _node(room, call)
+    batch = await _read(call, Reports)
+    await assignments.note_reports(room, row.name, batch.reports)
+
+
+async def image(room: Fleet, call: Call) -> Response:
+    await _node(room, call)
+    if room.image_bytes is None:
+        raise Unavailable("Images are not served by this process.")
+    stream = room.image_bytes(call.path["image_id"])
+    return Response(200, headers={"content-type": "application/octet-stream"}, stream=stream)
+
+
+async def _node(room: Fleet, call: Call) -> nodes.NodeRow:
+    return await nodes.authenticate(room, call.path["node"], call.request.headers.get("x-node-secret", ""))
+
+
+async def _read(call: Call, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(await call.request.body(LARGEST_BATCH), type=kind)
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"The body is not what a node sends: {error}") from error
+
+
+def service() -> Service:
+    def endpoint(method: str, path: str, run: Any) -> Endpoint:
+        return Endpoint(method, path, run, open=True, raw=True)
+
+    return Service(
+        type="fleet",
+        name="fleet",
+        path="/fleet",
+        prefix="/v1",
+        dialect=Dialect(),
+        routes=[
+            endpoint("POST", "/nodes", join),
+            endpoint("PUT", "/nodes/{node}", heartbeat),
+            endpoint("GET", "/nodes/{node}/assignments", fetch),
+            endpoint("POST", "/nodes/{node}/reports", report),
+            endpoint("GET", "/nodes/{node}/images/{image_id}", image),
+        ],
+    )
