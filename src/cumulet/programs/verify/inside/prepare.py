@@ -1,0 +1,349 @@
+"""Runs in Tempest's virtual environment: asks a cloud what it offers, makes what the tests need, writes their settings.
+
+Services come from the catalog, versions from version discovery, extensions from the API; what an API cannot tell is in
+the profile. A service that cannot be prepared is noted and does not stop the rest: that is a result, not a mistake.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import openstack
+
+# What Tempest calls a service: its section of the settings, and the catalog's types of it, the official one first.
+SERVICES = {
+    "nova": ("compute", ("compute",)),
+    "glance": ("image", ("image",)),
+    "neutron": ("network", ("network",)),
+    "cinder": ("volume", ("block-storage", "volumev3")),
+    "swift": ("object-storage", ("object-store",)),
+    "heat": ("heat_plugin", ("orchestration",)),
+    "designate": ("dns", ("dns",)),
+    "placement": ("placement", ("placement",)),
+}
+GUEST_LOGIN = {"image_ssh_user": "cirros", "image_ssh_password": "gocubsgo"}
+IMAGE, OTHER_IMAGE = "verify-image", "verify-image-alt"
+FLAVORS = (("verify.1", 0, 1), ("verify.2", 64, 2))  # name, more memory than asked for (MiB), disk (GiB)
+
+
+class Preparation:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.settings: dict[str, dict[str, str]] = {}
+        self.problems: list[str] = []
+        cloud: Any = openstack.connect(cloud=options.os_cloud, app_name="cumulet-verify")
+        self.cloud = cloud
+        self.access: Any = self.cloud.session.auth.get_access(self.cloud.session)
+        self.catalog = {entry["type"]: entry for entry in self.access.service_catalog.catalog}
+        self.types = {
+            service: next((kind for kind in kinds if kind in self.catalog), None)
+            for service, (_, kinds) in SERVICES.items()
+        }
+
+    def put(self, section: str, **values: object) -> None:
+        texts = {name: str(value) for name, value in values.items() if value not in (None, "")}
+        self.settings.setdefault(section, {}).update(texts)
+
+    def run(self) -> None:
+        self.step(self.base)
+        self.step(self.identity)
+        for service, prepare in {
+            "glance": self.image,
+            "nova": self.compute,
+            "neutron": self.network,
+            "cinder": self.volume,
+            "swift": self.object_storage,
+            "placement": self.placement,
+            "heat": self.orchestration,
+        }.items():
+            if self.types[service]:
+                self.step(prepare)
+
+    def step(self, prepare: Callable[[], None]) -> None:
+        began = time.monotonic()
+        # Whatever a cloud answers, its other services are judged all the same.
+        try:
+            prepare()
+        except Exception as error:
+            self.problems.append(f"{prepare.__name__}: {type(error).__name__}: {str(error)[:400]}")
+            print(f"prepare: {self.problems[-1]}", flush=True)
+        else:
+            print(f"prepare: {prepare.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
+
+    def base(self) -> None:
+        options, access = self.options, self.access
+        sign_in = self.cloud.config.get_auth_args()
+        region = self.cloud.config.get_region_name() or "RegionOne"
+        verify, _ = self.cloud.config.get_requests_verify_args()
+        uri = sign_in["auth_url"].rstrip("/").removesuffix("/v3")
+        folder = Path(options.workspace)
+        self.put(
+            "DEFAULT",
+            debug=True,
+            use_stderr=False,
+            log_dir=folder / "logs",
+            log_file="tempest.log",
+            resource_name_prefix="tempest",
+        )
+        self.put("oslo_concurrency", lock_path=folder / "locks")
+        self.put(
+            "auth",
+            use_dynamic_credentials=True,
+            tempest_roles="member",
+            admin_username=access.username,
+            admin_password=sign_in["password"],
+            admin_project_name=access.project_name,
+            admin_domain_name=access.user_domain_name,
+            admin_user_domain_name=access.user_domain_name,
+            admin_project_domain_name=access.project_domain_name,
+            admin_system="all",
+            default_credentials_domain_name=access.user_domain_name,
+            create_isolated_networks=bool(self.types["neutron"]),
+        )
+        self.put(
+            "identity",
+            auth_version="v3",
+            uri_v3=f"{uri}/v3",
+            uri=f"{uri}/v2.0",
+            region=region,
+            v3_endpoint_type="public",
+            catalog_type="identity",
+            default_domain_id=access.user_domain_id,
+            disable_ssl_certificate_validation=verify is False,
+            ca_certificates_file=verify if isinstance(verify, str) else None,
+        )
+        self.put(
+            "validation",
+            run_validation=options.guests,
+            connect_method="floating",
+            auth_method="keypair",
+            security_group=True,
+            security_group_rules=True,
+            ping_timeout=180,
+            ssh_timeout=400,
+            image_alt_ssh_user=GUEST_LOGIN["image_ssh_user"],
+            image_alt_ssh_password=GUEST_LOGIN["image_ssh_password"],
+            **GUEST_LOGIN,
+        )
+        self.put("scenario", dhcp_client="udhcpc", img_file=options.image)
+        self.put("service_available", horizon=False, ironic=False)
+        for service, (section, _) in SERVICES.items():
+            kind = self.types[service]
+            if service != "placement":
+                self.put("service_available", **{service: bool(kind)})
+            if kind:
+                self.put(section, catalog_type=kind, region=region)
+
+    def identity(self) -> None:
+        existing = {role.name for role in self.cloud.identity.roles()}
+        wanted = ["member", "reader"]
+        if self.types["swift"]:
+            wanted.append("ResellerAdmin")
+        if self.types["heat"]:
+            wanted.append("heat_stack_owner")
+        for name in wanted:
+            if name not in existing:
+                self.cloud.identity.create_role(name=name)
+        self.put("object-storage", operator_role="member", reseller_admin_role="ResellerAdmin")
+
+    def image(self) -> None:
+        image = self.cloud.image
+        with tempfile.TemporaryDirectory() as folder:
+            file, disk_format = self._image_file(Path(folder))
+            ids = [self._ensure_image(name, file, disk_format).id for name in (IMAGE, OTHER_IMAGE)]
+        self.put("compute", image_ref=ids[0], image_ref_alt=ids[1])
+        self.put("heat_plugin", image_ref=ids[0], minimal_image_ref=ids[0])
+        self.put("scenario", img_disk_format=disk_format)
+        self.put("image-feature-enabled", api_v2=True)
+        properties = image.get("/schemas/image").json().get("properties", {})
+        for name in ("disk_format", "container_format"):
+            formats = [value for value in properties.get(name, {}).get("enum", []) if value]
+            self.put("image", **{f"{name}s": ",".join(formats)})
+
+    def _image_file(self, folder: Path) -> tuple[Path, str]:
+        """The image that was given, or else a copy of the smallest that everybody may boot."""
+        if self.options.image:
+            file = Path(self.options.image)
+            with file.open("rb") as opened:
+                return file, "qcow2" if opened.read(4) == b"QFI\xfb" else "raw"
+        public = [found for found in self.cloud.image.images(visibility="public", status="active") if found.size]
+        if not public:
+            raise LookupError("the cloud has no public image; name one with --image")
+        smallest = min(public, key=lambda found: found.size)
+        self.cloud.image.download_image(smallest, output=str(folder / "image"), stream=True)
+        return folder / "image", smallest.disk_format
+
+    def _ensure_image(self, name: str, file: Path, disk_format: str) -> Any:
+        found = self.cloud.image.find_image(name)
+        if found is not None and found.status == "active":
+            return found
+        return self.cloud.image.create_image(
+            name,
+            filename=str(file),
+            disk_format=disk_format,
+            container_format="bare",
+            visibility="public",
+            wait=True,
+            allow_duplicates=True,
+            validate_checksum=False,
+        )
+
+    def compute(self) -> None:
+        compute = self.cloud.compute
+        self._versions("compute", "compute")
+        ids = []
+        for name, more, disk in FLAVORS:
+            flavor = compute.find_flavor(name) or compute.create_flavor(
+                name=name, ram=self.options.memory + more, vcpus=1, disk=disk
+            )
+            ids.append(flavor.id)
+        self.put("compute", flavor_ref=ids[0], flavor_ref_alt=ids[1])
+        self.put("heat_plugin", instance_type=FLAVORS[1][0], minimal_instance_type=FLAVORS[0][0])
+        hosts = [
+            service
+            for service in compute.services()
+            if service.binary == "nova-compute" and service.state == "up" and service.status == "enabled"
+        ]
+        several = len(hosts) >= 2
+        kinds = sorted({hypervisor.hypervisor_type for hypervisor in compute.hypervisors(details=True)})
+        self.put("compute", min_compute_nodes=len(hosts), hypervisor_type=kinds[0] if kinds else None)
+        self.put(
+            "compute-feature-enabled",
+            live_migration=several,
+            cold_migration=several,
+            block_migration_for_live_migration=several,
+            can_migrate_between_any_hosts=several,
+            live_migrate_back_and_forth=several,
+            volume_backed_live_migration=several,
+        )
+
+    def network(self) -> None:
+        network = self.cloud.network
+        aliases = sorted(extension.alias for extension in network.extensions())
+        self.put("network-feature-enabled", api_extensions=",".join(aliases))
+        external = sorted(
+            network.networks(is_router_external=True), key=lambda found: (not found.is_default, found.name)
+        )
+        if not external:
+            raise LookupError("the cloud has no external network")
+        public = external[0]
+        self.put(
+            "network",
+            public_network_id=public.id,
+            floating_network_name=public.name,
+            project_networks_reachable=False,
+        )
+        self.put("validation", network_for_ssh=public.name)
+        for subnet in network.subnets(network_id=public.id, ip_version=4):
+            self.put("validation", floating_ip_range=subnet.cidr)
+        self.put(
+            "neutron_plugin_options",
+            available_type_drivers="flat,vlan,vxlan,local",
+            create_shared_resources=True,
+            l3_agent_mode="legacy",
+            firewall_driver="openvswitch",
+        )
+
+    def volume(self) -> None:
+        storage = self.cloud.block_storage
+        self._versions("volume", str(self.types["cinder"]))
+        extensions = storage.get("/extensions").json().get("extensions", [])
+        aliases = ",".join(sorted(extension["alias"] for extension in extensions))
+        self.put("volume-feature-enabled", api_extensions=aliases or "all")
+        pools = [pool.capabilities or {} for pool in storage.backend_pools()]
+        backends = sorted({pool["volume_backend_name"] for pool in pools if pool.get("volume_backend_name")})
+        self.put("volume-feature-enabled", multi_backend=len(backends) >= 2)
+        self.put("volume", backend_names=",".join(backends), volume_size=1)
+        for pool in pools[:1]:
+            self.put(
+                "volume", vendor_name=pool.get("vendor_name"), storage_protocol=first(pool.get("storage_protocol"))
+            )
+        shared = [kind.name for kind in storage.types() if (kind.extra_specs or {}).get("multiattach") == "<is> True"]
+        self.put("volume", volume_type_multiattach=first(shared))
+
+    def object_storage(self) -> None:
+        endpoint = self.cloud.session.get_endpoint(service_type="object-store", interface="public")
+        answer = self.cloud.session.get(f"{endpoint.split('/v1')[0]}/info", raise_exc=False, authenticated=False)
+        if answer.status_code == 200:
+            abilities = sorted(set(answer.json()) - {"swift"})
+            self.put("object-storage-feature-enabled", discoverable_apis=",".join(abilities), discoverability=True)
+
+    def placement(self) -> None:
+        self._versions("placement", "placement")
+
+    def orchestration(self) -> None:
+        sign_in = {name: self.settings["auth"][f"admin_{name}"] for name in ("username", "password", "project_name")}
+        self.put(
+            "heat_plugin",
+            **sign_in,
+            admin_username=sign_in["username"],
+            admin_password=sign_in["password"],
+            auth_url=self.settings["identity"]["uri_v3"],
+            user_domain_name=self.access.user_domain_name,
+            project_domain_name=self.access.project_domain_name,
+            auth_version="3",
+        )
+
+    def _versions(self, section: str, service_type: str) -> None:
+        found = self.cloud.session.get_endpoint_data(
+            service_type=service_type, interface="public", discover_versions=True
+        )
+        if found is not None and found.max_microversion:
+            self.put(
+                section,
+                min_microversion=dotted(found.min_microversion),
+                max_microversion=dotted(found.max_microversion),
+            )
+
+    def write(self) -> None:
+        settings = configparser.RawConfigParser()
+        settings.optionxform = str  # type: ignore[assignment, method-assign] # names of options keep their case
+        settings.read_dict(self.settings)
+        settings.read([file for file in (self.options.profile, self.options.overrides) if file])
+        folder = Path(self.options.workspace)
+        (folder / "etc").mkdir(exist_ok=True)
+        # It holds the password of an administrator.
+        descriptor = os.open(folder / "etc" / "tempest.conf", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            settings.write(file)
+        offered = [service for service, kind in self.types.items() if kind]
+        (folder / "cloud.json").write_text(json.dumps({"services": offered, "problems": self.problems}))
+        print("prepare: the cloud offers identity" + "".join(f", {service}" for service in offered), flush=True)
+
+
+def dotted(version: tuple[int, ...] | str) -> str:
+    return version if isinstance(version, str) else ".".join(str(part) for part in version)
+
+
+def first(value: Iterable[str] | str | None) -> str | None:
+    return value if value is None or isinstance(value, str) else next(iter(value), None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--workspace", required=True)
+    parser.add_argument("--os-cloud")
+    parser.add_argument("--image")
+    parser.add_argument("--memory", type=int, required=True)
+    parser.add_argument("--guests", action="store_true")
+    parser.add_argument("--profile")
+    parser.add_argument("--overrides")
+    preparation = Preparation(parser.parse_args())
+    preparation.run()
+    preparation.write()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except openstack.exceptions.SDKException as error:
+        sys.exit(f"prepare: {error}")

@@ -1,0 +1,148 @@
+"""From what Tempest's runner reports to one verdict per test: pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from cumulet.programs.verify.suites import bare
+
+
+class Verdict(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    MISSING = "missing"
+    SKIPPED = "skipped"
+    NOTRUN = "notrun"
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What the runner says of one test, or of setting up or tearing down one class."""
+
+    id: str
+    status: str
+    details: dict[str, str]
+    seconds: float | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    suite: str
+    test: str
+    verdict: Verdict
+    why: str = ""
+    seconds: float | None = None
+    traceback: str = ""
+
+
+# The test was left out for a reason of its own; every other skip says that the cloud lacks something.
+EXCUSES = (
+    (r"[Ss]kipped until [Bb]ug|bug \d{5,}|because of bug|marked as unstable", "known bug"),
+    (r"[Ii]dentity api v2|[Vv]2 (API|api)|v2\.0", "an API of the past"),
+    (
+        r"run_validation|[Ii]nstance validation|[Vv]alidation (tests )?(is|are) (disabled|not enabled)",
+        "no login to guests was asked for",
+    ),
+    (
+        r"[Ll]ess than \d+ compute|at least (2|two) (compute )?(hosts|nodes)|[Mm]ultiple (compute )?(hosts|nodes)|"
+        r"min_compute_nodes",
+        "needs two hosts",
+    ),
+    (
+        r"Skipping \S+ test for \w+ user|not (implemented|supported) (by|in) (this|the) test|"
+        r"[Nn]ot valid for this test",
+        "the test class leaves it out",
+    ),
+    (r"[Ee]xternal identity provider|external.?idp|[Ff]ederated identity is not|K2K", "needs an identity provider"),
+    (r"[Pp]ublic network.*not shared|project_networks_reachable|shared_physical_network", "topology"),
+    (r"pip install|is not installed on the (client|test)|requires the .* (binary|command)", "a tool is not installed"),
+)
+
+_CLASS_STEP = re.compile(r"^(setUpClass|tearDownClass|setUpModule) \((.+?)\)?$")
+_ERROR_LINE = re.compile(r"^[A-Za-z_][\w.]*:")
+
+
+def judge(suite: str, tests: Sequence[str], records: Sequence[Record], *, cut_off: bool) -> list[Result]:
+    """One result for each test that was to run, and one for each class that failed to clean up behind itself."""
+    by_test: dict[str, Record] = {}
+    set_up: dict[str, Record] = {}
+    torn_down: dict[str, Record] = {}
+    for record in records:
+        if record.status == "exists":  # the runner's own listing
+            continue
+        step = _CLASS_STEP.match(record.id)
+        if step is None:
+            by_test[bare(record.id)] = record
+        elif record.status != "success":
+            where = torn_down if step[1] == "tearDownClass" else set_up
+            where.setdefault(step[2].rstrip(")"), record)
+
+    results = [_judge_test(suite, bare(test), by_test, set_up, cut_off=cut_off) for test in tests]
+    for name, record in torn_down.items():
+        if record.status == "fail":
+            traceback = _detail(record, "traceback")
+            results.append(
+                Result(
+                    suite=suite,
+                    test=f"{name}.tearDownClass",
+                    verdict=Verdict.FAILED,
+                    why=last_line(traceback),
+                    traceback=traceback,
+                )
+            )
+    return results
+
+
+def missing(suite: str, test: str, services: Sequence[str]) -> Result:
+    why = f"not in the service catalog: {', '.join(services)}"
+    return Result(suite=suite, test=bare(test), verdict=Verdict.MISSING, why=why)
+
+
+def _judge_test(
+    suite: str, test: str, by_test: Mapping[str, Record], set_up: Mapping[str, Record], *, cut_off: bool
+) -> Result:
+    record = by_test.get(test) or set_up.get(test.rpartition(".")[0])
+    if record is None:
+        why = "time limit" if cut_off else "the runner gave no result"
+        return Result(suite=suite, test=test, verdict=Verdict.NOTRUN, why=why)
+    traceback = _detail(record, "traceback")
+    verdict, why = _verdict(record, traceback)
+    return Result(
+        suite=suite,
+        test=test,
+        verdict=verdict,
+        why=why,
+        seconds=record.seconds,
+        traceback=traceback if verdict is Verdict.FAILED else "",
+    )
+
+
+def _verdict(record: Record, traceback: str) -> tuple[Verdict, str]:
+    if record.status in ("success", "xfail"):
+        return Verdict.PASSED, ""
+    if record.status == "inprogress":
+        return Verdict.NOTRUN, "cut off while it ran"
+    if record.status == "skip":
+        reason = " ".join((_detail(record, "reason") or traceback).split())
+        for pattern, excuse in EXCUSES:
+            if re.search(pattern, reason):
+                return Verdict.SKIPPED, f"[{excuse}] {reason}"
+        return Verdict.MISSING, reason
+    return Verdict.FAILED, last_line(traceback) or record.status
+
+
+def _detail(record: Record, kind: str) -> str:
+    return "\n".join(text for name, text in record.details.items() if name.startswith(kind))
+
+
+def last_line(traceback: str) -> str:
+    """The line that says what went wrong, and what the cloud said about it."""
+    lines = [line.strip() for line in traceback.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR_LINE.match(line) and not line.startswith("Details:")]
+    said = [line for line in lines if line.startswith("Details:")]
+    line = errors[-1] if errors else (lines[-1] if lines else "")
+    if said and said[-1] not in line:
+        line = f"{line} | {said[-1]}"
+    return line[:500]
