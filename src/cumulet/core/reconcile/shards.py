@@ -1,4 +1,4 @@
-"""What a process may act on. A node's duties and a cloud of one process own everything; see `leases.py` for the rest."""
+"""What a process may act on. A node and a cloud of one process own everything; see `leases.py` for the rest."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ async def join(room: Fleet, token: str, facts: NodeFacts) -> str:
 
 
 async def admit(room: Fleet, facts: NodeFacts, secret: str) -> None:
-    """Make sure that a node with this secret exists: the laptop's own node, whose secret is a file of both processes."""
+    """Make sure that a node with this secret exists: the laptop's own, whose secret both processes read from a file."""
 
     async def write(tx: Transaction) -> None:
         digest = digest_of_secret(secret)

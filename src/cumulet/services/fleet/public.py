@@ -19,7 +19,7 @@ __all__ = ["FleetDoor", "Held", "NodeSilent", "NodeView", "Order"]
 
 
 class FleetDoor:
-    """Topics woken: each kind's name with a thing's key when a node reported something new; `node` with a node's name."""
+    """Wakes each kind's topic with a thing's key when a node reported something new, and `node` with a node's name."""
 
     def __init__(self, room: Fleet) -> None:
         self._room = room

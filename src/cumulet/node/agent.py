@@ -1,0 +1,89 @@
+"""The agent: starts the duties, fetches orders, beats the heart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from cumulet.contracts.assignments import NodeFacts
+from cumulet.core.bus import MemoryBus
+from cumulet.core.reconcile import Loop
+from cumulet.drivers.hypervisor.base import Hypervisor
+from cumulet.drivers.network.base import Network
+from cumulet.drivers.volume.base import Volumes
+from cumulet.lib.clock import Clock
+from cumulet.node.control_plane import ControlPlane, ControlPlaneSilent
+from cumulet.node.fabric.duty import FabricDuty
+from cumulet.node.guests import AssignedGuests
+from cumulet.node.machines.duty import MachineDuty
+from cumulet.node.orders import Orders
+from cumulet.node.outbox import Outbox
+from cumulet.node.volumes.duty import VolumeDuty
+
+log = logging.getLogger("cumulet.node")
+
+BEAT_SECONDS = 10.0
+POLL_SECONDS = 30.0
+PAUSE_SECONDS = 1.0
+
+
+class Agent:
+    """One node: its orders, its duties, its drivers."""
+
+    def __init__(
+        self,
+        *,
+        control_plane: ControlPlane,
+        clock: Clock,
+        facts: Callable[[], NodeFacts],
+        hypervisor: Hypervisor,
+        network: Network,
+        backends: Mapping[str, Volumes],
+    ) -> None:
+        self._control_plane = control_plane
+        self._clock = clock
+        self._facts = facts
+        self._hypervisor = hypervisor
+        self._bus = MemoryBus()
+        self.orders = Orders(self._bus)
+        self.guests = AssignedGuests(self.orders)
+        self.outbox = Outbox(control_plane, self.orders, clock)
+        self.fabric = FabricDuty(self.orders, self.outbox, network, self._bus)
+        machines = MachineDuty(self.orders, self.outbox, hypervisor, self.fabric.wired)
+        volumes = VolumeDuty(self.orders, self.outbox, backends)
+        self.loops = [Loop(duty, self._bus, clock) for duty in (self.fabric, volumes, machines)]
+
+    async def run(self) -> None:
+        """Everything, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat())
+            group.create_task(self._follow())
+            group.create_task(self._watch())
+            group.create_task(self.outbox.run())
+            for loop in self.loops:
+                group.create_task(loop.run())
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._control_plane.beat(self._facts())
+            except ControlPlaneSilent as error:
+                log.warning("no heartbeat: %s", error)
+                await self._clock.sleep(PAUSE_SECONDS)
+                continue
+            await self._clock.sleep(BEAT_SECONDS)
+
+    async def _follow(self) -> None:
+        """Fetch orders as they come."""
+        while True:
+            try:
+                self.orders.take(await self._control_plane.assignments(self.orders.number, POLL_SECONDS))
+            except ControlPlaneSilent as error:
+                log.warning("no orders: %s", error)
+                await self._clock.sleep(PAUSE_SECONDS)
+
+    async def _watch(self) -> None:
+        """Look at machines that change by themselves."""
+        while True:
+            self._bus.wake("machine", await self._hypervisor.changed())

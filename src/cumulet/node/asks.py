@@ -1,0 +1,112 @@
+"""Answers the control plane's questions: short ones with bytes, longer ones with a tunnel to a machine's socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from cumulet.contracts.asks import Answer, Ask, BadSeal, unseal
+from cumulet.lib.clock import Clock
+
+log = logging.getLogger("cumulet.node")
+
+FIRST_LINE_SECONDS = 10.0
+LONGEST_LINE = 64 * 1024
+PIECE = 64 * 1024
+
+Answerer = Callable[[Mapping[str, str]], Awaitable[bytes]]
+SocketOf = Callable[[str], str]
+
+
+class AskServer:
+    """Listens at a unix socket (`unix:/path`) or an address, and serves sealed questions only."""
+
+    def __init__(
+        self,
+        address: str,
+        key: str,
+        clock: Clock,
+        answers: Mapping[str, Answerer],
+        tunnels: Mapping[str, SocketOf],
+    ) -> None:
+        self._address = address
+        self._key = key
+        self._clock = clock
+        self._answers = answers
+        self._tunnels = tunnels
+        """From a machine's id to the unix socket that a tunnel of this kind leads to."""
+
+    async def run(self) -> None:
+        """Serve for ever."""
+        if self._address.startswith("unix:"):
+            path = self._address.removeprefix("unix:")
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_LINE)
+        else:
+            host, _, port = self._address.rpartition(":")
+            server = await asyncio.start_server(self._serve, host, int(port), limit=LONGEST_LINE)
+        async with server:
+            await server.serve_forever()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(FIRST_LINE_SECONDS):
+                line = await reader.readline()
+            ask = unseal(line, self._key, self._clock.now())
+            if ask.what in self._tunnels:
+                await self._tunnel(ask, reader, writer)
+            else:
+                await self._answer(ask, writer)
+        except BadSeal as error:
+            await _say(writer, Answer(status=403, message=f"The question was refused: {error}."))
+        except (TimeoutError, ValueError, ConnectionError, OSError) as error:
+            log.info("an ask broke off: %s", error)
+        finally:
+            writer.close()
+
+    async def _answer(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
+        answerer = self._answers.get(ask.what)
+        if answerer is None:
+            known = ", ".join(sorted({*self._answers, *self._tunnels}))
+            await _say(writer, Answer(status=404, message=f"This node cannot answer {ask.what!r}; it knows {known}."))
+            return
+        try:
+            body = await answerer(ask.parameters)
+        except (LookupError, FileNotFoundError) as error:
+            await _say(writer, Answer(status=404, message=f"There is nothing to answer with: {error}"))
+            return
+        await _say(writer, Answer(length=len(body)))
+        writer.write(body)
+        await writer.drain()
+
+    async def _tunnel(self, ask: Ask, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            inner = await asyncio.open_unix_connection(self._tunnels[ask.what](ask.parameters["machine"]))
+        except (OSError, LookupError, ValueError) as error:
+            await _say(writer, Answer(status=409, message=f"The machine has no open {ask.what} now: {error}"))
+            return
+        await _say(writer, Answer())
+        both = {asyncio.create_task(_pump(reader, inner[1])), asyncio.create_task(_pump(inner[0], writer))}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            inner[1].close()
+
+
+async def _say(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    writer.write(msgspec.json.encode(answer) + b"\n")
+    await writer.drain()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(PIECE):
+        writer.write(piece)
+        await writer.drain()

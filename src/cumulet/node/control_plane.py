@@ -1,0 +1,129 @@
+"""The only way home: fetch what is assigned to this node, report what was found, fetch images."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from cumulet.contracts.assignments import Assignments, NodeFacts, Report, Reports
+
+SECONDS = 20.0
+PIECE = 1 << 20
+
+
+class ControlPlaneSilent(Exception):
+    """The control plane did not answer, or refused; the message says which."""
+
+
+class ControlPlane(Protocol):
+    """What a node may ask of the control plane."""
+
+    async def beat(self, facts: NodeFacts) -> None: ...
+
+    async def assignments(self, since: int, wait: float) -> Assignments:
+        """What changed since an order's number; hangs up to `wait` seconds while nothing has."""
+        ...
+
+    async def report(self, reports: Sequence[Report]) -> None: ...
+
+    def image(self, image_id: str) -> AsyncIterator[bytes]: ...
+
+
+class HttpControlPlane:
+    """The control plane at a URL: `http://host:port` or `unix:/path`.
+
+    Calls run in threads over the standard library's client: two at most at a time, one of which hangs in a long poll.
+    """
+
+    def __init__(self, url: str, name: str, secret: str) -> None:
+        self._url = url
+        self._path = f"/fleet/v1/nodes/{quote(name)}"
+        self._secret = secret
+
+    async def beat(self, facts: NodeFacts) -> None:
+        await asyncio.to_thread(self._call, "PUT", self._path, msgspec.json.encode(facts))
+
+    async def assignments(self, since: int, wait: float) -> Assignments:
+        path = f"{self._path}/assignments?since={since}&wait={wait:.0f}"
+        answer = await asyncio.to_thread(self._call, "GET", path, b"", wait + SECONDS)
+        return msgspec.json.decode(answer, type=Assignments)
+
+    async def report(self, reports: Sequence[Report]) -> None:
+        batch = msgspec.json.encode(Reports(reports=tuple(reports)))
+        await asyncio.to_thread(self._call, "POST", f"{self._path}/reports", batch)
+
+    async def image(self, image_id: str) -> AsyncIterator[bytes]:
+        connection, response = await asyncio.to_thread(
+            self._open, "GET", f"{self._path}/images/{quote(image_id)}", b"", SECONDS
+        )
+        try:
+            while piece := await asyncio.to_thread(response.read, PIECE):
+                yield piece
+        finally:
+            connection.close()
+
+    async def join(self, token: str, facts: NodeFacts) -> str:
+        """Join the fleet; the secret to show from now on."""
+        headers = {"X-Join-Token": token}
+        answer = await asyncio.to_thread(
+            self._call, "POST", "/fleet/v1/nodes", msgspec.json.encode(facts), SECONDS, headers
+        )
+        return str(msgspec.json.decode(answer)["secret"])
+
+    def _call(
+        self, method: str, path: str, body: bytes, timeout: float = SECONDS, headers: dict[str, str] | None = None
+    ) -> bytes:
+        connection, response = self._open(method, path, body, timeout, headers)
+        try:
+            return response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ControlPlaneSilent(f"the answer of {self._url} broke off: {error}") from error
+        finally:
+            connection.close()
+
+    def _open(
+        self, method: str, path: str, body: bytes, timeout: float, headers: dict[str, str] | None = None
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        connection = _connection(self._url, timeout)
+        try:
+            connection.request(
+                method,
+                path,
+                body or None,
+                {"X-Node-Secret": self._secret, "Content-Type": "application/json", **(headers or {})},
+            )
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise ControlPlaneSilent(f"{self._url} cannot be reached: {error}") from error
+        if response.status >= 300:
+            text = response.read(2000).decode("utf-8", "replace")
+            connection.close()
+            raise ControlPlaneSilent(f"{self._url} answered {response.status} to {method} {path}: {text}")
+        return connection, response
+
+
+def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
+    if url.startswith("unix:"):
+        return _UnixConnection(url.removeprefix("unix:"), timeout)
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout)
+    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._unix_path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._unix_path)

@@ -1,0 +1,79 @@
+"""Wanted: the networks, ports, groups and routers assigned here, taken together as one fabric. The driver compares.
+
+They are made in one piece because they depend on each other: a port's filter names groups, a router's leg needs a
+network. Changes that arrive together cost one application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.networks import Fabric, GroupSpec, NetworkSpec, PortSpec, RouterSpec
+from cumulet.core.bus import Bus
+from cumulet.core.reconcile import Again, Done, Outcome
+from cumulet.drivers.network.base import Network
+from cumulet.node.orders import Orders
+from cumulet.node.outbox import Outbox
+
+KINDS = (Kind.PORT, Kind.ROUTER, Kind.GROUP, Kind.NETWORK)
+"""In the order of removal: what depends on others goes first."""
+WHOLE = "fabric"
+RETRY_SECONDS = 5.0
+
+
+class FabricDuty:
+    """Looks after one key: the whole fabric."""
+
+    topic = WHOLE
+
+    def __init__(self, orders: Orders, outbox: Outbox, network: Network, bus: Bus) -> None:
+        self._orders = orders
+        self._outbox = outbox
+        self._network = network
+        self._bus = bus
+        self._wired: set[str] = set()
+        for kind in KINDS:
+            bus.listen(kind, lambda key: bus.wake(WHOLE, WHOLE))
+
+    def wired(self, port_id: str) -> bool:
+        """The port is made here as last ordered."""
+        return port_id in self._wired
+
+    async def step(self, key: str) -> Outcome:
+        gone = [order for kind in KINDS for order in self._orders.all(kind) if order.gone]
+        there = {(kind, order.key): order for kind in KINDS for order in self._orders.all(kind) if not order.gone}
+        fabric = Fabric(
+            networks=tuple(self._orders.specs(Kind.NETWORK, NetworkSpec).values()),
+            ports=tuple(self._orders.specs(Kind.PORT, PortSpec).values()),
+            groups=tuple(self._orders.specs(Kind.GROUP, GroupSpec).values()),
+            routers=tuple(self._orders.specs(Kind.ROUTER, RouterSpec).values()),
+        )
+        for order in gone:
+            await self._network.remove(order.kind, order.key)
+            self._wired.discard(order.key)
+            self._outbox.tell_gone(order)
+        failed = ""
+        for kind, elements in (await self._network.apply(fabric)).items():
+            for facts in elements:
+                order_here = there.get((kind, facts.id))
+                if order_here is None:
+                    continue
+                self._outbox.tell(order_here, facts)
+                if kind is Kind.PORT:
+                    self._note_port(facts.id, up=facts.up and not facts.fault)
+                if facts.fault:
+                    failed = facts.fault.message
+        return Again(RETRY_SECONDS, failed) if failed else Done()
+
+    def _note_port(self, port_id: str, *, up: bool) -> None:
+        if up:
+            self._wired.add(port_id)
+        else:
+            self._wired.discard(port_id)
+
+    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
+        return []
+
+    async def every(self, after: str, limit: int) -> Sequence[str]:
+        return [WHOLE] if after < WHOLE else []

@@ -1,0 +1,35 @@
+"""Who asks the metadata service: from a network and an address to the guest that has them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.machines import GuestData, MachineSpec
+from cumulet.contracts.networks import PortSpec
+from cumulet.node.orders import Orders
+
+
+class AssignedGuests:
+    """Looks in the orders: an address is that of an anti-spoofed port, a port is that of a machine."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+
+    def by_address(self, network_id: str, address: str) -> GuestData | None:
+        for order in self._orders.all(Kind.PORT):
+            port = msgspec.json.decode(order.spec, type=PortSpec)
+            if order.gone or port.network_id != network_id:
+                continue
+            if any(fixed.ip == address for fixed in port.addresses):
+                machine = self._orders.get(Kind.MACHINE, port.device_id)
+                return msgspec.json.decode(machine.spec, type=MachineSpec).guest if machine else None
+        return None
+
+    def uuid_by_address(self, network_id: str, address: str) -> str:
+        """The id of the machine that has this address, or nothing."""
+        for order in self._orders.all(Kind.PORT):
+            port = msgspec.json.decode(order.spec, type=PortSpec)
+            if not order.gone and port.network_id == network_id and any(a.ip == address for a in port.addresses):
+                return port.device_id
+        return ""

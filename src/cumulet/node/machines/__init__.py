@@ -1,0 +1,1 @@
+"""Machines assigned to this node."""

@@ -1,0 +1,1 @@
+"""Volumes assigned to this node's backends."""

@@ -1,0 +1,62 @@
+"""Wanted: the volumes assigned to this node. Found: what its backends hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from cumulet.contracts.assignments import Fault, Kind
+from cumulet.contracts.record import digest_of
+from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.core.reconcile import Again, Done, Outcome
+from cumulet.drivers.volume.base import Volumes
+from cumulet.node.orders import Orders
+from cumulet.node.outbox import Outbox
+
+RETRY_SECONDS = 5.0
+
+
+class VolumeDuty:
+    """Looks after each assigned volume."""
+
+    topic = str(Kind.VOLUME)
+
+    def __init__(self, orders: Orders, outbox: Outbox, backends: Mapping[str, Volumes]) -> None:
+        self._orders = orders
+        self._outbox = outbox
+        self._backends = backends
+        self._fulfilled: dict[str, str] = {}
+
+    async def step(self, key: str) -> Outcome:
+        order = self._orders.get(Kind.VOLUME, key)
+        if order is None:
+            return Done()
+        spec = msgspec.json.decode(order.spec, type=VolumeSpec)
+        backend = self._backends.get(spec.backend)
+        if order.gone:
+            if backend is not None:
+                await backend.remove(key)
+            self._fulfilled.pop(key, None)
+            self._outbox.tell_gone(order)
+            return Done()
+        if backend is None:
+            known = ", ".join(sorted(self._backends))
+            fault = Fault(message=f"This node has no backend {spec.backend!r}; it has {known}.")
+            self._outbox.tell(order, VolumeFacts(id=key, size_gib=0, fault=fault))
+            return Done()
+        digest = digest_of(spec)
+        if self._fulfilled.get(key) == digest:
+            return Done()
+        facts = await backend.ensure(spec)
+        self._outbox.tell(order, facts)
+        if facts.digest == digest:
+            self._fulfilled[key] = digest
+            return Done()
+        return Again(RETRY_SECONDS, facts.fault.message if facts.fault else "not as ordered yet")
+
+    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
+        return [key for key in self._orders.keys(Kind.VOLUME, after, limit) if key not in self._fulfilled]
+
+    async def every(self, after: str, limit: int) -> Sequence[str]:
+        return self._orders.keys(Kind.VOLUME, after, limit)
