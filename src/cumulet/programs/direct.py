@@ -1,0 +1,39 @@
+"""The control plane for a node in the same process, as in simulation: the fleet's own functions, without HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from cumulet.contracts.assignments import Assignments, NodeFacts, Report
+from cumulet.services.fleet import assignments, nodes
+from cumulet.services.fleet.nodes import NodeRow
+from cumulet.services.fleet.room import Fleet
+
+
+class DirectControlPlane:
+    """Fulfils the node's ControlPlane over a fleet room."""
+
+    def __init__(self, fleet: Fleet, name: str) -> None:
+        self._fleet = fleet
+        self._name = name
+
+    async def beat(self, facts: NodeFacts) -> None:
+        async with self._fleet.database.read() as tx:
+            row = await tx.get(NodeRow, name=self._name)
+        if row is None:
+            await nodes.admit(self._fleet, facts, secret="")  # nobody authenticates inside one process
+            await self.beat(facts)
+            return
+        await nodes.note_heartbeat(self._fleet, row, facts)
+
+    async def assignments(self, since: int, wait: float) -> Assignments:
+        return await assignments.fetch(self._fleet, self._name, since, wait)
+
+    async def report(self, reports: Sequence[Report]) -> None:
+        await assignments.note_reports(self._fleet, self._name, reports)
+
+    async def image(self, image_id: str) -> AsyncIterator[bytes]:
+        if self._fleet.image_bytes is None:
+            raise RuntimeError("the image room is not connected")
+        async for piece in self._fleet.image_bytes(image_id):
+            yield piece

@@ -1,0 +1,95 @@
+"""What an operator may set: a handful of typed fields, from flags, the environment and one TOML file, in this order."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+PREFIX = "CUMULET_"
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message names it, where it was found, and what would do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One cloud's settings."""
+
+    state_dir: str = ""
+    """Where everything is kept; empty: /var/lib/cumulet for root, else ~/.local/state/cumulet."""
+    host: str = "127.0.0.1"
+    """The address the API listens on."""
+    port: int = 5000
+    public_url: str = ""
+    """How clients reach the API; empty: from host and port."""
+    database: str = ""
+    """A URL: postgresql://…, mysql://…; empty: SQLite in the state directory."""
+    bus: str = ""
+    """amqp://… for RabbitMQ; empty: wake-ups stay in this process."""
+    region: str = "RegionOne"
+    admin_password: str = ""
+    """Empty: made at the first start and kept in the state directory."""
+    mode: str = ""
+    """`real`, `rootless` or `simulate`; empty: the best that this machine allows."""
+    floating_range: str = "172.24.4.0/24"
+    fixed_range: str = "10.0.0.0/26"
+    node_name: str = ""
+    """Empty: the host's name."""
+    uplink: bool = False
+    """Guests reach the outside world through this host."""
+    workers: int = 1
+    """API processes; more than one needs a database server."""
+    log_level: str = "INFO"
+
+    @property
+    def state(self) -> Path:
+        if self.state_dir:
+            return Path(self.state_dir)
+        if os.geteuid() == 0:
+            return Path("/var/lib/cumulet")
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return Path(base) / "cumulet"
+
+    @property
+    def url(self) -> str:
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.state / 'cumulet.db'}"
+
+    @property
+    def socket(self) -> Path:
+        """Where this host's own node reaches the API."""
+        return self.state / "run" / "serve.sock"
+
+
+def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Settings:
+    """The settings in force. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    if file is not None:
+        values |= _from_file(file)
+    elif (given := environment.get(PREFIX + "CONFIG")) is not None:
+        values |= _from_file(Path(given))
+    for name in Settings.__struct_fields__:
+        if (text := environment.get(PREFIX + name.upper())) is not None:
+            values[name] = text
+    values |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"the settings cannot be used: {error}") from error
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise SettingsError(f"{file}: there is no such file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: {error}") from error

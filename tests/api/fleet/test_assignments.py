@@ -1,0 +1,114 @@
+"""Orders reach a node, its facts come back, and nothing is destroyed without an order."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from cumulet.contracts.assignments import Kind, NodeFacts, Report
+from cumulet.contracts.networks import ElementFacts, GroupSpec
+from cumulet.core.access.rules import Rules
+from cumulet.core.bus import MemoryBus
+from cumulet.core.db import Database
+from cumulet.lib.clock import SystemClock
+from cumulet.services.fleet import assignments, nodes
+from cumulet.services.fleet.errors import JoinRefused, NodeTaken, NodeUnknown
+from cumulet.services.fleet.public import FleetDoor
+from cumulet.services.fleet.room import Fleet
+
+pytestmark = pytest.mark.db
+
+GROUP = GroupSpec(id="g1")
+
+
+def facts(name: str) -> NodeFacts:
+    return NodeFacts(
+        name=name,
+        hypervisor="fake",
+        accelerator="fake",
+        hypervisor_version=1,
+        vcpus=4,
+        memory_mib=8192,
+        disk_gib=100,
+        tunnel_address="198.51.100.1",
+        address="unix:/nowhere",
+    )
+
+
+@pytest.fixture
+async def fleet(database: Database, bus: MemoryBus) -> Fleet:
+    room = Fleet(database=database, bus=bus, clock=SystemClock(), rules=Rules({}))
+    await nodes.admit(room, facts("one"), "secret")
+    return room
+
+
+def report(sequence: int, text: ElementFacts, *, gone: bool = False) -> Report:
+    encoded = msgspec.Raw(msgspec.json.encode(text))
+    return Report(kind=Kind.GROUP, key="g1", generation=1, sequence=sequence, facts=encoded, gone=gone)
+
+
+async def test_an_order_is_fetched_once_and_its_facts_come_back(fleet: Fleet, bus: MemoryBus) -> None:
+    door, woken = FleetDoor(fleet), list[str]()
+    bus.listen("group", woken.append)
+    await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
+    first = await assignments.fetch(fleet, "one", 0, 0)
+    assert [order.key for order in first.changes] == ["g1"]
+    assert msgspec.json.decode(first.changes[0].spec, type=GroupSpec) == GROUP
+    await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
+    assert (await assignments.fetch(fleet, "one", first.number, 0)).changes == ()
+
+    await assignments.note_reports(fleet, "one", [report(7, ElementFacts(id="g1", up=True))])
+    held = await door.held(Kind.GROUP, "g1")
+    assert msgspec.json.decode(held[0].facts, type=ElementFacts).up
+    assert woken == ["g1"]
+
+
+async def test_an_older_observation_never_replaces_a_newer_one(fleet: Fleet) -> None:
+    door = FleetDoor(fleet)
+    await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
+    await assignments.note_reports(fleet, "one", [report(7, ElementFacts(id="g1", up=True))])
+    await assignments.note_reports(fleet, "one", [report(6, ElementFacts(id="g1", up=False))])
+    assert msgspec.json.decode((await door.held(Kind.GROUP, "g1"))[0].facts, type=ElementFacts).up
+
+
+async def test_a_withdrawn_order_stands_until_the_node_says_it_is_gone(fleet: Fleet) -> None:
+    door = FleetDoor(fleet)
+    await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
+    await assignments.note_reports(fleet, "one", [report(7, ElementFacts(id="g1"), gone=True)])
+    assert await door.held(Kind.GROUP, "g1"), "a node may not let go of what it was not told to"
+    await door.withdraw("one", Kind.GROUP, "g1")
+    assert (await door.held(Kind.GROUP, "g1"))[0].gone
+    await assignments.note_reports(fleet, "one", [report(8, ElementFacts(id="g1"), gone=True)])
+    assert await door.held(Kind.GROUP, "g1") == []
+
+
+async def test_a_waiting_node_is_told_at_once(fleet: Fleet) -> None:
+    door = FleetDoor(fleet)
+    waiting = asyncio.create_task(assignments.fetch(fleet, "one", 0, 30))
+    await asyncio.sleep(0)
+    await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
+    async with asyncio.timeout(5):
+        assert len((await waiting).changes) == 1
+
+
+async def test_a_token_lets_one_node_join_once(fleet: Fleet) -> None:
+    token = await nodes.issue_join_token(fleet)
+    secret = await nodes.join(fleet, token, facts("two"))
+    assert (await nodes.authenticate(fleet, "two", secret)).name == "two"
+    with pytest.raises(NodeUnknown):
+        await nodes.authenticate(fleet, "two", "guess")
+    with pytest.raises(JoinRefused):
+        await nodes.join(fleet, token, facts("three"))
+    with pytest.raises(NodeTaken):
+        await nodes.join(fleet, await nodes.issue_join_token(fleet), facts("one"))
+
+
+async def test_a_node_is_alive_while_it_is_heard(fleet: Fleet) -> None:
+    assert not (await nodes.nodes(fleet))[0].alive
+    row = await nodes.authenticate(fleet, "one", "secret")
+    await nodes.note_heartbeat(fleet, row, facts("one"))
+    assert (await nodes.nodes(fleet))[0].alive
+    await nodes.set_forced_down(fleet, "one", True)
+    assert not (await nodes.nodes(fleet))[0].alive
