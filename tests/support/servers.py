@@ -31,7 +31,7 @@ class ServerDidNotStart(Exception):
 def postgresql() -> Iterator[str]:
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     with _folder("postgresql", owner="postgres") as folder:
-        data, password_file, port = folder / "data", folder / "password", _free_port()
+        data, password_file, port = folder / "data", folder / "password", free_port()
         password_file.write_text(PASSWORD)
         _run(
             [
@@ -73,7 +73,7 @@ def postgresql() -> Iterator[str]:
 @contextmanager
 def mariadb() -> Iterator[str]:
     with _folder("mariadb", owner="mysql") as folder:
-        data, first_statements, port = folder / "data", folder / "first.sql", _free_port()
+        data, first_statements, port = folder / "data", folder / "first.sql", free_port()
         data.mkdir()
         _give(data, "mysql")
         # As Debian configures it: a server whose comparison ignores case is what an operator has.
@@ -119,7 +119,7 @@ def mariadb() -> Iterator[str]:
 @contextmanager
 def rabbitmq() -> Iterator[str]:
     with _folder("rabbitmq", owner="rabbitmq") as folder, ExitStack() as processes:
-        port, between_nodes, port_mapper = _free_port(), _free_port(), _free_port()
+        port, between_nodes, port_mapper = free_port(), free_port(), free_port()
         environment = {
             "HOME": str(folder),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -249,7 +249,7 @@ def _succeeds(command: Sequence[str | Path]) -> bool:
     return subprocess.run([str(part) for part in command], timeout=10, check=False).returncode == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,0 +1,40 @@
+"""Tempest's smoke tests over the simulated cloud. Guests there cannot be logged in to, so their tests leave that out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cumulet.programs.verify.report import is_good
+from cumulet.programs.verify.verdicts import Result
+from tests.support.running_cloud import RunningCloud
+
+SUITES = ("smoke:identity", "smoke:image", "smoke:compute", "smoke:network", "smoke:volume")
+TIME_LIMIT = 420
+CUMULET = str(Path(sys.executable).parent / "cumulet")
+
+
+@pytest.fixture(scope="session")
+def results(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
+    folder = tmp_path_factory.mktemp("verify")
+    suites = [option for suite in SUITES for option in ("--suite", suite)]
+    subprocess.run(
+        [CUMULET, "verify", *suites, "--no-guests", "--time-limit", str(TIME_LIMIT), "--report", str(folder)],
+        env=cloud.environment(),
+        timeout=TIME_LIMIT + 120,
+        check=False,
+    )
+    return msgspec.json.decode((folder / "results.json").read_bytes(), type=list[Result])
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_smoke(results: list[Result], suite: str) -> None:
+    of_suite = [result for result in results if result.suite == suite]
+
+    assert of_suite
+    bad = [f"{result.verdict} {result.test}: {result.why}" for result in of_suite if not is_good(result)]
+    assert not bad, "\n".join(bad)

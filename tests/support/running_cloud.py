@@ -1,0 +1,97 @@
+"""A whole cloud as a user starts it: `cumulet up` as a process of its own, for the official clients to talk to.
+
+As a program it runs a command beside such a cloud: python -m tests.support.running_cloud COMMAND…
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import yaml
+
+from tests.support.servers import free_port
+
+COMMAND = (str(Path(sys.executable).parent / "cumulet"), "up", "--simulate")
+START_LIMIT = 60.0
+STOP_LIMIT = 20.0
+
+
+class CloudDidNotStart(Exception):
+    """With the end of what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCloud:
+    url: str
+    clouds_yaml: Path
+    log: Path
+
+    @property
+    def password(self) -> str:
+        clouds = yaml.safe_load(self.clouds_yaml.read_text())["clouds"]
+        return str(clouds["cumulet"]["auth"]["password"])
+
+    def environment(self) -> dict[str, str]:
+        """How an official client finds this cloud, and no other that the user may have."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        return {**kept, "OS_CLOUD": "cumulet", "OS_CLIENT_CONFIG_FILE": str(self.clouds_yaml)}
+
+
+@contextmanager
+def running_cloud(folder: Path, command: Sequence[str] = COMMAND) -> Iterator[RunningCloud]:
+    """The cloud, from the moment on when it answers; it and all it started end with the block."""
+    port = free_port()
+    state, log = folder / "state", folder / "cumulet.log"
+    cloud = RunningCloud(url=f"http://127.0.0.1:{port}", clouds_yaml=state / "clouds.yaml", log=log)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", *command, "--state", str(state), "--port", str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_ready(cloud, process)
+        yield cloud
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_LIMIT)
+
+
+def _wait_until_ready(cloud: RunningCloud, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_LIMIT
+    while not _is_ready(cloud):
+        code = process.poll()
+        if code is not None or time.monotonic() > deadline:
+            why = f"ended with code {code}" if code is not None else f"was not ready after {START_LIMIT:.0f} s"
+            raise CloudDidNotStart(f"cumulet {why}:\n{cloud.log.read_text(errors='replace')[-4000:]}")
+        time.sleep(0.05)
+
+
+def _is_ready(cloud: RunningCloud) -> bool:
+    with suppress(URLError, OSError), urlopen(f"{cloud.url}/healthcheck", timeout=2) as answer:
+        return bool(answer.status == 200) and cloud.clouds_yaml.is_file()
+    return False
+
+
+def main(command: Sequence[str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="cumulet-cloud-") as folder, running_cloud(Path(folder)) as cloud:
+        return subprocess.run(command, env=cloud.environment(), check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
