@@ -1,0 +1,135 @@
+"""Images as files: `<folder>/images/ab/cd/<id>`, two levels deep so that no folder grows long.
+
+Nothing but bytes is kept here; all that is known of an image is the image service's. Several processes may share the
+folder. Each writes its unfinished images into a folder of its own, which it holds locked; those of the dead are swept.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from cumulet.drivers.image_store.base import NotStored, StoreFull, TooLarge
+from cumulet.lib.ids import is_uuid, new_hex
+from cumulet.lib.whole_file import BATCH_BYTES, StreamTooLong, finished, publish, receive, sync_folder
+
+_THREADS = 4
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class FileImageStore:
+    """The image store of one folder."""
+
+    name = "files"
+
+    def __init__(self, folder: Path) -> None:
+        self._images = folder / "images"
+        self._images.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self._parts, self._lock = _own_parts(folder / "parts")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="images")
+
+    async def put(self, image_id: str, chunks: AsyncIterator[bytes], limit: int) -> int:
+        destination = self._path(image_id)
+        part = self._parts / new_hex()
+        try:
+            size = await receive(chunks, part, limit=limit, pool=self._pool)
+            await finished(self._pool, _keep, part, destination)
+        except StreamTooLong as error:
+            raise TooLarge(f"image {image_id} has {error}") from error
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise StoreFull(f"no room for image {image_id}") from error
+            raise
+        return size
+
+    async def get(self, image_id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        try:
+            file = await finished(self._pool, _open, self._path(image_id), start)
+        except FileNotFoundError as error:
+            raise NotStored(f"no data of image {image_id}") from error
+        try:
+            left = length
+            while left is None or left > 0:
+                wanted = BATCH_BYTES if left is None else min(left, BATCH_BYTES)
+                piece = await finished(self._pool, file.read, wanted)
+                if not piece:
+                    return
+                if left is not None:
+                    left -= len(piece)
+                yield piece
+        finally:
+            file.close()
+
+    async def remove(self, image_id: str) -> None:
+        await finished(self._pool, _remove, self._path(image_id))
+
+    async def found(self) -> list[str]:
+        return await finished(self._pool, lambda: sorted(path.name for path in self._images.glob("*/*/*")))
+
+    def close(self) -> None:
+        """Let go of the folder and the threads."""
+        self._pool.shutdown()
+        shutil.rmtree(self._parts, ignore_errors=True)
+        os.close(self._lock)
+
+    def _path(self, image_id: str) -> Path:
+        if not is_uuid(image_id):
+            raise ValueError(f"not an id of an image: {image_id!r}")
+        return self._images / image_id[:2] / image_id[2:4] / image_id
+
+
+def _own_parts(folder: Path) -> tuple[Path, int]:
+    """A new folder for this process's parts, and the descriptor that locks it; those of dead processes are removed."""
+    folder.mkdir(exist_ok=True, mode=0o750)
+    gate = _lock(folder, fcntl.LOCK_EX)
+    try:
+        for other in folder.iterdir():
+            try:
+                os.close(_lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB))
+            except BlockingIOError:
+                continue
+            shutil.rmtree(other)
+        own = folder / new_hex()
+        own.mkdir(mode=0o750)
+        return own, _lock(own, fcntl.LOCK_EX)
+    finally:
+        os.close(gate)
+
+
+def _lock(folder: Path, how: int) -> int:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _keep(part: Path, destination: Path) -> None:
+    for folder in (destination.parent.parent, destination.parent):
+        if not folder.exists():
+            folder.mkdir(exist_ok=True, mode=0o750)
+            sync_folder(folder.parent)
+    publish(part, destination)
+
+
+def _open(path: Path, start: int) -> BinaryIO:
+    # The batches are longer than any buffer.
+    file = path.open("rb", buffering=0)
+    file.seek(start)
+    return file
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    sync_folder(path.parent)
