@@ -8,18 +8,28 @@ from typing import Protocol
 from cumulet.contracts.machines import ImageRef, MachineFacts, MachineSpec
 
 
+class ImageUnusable(Exception):
+    """An image is not what it claims to be, or cannot be opened safely; the message may be shown to its owner."""
+
+
 class ImageFiles(Protocol):
     """Where a driver finds the bytes of an image on this node."""
 
     async def path(self, image: ImageRef) -> str:
-        """Fetch and verify the image if it is not here yet; the path of the (read-only) file."""
+        """Fetch and verify the image if it is not here yet; the path of the file.
+
+        Whatever the image's format, the file is a qcow2 file that refers to no other; it is only ever read. Raises
+        `ImageUnusable`.
+        """
         ...
 
 
 class VolumeFiles(Protocol):
     """Where a driver finds a volume that lives on this node."""
 
-    def path(self, volume_id: str) -> str: ...
+    def path(self, volume_id: str) -> str:
+        """The path of the volume: a qcow2 file that refers to no other."""
+        ...
 
 
 class Hypervisor(Protocol):
