@@ -1,0 +1,5 @@
+"""`python -m cumulet` is the `cumulet` command."""
+
+from cumulet.programs.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""Logging in to a server, in whatever way this cloud's mode allows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from typing import Any
+
+from cumulet.programs.laptop import rootless
+from cumulet.programs.secrets import admin_password
+from cumulet.programs.settings import Settings
+
+SECONDS = 10
+_OPTIONS = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
+_CARRY = (
+    "import socket,sys,threading,os;s=socket.create_connection((sys.argv[1],22),10);s.settimeout(None);"
+    "t=threading.Thread(target=lambda:[s.sendall(b) for b in iter(lambda:os.read(0,65536),b'')],daemon=True);t.start();"
+    "[os.write(1,b) for b in iter(lambda:s.recv(65536),b'')]"
+)
+"""Carries bytes between standard input and output and port 22 of an address."""
+
+
+def log_in(settings: Settings, server: str, user: str, command: tuple[str, ...], *, raw: bool) -> int:
+    """Run ssh (or carry its bytes); the exit code."""
+    inside = rootless.prefix(settings) if settings.mode == "rootless" else ()
+    if raw:
+        return subprocess.call([*inside, sys.executable, "-c", _CARRY, _address(settings, server)])
+    if settings.mode == "simulate":
+        print(_console(settings, _find(settings, server)["id"]))
+        print("This server is simulated: what it printed is above, and nobody is at home to log in to.")
+        return 0
+    address = _address(settings, server)
+    return subprocess.call([*inside, "ssh", *_OPTIONS, f"{user}@{address}", *command])
+
+
+def _address(settings: Settings, server: str) -> str:
+    if all(part.isdigit() for part in server.split(".")) and server.count(".") == 3:
+        return server
+    found = _find(settings, server)
+    addresses = [entry for network in found["addresses"].values() for entry in network]
+    for entry in addresses:
+        if entry.get("OS-EXT-IPS:type") == "floating":
+            return str(entry["addr"])
+    sys.exit(
+        f"{server} has no floating IP. Give it one:\n"
+        f"  openstack floating ip create public\n  openstack server add floating ip {server} ADDRESS"
+    )
+
+
+def _find(settings: Settings, server: str) -> Any:
+    token = _token(settings)
+    listed = _get(settings, f"/compute/v2.1/servers/detail?all_tenants=1&name=^{server}$", token)["servers"]
+    found = [one for one in listed if server in (one["name"], one["id"])]
+    if not found:
+        found = [_get(settings, f"/compute/v2.1/servers/{server}", token).get("server")]
+    if not found[0]:
+        sys.exit(f"There is no server {server!r}. See: openstack server list --all-projects")
+    if len(found) > 1:
+        sys.exit(f"{len(found)} servers are named {server!r}; use an id: {', '.join(one['id'] for one in found)}")
+    return found[0]
+
+
+def _token(settings: Settings) -> str:
+    user = {"name": "admin", "domain": {"id": "default"}, "password": admin_password(settings)}
+    project = {"name": "admin", "domain": {"id": "default"}}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": project}}}
+    request = urllib.request.Request(
+        f"http://{settings.host}:{settings.port}/v3/auth/tokens",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        return str(answer.headers["X-Subject-Token"])
+
+
+def _get(settings: Settings, path: str, token: str) -> Any:
+    request = urllib.request.Request(f"http://{settings.host}:{settings.port}{path}", headers={"X-Auth-Token": token})
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return {}
+        raise
+
+
+def _console(settings: Settings, server_id: str) -> str:
+    request = urllib.request.Request(
+        f"http://{settings.host}:{settings.port}/compute/v2.1/servers/{server_id}/action",
+        b'{"os-getConsoleOutput": {}}',
+        {"Content-Type": "application/json", "X-Auth-Token": _token(settings)},
+    )
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        return str(json.load(answer)["output"])

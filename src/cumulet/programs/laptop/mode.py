@@ -1,0 +1,71 @@
+"""Which way of running suits this machine, and why."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+TOOLS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "dnsmasq": "dnsmasq-base",
+}
+"""Programs that real machines and networks need, and Debian's packages that have them."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A mode and the reason for it, for the operator to read."""
+
+    mode: str
+    reason: str
+    remedy: str = ""
+
+
+def missing_tools() -> dict[str, str]:
+    """Programs that are not here, with their packages."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    return {tool: package for tool, package in TOOLS.items() if shutil.which(tool, path=path) is None}
+
+
+def may_make_user_namespaces() -> bool:
+    """Whether an ordinary user may have a network of his own here. Some distributions forbid it."""
+    try:
+        done = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--net", "--mount", "true"],
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def choose(asked: str) -> Choice:
+    """The mode to run in: what was asked for, else the most real one that this machine allows."""
+    if asked:
+        return Choice(asked, "as asked")
+    missing = missing_tools()
+    if missing:
+        packages = " ".join(sorted(set(missing.values())))
+        return Choice(
+            "simulate",
+            f"{', '.join(sorted(missing))} not found here",
+            f"apt-get install {packages}, then 'cumulet reset' and 'cumulet up'",
+        )
+    if os.path.exists("/dev/net/tun") is False:
+        return Choice("simulate", "/dev/net/tun is missing", "load the kernel module tun")
+    if os.geteuid() == 0:
+        return Choice("real", "root, and every tool is here")
+    if may_make_user_namespaces():
+        return Choice("rootless", "an ordinary user who may make namespaces of his own")
+    return Choice(
+        "simulate",
+        "this distribution forbids user namespaces to ordinary users",
+        "run as root, or allow them: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+    )

@@ -1,0 +1,93 @@
+"""The cloud's two processes: started so that they outlive us, found by the locks they hold, ended by their own ids."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from cumulet.programs.locks import holder
+from cumulet.programs.settings import Settings
+
+STOP_SECONDS = 20.0
+
+
+class DidNotStart(Exception):
+    """A process ended at once or did not answer; the message has the end of its log."""
+
+
+def lock_of(state: Path, program: str) -> Path:
+    return state / "run" / f"{program}.lock"
+
+
+def log_of(state: Path, program: str) -> Path:
+    return state / "log" / f"{program}.log"
+
+
+def running(state: Path, program: str) -> int | None:
+    """The process id of a program of this cloud."""
+    return holder(lock_of(state, program))
+
+
+def start(settings: Settings, program: str, before: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    """Start `cumulet serve` or `cumulet node` in a session of its own. `before` is put in front of its command."""
+    state = settings.state
+    log = log_of(state, program)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CUMULET_")}
+    environment["CUMULET_CONFIG"] = str(settings_file(state))
+    environment["PATH"] = environment.get("PATH", "") + ":/usr/sbin:/sbin"
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [*before, sys.executable, "-m", "cumulet", program],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+            cwd="/",
+        )
+
+
+def stop(state: Path, program: str) -> bool:
+    """End a program and wait for its end; whether it ran."""
+    pid = running(state, program)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while running(state, program) == pid:
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            break
+        time.sleep(0.05)
+    return True
+
+
+def end_of_log(state: Path, program: str, lines: int = 15) -> str:
+    try:
+        text = log_of(state, program).read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def settings_file(state: Path) -> Path:
+    return state / "cumulet.toml"
+
+
+def keep(settings: Settings) -> None:
+    """Write the settings in force where later commands find them."""
+    state = settings.state
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    values = {**msgspec.structs.asdict(settings), "state_dir": str(state)}
+    draft = settings_file(state).with_suffix(".draft")
+    # Flat values: JSON's texts, numbers and booleans are TOML's too.
+    draft.write_text("".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in values.items()))
+    draft.chmod(0o600)
+    os.replace(draft, settings_file(state))
