@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-from cumulet.contracts.asks import Answer
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.record import Record
 from cumulet.services.fleet import asks, assignments, nodes
@@ -67,8 +66,10 @@ class FleetDoor:
         """A short question. Raises NodeSilent naming the node, or the node's own refusal."""
         return await asks.ask(self._room, node, what, **parameters)
 
-    def tunnel(
+    @asynccontextmanager
+    async def tunnel(
         self, node: str, what: str, **parameters: str
-    ) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, asyncio.StreamWriter, Answer]]:
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """A byte tunnel to a machine's screen or serial line."""
-        return asks.tunnel(self._room, node, what, **parameters)
+        async with asks.tunnel(self._room, node, what, **parameters) as (reader, writer, _):
+            yield reader, writer
