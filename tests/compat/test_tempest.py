@@ -1,4 +1,4 @@
-"""Tempest's smoke tests over the simulated cloud. Guests there cannot be logged in to, so their tests leave that out."""
+"""Tempest's smoke tests over the simulated cloud, whose guests nobody can log in to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The tiny guest image, built once per recipe and kept between runs."""
+"""The tiny guest image, built once per recipe and kept between runs.
+
+`python -m tests.support.guest_image` builds it ahead: where the tests run there may be no way to the distribution.
+"""
 
 from __future__ import annotations
 
@@ -19,3 +22,11 @@ def tiny_image() -> Path:
         if not image.exists():
             tiny.build(image)
     return image
+
+
+if __name__ == "__main__":
+    print(tiny_image())
+
+
+if __name__ == "__main__":
+    print(tiny_image())

@@ -21,7 +21,7 @@ import yaml
 
 from tests.support.servers import free_port
 
-COMMAND = (str(Path(sys.executable).parent / "cumulet"), "up", "--simulate")
+COMMAND = (str(Path(sys.executable).parent / "cumulet"), "up", "--simulate", "--foreground")
 START_LIMIT = 60.0
 STOP_LIMIT = 20.0
 
