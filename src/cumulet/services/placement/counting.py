@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -65,7 +66,7 @@ async def take(tx: Transaction, consumer_id: str, provider_id: str, resources: M
 
 async def give_back(tx: Transaction, consumer_id: str, provider_id: str = "") -> None:
     """Take back what a consumer holds of one provider, or of all."""
-    where = {"consumer_id": consumer_id, **({"provider_id": provider_id} if provider_id else {})}
+    where: dict[str, Any] = {"consumer_id": consumer_id, **({"provider_id": provider_id} if provider_id else {})}
     held = await tx.find(AllocationRow, **where)
     for row in held:
         values = {"provider": row.provider_id, "class": row.resource_class, "n": row.used}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -96,7 +96,7 @@ class PlacementDoor:
             known = {row.resource_class: row for row in await tx.find(InventoryRow, provider_id=provider.id)}
             changed = False
             for name, offer in inventory.items():
-                terms = {
+                terms: dict[str, Any] = {
                     "total": offer.total,
                     "reserved": offer.reserved,
                     "min_unit": offer.min_unit,
@@ -121,7 +121,7 @@ class PlacementDoor:
     async def claim(
         self, consumer_id: str, node: str, resources: Mapping[str, int], *, project_id: str, user_id: str
     ) -> bool:
-        """Let a consumer hold these of a node. False: it does not fit (any more). A claim that stands is left as it is."""
+        """Let a consumer hold these of a node; a claim that stands is left as it is. False: it does not fit."""
 
         async def write(tx: Transaction) -> bool:
             provider = await tx.get(ProviderRow, name=node)
