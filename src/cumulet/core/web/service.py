@@ -111,8 +111,7 @@ class FrontDoor:
     async def _answer(self, request: Request, number: int, mount: str, headers: dict[str, str]) -> Response:
         parts = segments(request.path)
         found = self._router.find(parts)
-        is_open = found is not None and any(e.open for endpoints in found[0].values() for e, _ in endpoints)
-        caller = NOBODY if is_open else await self._caller(request)
+        caller = NOBODY if found and _is_open(found[0], request.method) else await self._caller(request)
         if found is None and self.service.project_in_path:
             found = self._below_project(parts, caller)
         endpoint, path = self._endpoint(request, found, number)
@@ -189,6 +188,14 @@ class FrontDoor:
             type_name=type(error).__name__,
         )
         return self._refusal(bug, request)
+
+
+def _is_open(by_method: Mapping[str, Sequence[tuple[Endpoint, tuple[str, ...]]]], method: str) -> bool:
+    """Needs this method no token? A method that is not there is refused alike with and without one."""
+    choices = by_method.get(method) or (by_method.get("GET") if method == "HEAD" else None)
+    if choices is None:
+        return any(endpoint.open for endpoints in by_method.values() for endpoint, _ in endpoints)
+    return any(endpoint.open for endpoint, _ in choices)
 
 
 def status_at(status: int | Mapping[str, int], number: int) -> int:

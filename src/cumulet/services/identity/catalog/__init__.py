@@ -1,0 +1,1 @@
+"""The catalogue: which services the cloud has, and at which addresses they answer."""

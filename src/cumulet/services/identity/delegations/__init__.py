@@ -1,0 +1,1 @@
+"""Delegations: trusts from one user to another, and application credentials from a user to his programs."""

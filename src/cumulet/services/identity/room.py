@@ -1,0 +1,67 @@
+"""What identity stands on: its settings, keys and hashing, and what it remembers of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from cumulet.core.db import Transaction
+from cumulet.core.room import Room
+from cumulet.services.identity.passwords.hashing import Hasher
+from cumulet.services.identity.settings import Settings
+from cumulet.services.identity.tokens.cache import Cache, Generation, Kept
+from cumulet.services.identity.tokens.keys import KeyRepository
+from cumulet.services.identity.tokens.revocations import next_epoch, revoke
+
+if TYPE_CHECKING:
+    from cumulet.services.identity.tokens.validation import Valid
+
+T = TypeVar("T")
+TOPIC = "identity"
+
+
+@dataclass(kw_only=True)
+class Identity(Room):
+    """The identity service's room."""
+
+    settings: Settings
+    token_keys: KeyRepository = field(init=False)
+    receipt_keys: KeyRepository = field(init=False)
+    credential_keys: KeyRepository = field(init=False)
+    hasher: Hasher = field(init=False)
+    generation: Generation = field(init=False, default_factory=Generation)
+    valid: Cache[Valid] = field(init=False)
+    kept: Kept = field(init=False)
+    epoch: int = field(init=False, default=0)
+    epoch_read_at: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        state, active = self.settings.state, self.settings.active_keys
+        self.token_keys = KeyRepository(state / "fernet-keys", active)
+        self.receipt_keys = KeyRepository(state / "receipt-keys", active)
+        self.credential_keys = KeyRepository(state / "credential-keys", active)
+        for keys in (self.token_keys, self.receipt_keys, self.credential_keys):
+            keys.make()
+        self.hasher = Hasher(self.settings.scrypt_log_n, self.settings.hashing_threads)
+        self.valid = Cache(self.generation, self.settings.cached_tokens)
+        self.kept = Kept(self.generation)
+        self.bus.listen(TOPIC, lambda key: self.generation.renew())
+
+    async def change(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Write something that tokens depend on: with the commit, everything remembered of tokens is old."""
+
+        async def write(tx: Transaction) -> T:
+            result = await work(tx)
+            await next_epoch(tx)
+            tx.wake(TOPIC, "tokens")
+            return result
+
+        result = await self.database.write(write)
+        self.generation.renew()
+        return result
+
+    async def revoke(self, tx: Transaction, kind: str, key: str) -> None:
+        """Make the tokens of this key void that exist now; for use within `change`."""
+        keep = self.settings.token_lifetime + self.settings.expired_window
+        await revoke(tx, kind, key, self.clock.now(), keep)

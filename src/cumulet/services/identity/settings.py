@@ -1,0 +1,45 @@
+"""What an operator may set about identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Typed settings; the defaults are those of the real service, but for what a young cloud should do better."""
+
+    state: Path
+    """The directory that holds the key repositories."""
+    base_url: str = "http://127.0.0.1:5000"
+    """What the catalogue's URLs begin with."""
+    token_lifetime: int = 3600
+    """Seconds."""
+    expired_window: int = 48 * 3600
+    """Seconds for which a service may still speak for a user whose token expired during long work."""
+    receipt_lifetime: int = 300
+    """Seconds for the steps of an authentication with several rules."""
+    active_keys: int = 3
+    """How many token keys are kept: one staged, one primary, the others to read older tokens."""
+    cached_tokens: int = 10_000
+    scrypt_log_n: int = 14
+    """Work for a new password hash; each step doubles it."""
+    hashing_threads: int = 2
+    lockout_attempts: int = 0
+    """Wrong passwords in a row that lock an account; 0: never."""
+    lockout_seconds: int = 1800
+    inactive_days: int = 0
+    """Days without authentication that disable a user; 0: never."""
+    password_days: int = 0
+    """Days until a password expires; 0: never."""
+    password_min_age_days: int = 0
+    password_history: int = 0
+    """How many of his last passwords a user may not take again."""
+    password_regex: str = ""
+    password_regex_description: str = ""
+    change_password_upon_first_use: bool = False
+    max_project_depth: int = 5
+    """Projects below projects, counted from the domain."""
+    credentials_per_user: int = 1000
+    application_credentials_per_user: int = 1000

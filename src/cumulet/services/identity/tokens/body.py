@@ -1,0 +1,51 @@
+"""How a token is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cumulet.lib.clock import iso_micros, iso_micros_z
+from cumulet.services.identity.projects.row import ProjectRow
+from cumulet.services.identity.tokens.validation import Valid
+
+
+def token_body(valid: Valid, catalog: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """`{"token": …}`; without a catalogue when that is None, or when the token gives no scope."""
+    token, user = valid.token, valid.user
+    expires = user.password_expires_at
+    shown: dict[str, Any] = {
+        "methods": list(token.methods),
+        "user": {
+            "domain": _brief(valid.user_domain),
+            "id": user.id,
+            "name": user.name,
+            "password_expires_at": iso_micros(expires) if expires else None,
+        },
+        "audit_ids": list(token.audit_ids),
+        "expires_at": iso_micros_z(token.expires_at),
+        "issued_at": iso_micros_z(token.issued_at),
+    }
+    if token.provider_id:
+        shown["user"]["OS-FEDERATION"] = {
+            "identity_provider": {"id": token.provider_id},
+            "protocol": {"id": token.protocol_id},
+            "groups": [{"id": group} for group in token.group_ids],
+        }
+    if token.system:
+        shown["system"] = {"all": True}
+    elif valid.place and token.domain_id:
+        shown["domain"] = _brief(valid.place.row)
+    elif valid.place:
+        shown["project"] = {"domain": _brief(valid.place.domain), **_brief(valid.place.row)}
+        shown["is_domain"] = valid.place.row.is_domain
+    if valid.delegation:
+        shown |= valid.delegation.shown
+    if valid.place or token.system:
+        shown["roles"] = [{"id": role.id, "name": role.name} for role in valid.roles]
+        if catalog is not None:
+            shown["catalog"] = catalog
+    return {"token": shown}
+
+
+def _brief(row: ProjectRow) -> dict[str, str]:
+    return {"id": row.id, "name": row.name}

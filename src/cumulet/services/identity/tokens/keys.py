@@ -1,0 +1,66 @@
+"""A key repository: numbered files, the highest number being the key that seals.
+
+`0` is staged: every process can read what it seals before any process seals with it. Rotating makes the staged key the
+new primary, stages another one, and forgets the oldest, so that what was sealed before stays readable for a while.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, MultiFernet
+
+STAGED = 0
+
+
+class KeyRepository:
+    """The Fernet keys in a directory, read again when the directory has changed."""
+
+    def __init__(self, directory: Path, active: int) -> None:
+        self.directory = directory
+        self.active = active
+        self._seen = 0
+        self._fernet: MultiFernet | None = None
+
+    def make(self) -> None:
+        """Make the first keys, unless there are some."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._numbers():
+            self._write(STAGED)
+            self._write(1)
+
+    def rotate(self) -> None:
+        """Promote the staged key, stage a new one, forget the oldest."""
+        numbers = self._numbers()
+        primary = max(numbers) + 1
+        os.rename(self.directory / str(STAGED), self.directory / str(primary))
+        self._write(STAGED)
+        numbers = sorted(number for number in self._numbers() if number != STAGED)
+        for number in numbers[: max(0, len(numbers) + 1 - self.active)]:
+            (self.directory / str(number)).unlink()
+
+    @property
+    def fernet(self) -> MultiFernet:
+        """Seals with the primary key, opens with every key."""
+        changed = os.stat(self.directory).st_mtime_ns
+        if self._fernet is None or changed != self._seen:
+            keys = [(self.directory / str(number)).read_bytes() for number in sorted(self._numbers(), reverse=True)]
+            self._fernet = MultiFernet([Fernet(key.strip()) for key in keys])
+            self._seen = changed
+        return self._fernet
+
+    def _numbers(self) -> list[int]:
+        return [int(name) for name in os.listdir(self.directory) if name.isdigit()]
+
+    def _write(self, number: int) -> None:
+        # Written aside and renamed: nobody ever reads half a key.
+        path, aside = self.directory / str(number), self.directory / f".{number}.new"
+        with contextlib.suppress(FileNotFoundError):
+            aside.unlink()
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(Fernet.generate_key())
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(aside, path)

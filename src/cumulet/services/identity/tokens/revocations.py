@@ -1,0 +1,77 @@
+"""Revocations: from when on which tokens are void. All else about a token is looked up when it is used."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import sqlalchemy as sa
+
+from cumulet.core.db import PRIMARY, BigInt, Id, Instant, Query, Ref, Row, Short, Transaction, stored
+from cumulet.lib.clock import SECOND
+from cumulet.lib.ids import new_hex
+from cumulet.services.identity.tokens.payload import Token
+
+
+@stored("identity_revocations", sa.Index("identity_revocations_key", "key"))
+class RevocationRow(Row):
+    """Tokens about this key, made at this instant or before, are void."""
+
+    id: Id
+    kind: Short
+    """The name of what the key addresses: `audit_id`, `audit_chain_id`, `user_id`, `project_id`, `domain_id`, …"""
+    key: Ref
+    issued_before: Instant
+    revoked_at: Instant
+
+
+@stored("identity_epochs")
+class EpochRow(Row):
+    """A number that grows with every change that tokens depend on, so that other processes notice."""
+
+    name: Annotated[str, sa.String(32), PRIMARY]
+    number: BigInt
+
+
+CHAIN = "chain:"
+"""Begins the keys that void a token and all that were made from it, where the bare id voids the one token."""
+
+_VOID = Query(
+    sa.select(RevocationRow.c.id)
+    .where(
+        RevocationRow.c.key.in_(sa.bindparam("keys", expanding=True)),
+        RevocationRow.c.issued_before >= sa.bindparam("issued_at", type_=sa.BigInteger),
+    )
+    .limit(sa.literal_column("1"))
+)
+_OLD = Query(
+    sa.delete(RevocationRow.table).where(RevocationRow.c.revoked_at < sa.bindparam("then", type_=sa.BigInteger))
+)
+_NEXT_EPOCH = Query(sa.update(EpochRow.table).values(number=EpochRow.c.number + 1))
+
+
+async def revoke(tx: Transaction, kind: str, key: str, now: int, keep_seconds: int) -> None:
+    """Make the tokens of this key void that exist now. Older revocations, whose tokens have expired, are forgotten."""
+    await tx.execute(_OLD, {"then": now - keep_seconds * SECOND})
+    await tx.insert(RevocationRow(new_hex(), kind, CHAIN + key if kind == "audit_chain_id" else key, now, now))
+
+
+async def is_revoked(tx: Transaction, token: Token, domain_ids: tuple[str, ...]) -> bool:
+    """Is there a revocation that speaks of this token?"""
+    keys = {
+        token.audit_ids[0],
+        CHAIN + token.chain_id,
+        token.user_id,
+        token.project_id,
+        token.domain_id,
+        token.trust_id,
+        token.application_credential_id,
+        token.access_token_id,
+        *domain_ids,
+    }
+    return await tx.scalar(_VOID, {"keys": [key for key in keys if key], "issued_at": token.issued_at}) is not None
+
+
+async def next_epoch(tx: Transaction) -> None:
+    """Tell every process that what it remembers of tokens is old."""
+    if not await tx.execute(_NEXT_EPOCH):
+        await tx.insert(EpochRow("tokens", 1))

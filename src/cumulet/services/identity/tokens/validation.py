@@ -1,0 +1,211 @@
+"""From a token's text to what is true of it now: everything a token does not say itself is looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cumulet.core.access.caller import Caller
+from cumulet.core.db import Transaction
+from cumulet.lib.clock import SECOND
+from cumulet.services.identity.assignments.row import ALL, DOMAIN, PROJECT, SYSTEM, role_ids
+from cumulet.services.identity.errors import TokenNotFound
+from cumulet.services.identity.projects.row import ProjectRow
+from cumulet.services.identity.roles import RoleBook, RoleRow, read_book
+from cumulet.services.identity.room import Identity
+from cumulet.services.identity.tokens.cache import digest
+from cumulet.services.identity.tokens.delegation import Delegation, Void, delegation_of
+from cumulet.services.identity.tokens.payload import Token, Unreadable
+from cumulet.services.identity.tokens.revocations import EpochRow, is_revoked
+from cumulet.services.identity.tokens.seal import unseal
+from cumulet.services.identity.users.row import UserRow
+
+EPOCH_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project or domain, with its domain."""
+
+    row: ProjectRow
+    domain: ProjectRow
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A token and what is true of it."""
+
+    token: Token
+    user: UserRow
+    user_domain: ProjectRow
+    place: Place | None
+    roles: tuple[RoleRow, ...]
+    delegation: Delegation | None
+    caller: Caller
+
+
+async def validate(room: Identity, text: str, *, grace: int = 0) -> Valid:
+    """What is true of a token. `grace` seconds after its end it is still taken. Raises TokenNotFound."""
+    await notice_other_processes(room)
+    key = digest(text)
+    now = room.clock.now()
+    found = room.valid.get(key)
+    if found is None:
+        generation = room.generation.number
+        found = await _look(room, text, now - grace * SECOND)
+        room.valid.put(key, found, generation)
+    if found.token.expires_at <= now - grace * SECOND:
+        raise TokenNotFound("The token has expired. Authenticate again.")
+    return found
+
+
+async def notice_other_processes(room: Identity) -> None:
+    """At most once a second, see whether another process changed what tokens depend on."""
+    if room.database.backend.dialect == "sqlite":
+        return  # such a database has one process
+    now = room.clock.now()
+    if now - room.epoch_read_at < EPOCH_SECONDS * SECOND:
+        return
+    room.epoch_read_at = now
+    async with room.database.read() as tx:
+        row = await tx.get(EpochRow, name="tokens")
+    if row and row.number != room.epoch:
+        room.epoch = row.number
+        room.generation.renew()
+
+
+async def _look(room: Identity, text: str, now: int) -> Valid:
+    try:
+        token = unseal(room.token_keys, text)
+    except Unreadable as error:
+        raise TokenNotFound("The token is not one of ours.") from error
+    if token.expires_at <= now:
+        raise TokenNotFound("The token has expired. Authenticate again.")
+    try:
+        return await resolve(room, token, digest(text).hex())
+    except Void as reason:
+        raise TokenNotFound(f"The token is void: {reason}.") from reason
+
+
+async def roles_known(room: Identity) -> RoleBook:
+    """The role book of this generation."""
+
+    async def read() -> RoleBook:
+        async with room.database.read() as tx:
+            return await read_book(tx)
+
+    return await room.kept.get("roles", read)
+
+
+async def resolve(room: Identity, token: Token, token_id: str = "") -> Valid:
+    """Look up what a token depends on. Raises Void when it gives no right to anything any more."""
+    book = await roles_known(room)
+    async with room.database.read() as tx:
+        delegation = await delegation_of(tx, token, room.clock.now())
+        user = await _user(tx, token, delegation)
+        ids = {user.domain_id, token.project_id, token.domain_id} - {""}
+        rows = {row.id: row for row in await tx.find(ProjectRow, id=list(ids))}
+        user_domain = rows.get(user.domain_id)
+        if user_domain is None or not user_domain.enabled:
+            raise Void("its user's domain is gone or disabled")
+        place = await _place(tx, token, rows)
+        domain_ids = (user.domain_id, place.domain.id) if place else (user.domain_id,)
+        if await is_revoked(tx, token, domain_ids):
+            raise Void("it was revoked")
+        roles = await _roles(tx, token, place, delegation, book)
+    caller = _caller(token, user, user_domain, place, roles, delegation, token_id)
+    return Valid(token, user, user_domain, place, tuple(roles), delegation, caller)
+
+
+async def _user(tx: Transaction, token: Token, delegation: Delegation | None) -> UserRow:
+    """Who appears as the actor. Whoever holds the token, and whoever lent it its roles, must be in good standing."""
+    involved = {token.user_id} | ({delegation.grantor_id, delegation.acts_as} if delegation else set())
+    users = {user.id: user for user in await tx.find(UserRow, id=list(involved))}
+    if any(id_ not in users or not users[id_].enabled for id_ in involved):
+        raise Void("its user is gone or disabled")
+    return users[delegation.acts_as if delegation else token.user_id]
+
+
+async def _place(tx: Transaction, token: Token, rows: dict[str, ProjectRow]) -> Place | None:
+    id_ = token.project_id or token.domain_id
+    if not id_:
+        return None
+    row = rows.get(id_)
+    if row is None or not row.enabled or (token.domain_id and not row.is_domain):
+        raise Void("its project or domain is gone or disabled")
+    domain = row if row.is_domain else rows.get(row.domain_id) or await tx.get(ProjectRow, id=row.domain_id)
+    if domain is None or not domain.enabled:
+        raise Void("its project's domain is gone or disabled")
+    return Place(row, domain)
+
+
+async def roles_at(tx: Transaction, user_id: str, token: Token, place: Place | None, book: RoleBook) -> list[RoleRow]:
+    """The roles of a user in a token's scope."""
+    if token.system:
+        found = await role_ids(tx, user_id, SYSTEM, ALL, groups=token.group_ids)
+    elif place and token.domain_id:
+        found = await role_ids(tx, user_id, DOMAIN, place.row.id, groups=token.group_ids)
+    elif place:
+        found = await role_ids(tx, user_id, PROJECT, place.row.id, place.row.ancestors, token.group_ids)
+    else:
+        return []
+    return book.in_token(found)
+
+
+async def _roles(
+    tx: Transaction, token: Token, place: Place | None, delegation: Delegation | None, book: RoleBook
+) -> list[RoleRow]:
+    if not place and not token.system:
+        return []
+    grantor = delegation.grantor_id if delegation else token.user_id
+    roles = await roles_at(tx, grantor, token, place, book)
+    if delegation:
+        # What was delegated, as far as he who delegated it still has it himself.
+        held = {role.id for role in roles}
+        if delegation.all_roles and not set(delegation.role_ids) <= held:
+            raise Void("he who delegated its roles has lost some of them")
+        roles = [role for role in book.in_token(set(delegation.role_ids)) if role.id in held]
+    if not roles:
+        raise Void("its user has no role there")
+    return roles
+
+
+def _caller(
+    token: Token,
+    user: UserRow,
+    user_domain: ProjectRow,
+    place: Place | None,
+    roles: list[RoleRow],
+    delegation: Delegation | None,
+    token_id: str,
+) -> Caller:
+    project = place if token.project_id else None
+    about: dict[str, Any] = {"user": {"id": user.id, "domain": {"id": user_domain.id}}}
+    if project:
+        about["project"] = {"id": project.row.id, "domain": {"id": project.domain.id}}
+    elif place:
+        about["domain"] = {"id": place.row.id}
+    facts: dict[str, Any] = {
+        "token": about,
+        "methods": token.methods,
+        "is_domain": bool(project and project.row.is_domain),
+        "trust_id": token.trust_id or None,
+        "application_credential_id": token.application_credential_id or None,
+    }
+    if delegation:
+        facts |= delegation.facts
+    return Caller(
+        user_id=user.id,
+        user_name=user.name,
+        user_domain_id=user.domain_id,
+        project_id=token.project_id,
+        project_name=project.row.name if project else "",
+        project_domain_id=project.domain.id if project else "",
+        domain_id=token.domain_id,
+        system=token.system,
+        roles=tuple(role.name for role in roles),
+        token_id=token_id,
+        expires_at=token.expires_at,
+        audit_id=token.audit_ids[0],
+        facts=facts,
+    )

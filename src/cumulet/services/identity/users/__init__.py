@@ -1,0 +1,1 @@
+"""Users: who may authenticate, with what, and under which options."""

@@ -1,0 +1,48 @@
+"""What we remember of a user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.core.db import Id, Instant, Json, Name, Number, Ref, Row, stored
+
+
+@stored("identity_users", sa.Index("identity_users_name", "domain_id", "name", unique=True))
+class UserRow(Row):
+    """Somebody with a name that is unique in his domain."""
+
+    id: Id
+    domain_id: Ref
+    name: Name
+    enabled: bool
+    default_project_id: Ref
+    password: Name
+    """Its hash; empty: he cannot authenticate by password."""
+    password_at: Instant
+    password_expires_at: Instant
+    failures: Number
+    """Wrong passwords since the last right one."""
+    failed_at: Instant
+    active_at: Instant
+    options: Json
+    extra: Json
+    created_at: Instant
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The user's options, those that are set."""
+        found: dict[str, Any] = msgspec.json.decode(self.options) if self.options != "{}" else {}
+        return found
+
+
+@stored("identity_old_passwords", sa.Index("identity_old_passwords_user", "user_id", "set_at"))
+class OldPasswordRow(Row):
+    """The hash of a password that a user had."""
+
+    id: Id
+    user_id: Ref
+    password: Name
+    set_at: Instant

@@ -1,0 +1,88 @@
+"""The life of a token."""
+
+from __future__ import annotations
+
+import pytest
+
+from cumulet.core.errors import Unauthorized
+from tests.api.identity.cloud import PASSWORD, Cloud, by_password, by_token
+
+pytestmark = pytest.mark.db
+
+DEMO = {"project": {"name": "demo", "domain": {"id": "default"}}}
+
+
+async def test_a_token_is_made_seen_and_revoked(cloud: Cloud) -> None:
+    me = await cloud.login("demo")
+    assert me.body["project"]["name"] == "demo"
+    assert {role["name"] for role in me.body["roles"]} == {"member", "reader"}
+    assert me.body["methods"] == ["password"]
+    assert {entry["type"] for entry in me.body["catalog"]} == {"identity", "compute", "object-store"}
+    subject = {"x-subject-token": me.token}
+    assert (await me.get("/auth/tokens", headers=subject))["token"] == me.body
+    assert "catalog" not in (await me.get("/auth/tokens?nocatalog", headers=subject))["token"]
+    await me.head("/auth/tokens", headers=subject)
+    await me.delete("/auth/tokens", headers=subject)
+    await me.get("/auth/tokens", 401, headers=subject)
+    await (await cloud.admin()).get("/auth/tokens", 404, headers=subject)
+
+
+async def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(cloud: Cloud) -> None:
+    nobody = cloud.nobody()
+    wrong = await nobody.post("/auth/tokens", by_password("demo", "wrong"), 401)
+    assert await nobody.post("/auth/tokens", by_password("who?", "wrong"), 401) == wrong
+    assert await nobody.post("/auth/tokens", by_password("demo", domain="no such"), 401) == wrong
+    assert (await nobody.post("/auth/tokens", by_password("demo", PASSWORD, {"project": {"id": "none"}}), 401)) == wrong
+
+
+async def test_a_token_is_exchanged_for_one_elsewhere_and_ends_no_later(cloud: Cloud) -> None:
+    unscoped = await cloud.login("admin", scope="unscoped")
+    assert "project" not in unscoped.body
+    assert "catalog" not in unscoped.body
+    assert "roles" not in unscoped.body
+    cloud.room.clock.jump(60)
+    scoped = await cloud.enter(by_token(unscoped.token, DEMO))
+    assert scoped.body["expires_at"] == unscoped.body["expires_at"]
+    assert scoped.body["methods"] == ["password", "token"]
+    assert scoped.body["audit_ids"][1] == unscoped.body["audit_ids"][0]
+    system = await cloud.enter(by_token(scoped.token, {"system": {"all": True}}))
+    assert system.body["system"] == {"all": True}
+    assert "admin" in {role["name"] for role in system.body["roles"]}
+    await cloud.nobody().post("/auth/tokens", by_token(scoped.token, {"domain": {"id": "default"}}), 401)
+
+
+async def test_a_token_ends(cloud: Cloud) -> None:
+    me = await cloud.login("demo")
+    assert (await cloud.identity.authenticate(me.token, "")).user_name == "demo"
+    cloud.room.clock.jump(3601)
+    with pytest.raises(Unauthorized):
+        await cloud.identity.authenticate(me.token, "")
+
+
+async def test_a_token_seen_before_costs_no_query(cloud: Cloud) -> None:
+    me = await cloud.login("demo")
+    caller = await cloud.identity.authenticate(me.token, "")
+    await cloud.room.database.close()
+    assert await cloud.identity.authenticate(me.token, "") is caller
+
+
+@pytest.mark.parametrize("text", ["", "x", "gAAAAA" + "x" * 180, "ü" * 50, "a" * 100_000])
+async def test_what_is_no_token_is_refused(cloud: Cloud, text: str) -> None:
+    with pytest.raises(Unauthorized):
+        await cloud.identity.authenticate(text, "")
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {},
+        {"identity": {}},
+        {"identity": {"methods": []}},
+        {"identity": {"methods": ["password"]}},
+        {"identity": {"methods": ["password"], "password": {"user": {"name": "demo", "password": "x"}}}},
+        {"identity": {"methods": ["token"], "token": {"id": 5}}},
+        {"identity": {"methods": ["token"], "token": {"id": "x"}}, "scope": 5},
+    ],
+)
+async def test_a_body_that_says_too_little_is_refused(cloud: Cloud, auth: dict) -> None:
+    assert "error" in await cloud.nobody().post("/auth/tokens", {"auth": auth}, 400)
