@@ -65,11 +65,12 @@ async def test_a_slow_program_is_killed_with_its_children(tmp_path: Path) -> Non
         "import subprocess, sys, time; c = subprocess.Popen(['sleep', '60']);"
         f"open({str(note)!r}, 'w').write(str(c.pid)); time.sleep(60)"
     )
-    running = asyncio.ensure_future(process.run([sys.executable, "-c", code], timeout=1))
-    with pytest.raises(ProcessTimedOut, match="within 1 s"):
+    running = asyncio.ensure_future(process.run([sys.executable, "-c", code], timeout=2))
+    with pytest.raises(ProcessTimedOut, match="within 2 s"):
         await running
     grandchild = process.identify(int(note.read_text()))
-    assert grandchild is None or not process.is_alive(grandchild)
+    if grandchild is not None:
+        await asyncio.wait_for(process.ended(grandchild), 10)
 
 
 async def test_a_flood_is_cut() -> None:
@@ -90,6 +91,19 @@ async def test_a_spawned_child_is_followed_to_its_end(tmp_path: Path) -> None:
     assert log.read_text() == "hello\n"
     assert not process.is_alive(child)
     assert process.identify(child.pid) is None
+
+
+async def test_descriptors_are_given_under_other_numbers(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    files = [(tmp_path / name).open("w+") for name in ("a", "b")]
+    for file in files:
+        file.write(file.name[-1])
+        file.flush()
+        file.seek(0)
+    code = "import os; print(os.read(3, 9), os.read(4, 9), sorted(map(int, os.listdir('/proc/self/fd')))[:-1])"
+    child = process.spawn([sys.executable, "-c", code], log=log, inherit={3: files[1].fileno(), 4: files[0].fileno()})
+    assert await asyncio.wait_for(process.ended(child), 10) == 0
+    assert log.read_text() == "b'b' b'a' [0, 1, 2, 3, 4]\n"
 
 
 async def test_only_the_very_process_is_meant() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ import msgspec
 _NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _TAIL = 2000
 _KILL_SECONDS = 10.0
+_ABOVE_GIVEN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +212,21 @@ def spawn(
     user: User | None = None,
     net_namespace: str | None = None,
     dies_with_us: bool = False,
+    inherit: Mapping[int, int] | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Identity:
     """Start a program in a session of its own. It survives us unless `dies_with_us`; `log` gets what it writes.
+
+    `inherit` gives it open descriptors: the number it will know each by, and ours.
 
     Await `ended` on what is returned, so that no zombie stays. A program that cannot be started ends at once, with
     the reason in its log.
     """
     command = wrapped(argv, limits=limits, user=user, net_namespace=net_namespace, dies_with_us=dies_with_us)
     output = str(log) if log is not None else os.devnull
+    # Moved out of the way first, so that no number a child will know is one of ours that is still to be given.
+    _keep_descriptors()
+    given = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE_GIVEN) for number, fd in (inherit or {}).items()}
     try:
         pid = os.posix_spawnp(
             command[0],
@@ -228,6 +236,7 @@ def spawn(
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
+                *((os.POSIX_SPAWN_DUP2, fd, number) for number, fd in given.items()),
             ],
             setsid=True,
             setsigmask=[],
@@ -236,10 +245,21 @@ def spawn(
         )
     except OSError as error:
         raise ProcessFailed(argv, f"cannot be started: {error.strerror}") from error
+    finally:
+        for fd in given.values():
+            os.close(fd)
     identity = identify(pid)
     if identity is None:  # Impossible while it is an unreaped child of ours.
         raise ProcessFailed(argv, "vanished at its start")
     return identity
+
+
+def _keep_descriptors() -> None:
+    """Let no child inherit what is open here: Python never does, but whoever started us may have left us something."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # The folder itself was open while it was read.
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                os.set_inheritable(int(name), False)
 
 
 def identify(pid: int) -> Identity | None:
