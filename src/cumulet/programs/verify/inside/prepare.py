@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import keystoneauth1.exceptions
 import openstack
 
 # What Tempest calls a service: its section of the settings, and the catalog's types of it, the official one first.
@@ -345,5 +346,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except openstack.exceptions.SDKException as error:
+    except (openstack.exceptions.SDKException, keystoneauth1.exceptions.ClientException) as error:
         sys.exit(f"prepare: {error}")
