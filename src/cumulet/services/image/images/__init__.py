@@ -1,0 +1,1 @@
+"""Images: their rows, their states, their patches, their bytes."""

@@ -1,0 +1,144 @@
+"""Receiving and giving the bytes of images.
+
+Before the first byte, the row names the place where this attempt will put them (a key of its own); after the last one,
+the row becomes active if it still names that place. Whatever happens in between, bytes without a row that names them
+belong to nobody, and the reconcilers remove them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from cumulet.core.errors import CloudError, OverQuota
+from cumulet.drivers.image_store.base import ImageStore, NotStored, StoreFull, TooLarge
+from cumulet.lib.ids import new_uuid
+from cumulet.services.image.errors import DataTooLarge, StoreUnavailable, UnknownStore, UploadOvertaken
+from cumulet.services.image.images import status
+from cumulet.services.image.images.measure import Measure
+from cumulet.services.image.images.operations import change, change_receiving, note_alive
+from cumulet.services.image.images.row import ImageRow
+from cumulet.services.image.room import Image
+
+log = logging.getLogger("cumulet.image")
+
+BEAT_SECONDS = 10.0
+
+
+def store_named(room: Image, name: str) -> ImageStore:
+    """The store of this name; the default one for an empty name. Raises UnknownStore."""
+    try:
+        return room.stores[name or room.default_store]
+    except KeyError:
+        known = ", ".join(room.stores)
+        raise UnknownStore(f"There is no store {name[:64]!r}. The stores here are {known}.") from None
+
+
+async def upload(
+    room: Image, image_id: str, chunks: AsyncIterator[bytes], *, store: str = "", announced: int | None = None
+) -> ImageRow:
+    """Take an image's bytes; it becomes active. When they are refused or stop coming, it returns to the queue."""
+    chosen = store or room.default_store
+    target = store_named(room, chosen)
+    await _refuse_if_full(room, image_id)
+    key = new_uuid()
+    row = await change(room, image_id, lambda row: status.begin_upload(row, key, room.clock.now()))
+    measure = Measure(row.disk_format, row.container_format, announced)
+    async with _receiving(room, image_id, key, target):
+        await put(room, target, key, measure.over(chunks, room.pool))
+        return await change_receiving(room, image_id, key, lambda row: status.finish(row, measure, [chosen]))
+
+
+async def stage(room: Image, image_id: str, chunks: AsyncIterator[bytes], *, announced: int | None = None) -> None:
+    """Take an image's bytes for an import that will be asked for later. They are inspected then."""
+    key = new_uuid()
+    await _refuse_if_full(room, image_id)
+    await change(room, image_id, lambda row: status.begin_staging(row, key, room.clock.now()))
+    measure = Measure("", "compressed", announced)
+    async with _receiving(room, image_id, key, room.staging):
+        await put(room, room.staging, key, measure.over(chunks, room.pool))
+        await change_receiving(room, image_id, key, lambda row: status.finish_staging(row, measure.size))
+
+
+async def put(room: Image, store: ImageStore, key: str, chunks: AsyncIterator[bytes]) -> None:
+    """Keep bytes in a store, its refusals in words of this service."""
+    try:
+        await store.put(key, chunks, room.largest)
+    except TooLarge as error:
+        raise DataTooLarge(f"Image exceeds the storage limit: at most {room.largest} bytes are kept.") from error
+    except StoreFull as error:
+        raise DataTooLarge(
+            f"Image storage media is full: the store {store.name} has no room left. Delete images or add disk space."
+        ) from error
+
+
+def open_bytes(room: Image, row: ImageRow, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    """The bytes of an image that has some, from the first store that has them."""
+    return _first_of([room.stores[name] for name in row.store_list if name in room.stores], row, start, length)
+
+
+async def _first_of(stores: list[ImageStore], row: ImageRow, start: int, length: int | None) -> AsyncIterator[bytes]:
+    for store in stores:
+        begun = False
+        try:
+            async for piece in store.get(row.data_key, start, length):
+                begun = True
+                yield piece
+            return
+        except NotStored:
+            if begun:
+                raise
+            log.warning("the store %s does not have the data of image %s that it should have", store.name, row.id)
+    raise StoreUnavailable(f"No store has the data of image {row.id}. Ask the operator to look at the image stores.")
+
+
+async def remove_bytes(room: Image, row: ImageRow) -> None:
+    """Remove every copy of an image's bytes, staged ones too."""
+    if row.data_key:
+        for store in room.stores.values():
+            await store.remove(row.data_key)
+    if row.staged_key:
+        await room.staging.remove(row.staged_key)
+
+
+@asynccontextmanager
+async def _receiving(room: Image, image_id: str, key: str, store: ImageStore) -> AsyncIterator[None]:
+    """While bytes arrive: say so every few seconds, and leave neither bytes nor a wrong status when it ends badly."""
+    room.receiving.add(key)
+    beat = asyncio.create_task(_beat(room, image_id, key))
+    try:
+        yield
+    except BaseException as error:
+        # Best effort: a process that dies here leaves it to the reconcilers.
+        await store.remove(key)
+        try:
+            await change_receiving(room, image_id, key, status.return_to_queue)
+        except UploadOvertaken:
+            log.info("image %s went away while its data arrived: %s", image_id, error)
+        raise
+    finally:
+        beat.cancel()
+        room.receiving.discard(key)
+
+
+async def _beat(room: Image, image_id: str, key: str) -> None:
+    while True:
+        await room.clock.sleep(BEAT_SECONDS)
+        try:
+            await note_alive(room, image_id, key)
+        except CloudError as error:
+            log.warning("cannot record that image %s is still arriving: %s", image_id, error)
+
+
+async def _refuse_if_full(room: Image, image_id: str) -> None:
+    """Refuse before the first byte when the project already holds all that it may."""
+    async with room.database.read() as tx:
+        row = await tx.get(ImageRow, id=image_id)
+        if row is None:
+            return
+        limit = (await room.quota.limits(tx, row.owner))["image_size_total"]
+        used = (await room.quota.usage(tx, row.owner))["image_size_total"]
+    if 0 <= limit <= used:
+        raise OverQuota(f"Quota exceeded for image_size_total: {used} of {limit} MiB are used. Delete images first.")
