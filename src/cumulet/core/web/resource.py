@@ -109,6 +109,7 @@ class Resource:
         missing: type[NotFound] = NotFound,
         wrapped: bool = True,
         selects_fields: bool = False,
+        guarded: bool = False,
     ) -> None:
         self.path = path
         self.one = one
@@ -131,6 +132,8 @@ class Resource:
         """Items are shown under their name: `{"server": {…}}`."""
         self.selects_fields = selects_fields
         """`?fields=id&fields=name` narrows what is shown."""
+        self.guarded = guarded
+        """Who may not do a thing is told so even where there is nothing: he does not learn which ids exist."""
         self.endpoints: list[Endpoint] = []
         self.actions: dict[str, list[Action]] = {}
         self.view = View(self.fields)
@@ -314,7 +317,12 @@ class Resource:
         def declare(handler: H) -> H:
             async def run(room: Room, call: Call) -> Any:
                 await self.find_parent(room, call)
-                row = await self.find(room, call, call.path[self.key])
+                try:
+                    row = await self.find(room, call, call.path[self.key])
+                except NotFound:
+                    if rule and self.guarded:
+                        call.allow(rule, {})
+                    raise
                 if rule:
                     call.allow(rule, self.target(row))
                 return self.present(call, await handler(room, call, row))
