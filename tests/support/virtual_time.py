@@ -1,0 +1,88 @@
+"""An event loop whose time jumps: when nothing is left to run now, it is at once the moment of the next timer.
+
+A simulated hour costs what its events cost. Work handed to threads is waited for in real time, so that no timer fires
+before it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from cumulet.lib.clock import SECOND
+
+T = TypeVar("T")
+
+BEGINNING = 1_800_000_000 * SECOND
+"""The instant at which every simulated world begins."""
+
+
+class NothingLeft(RuntimeError):
+    """No task can ever go on: something waits for a wake-up that nobody will send."""
+
+
+class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+    loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> Any:
+        if self.loop.in_threads:
+            return super().select(1.0)
+        events = super().select(0)
+        if events or timeout == 0:
+            return events
+        if timeout is None:
+            raise NothingLeft("every task waits, and no timer is set")
+        self.loop.jump(timeout)
+        return events
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Made for one simulated world."""
+
+    def __init__(self) -> None:
+        selector = _Jumping()
+        selector.loop = self
+        self._virtual = 0.0
+        self.in_threads = 0
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self._virtual
+
+    def jump(self, seconds: float) -> None:
+        self._virtual += seconds
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
+        future = super().run_in_executor(executor, func, *args)
+        self.in_threads += 1
+        future.add_done_callback(self._back)
+        return future
+
+    def _back(self, future: asyncio.Future[Any]) -> None:
+        self.in_threads -= 1
+
+
+class VirtualClock:
+    """The clock of a simulated world."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> int:
+        return BEGINNING + round(self._loop.time() * SECOND)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def run_virtually(story: Callable[[VirtualClock], Coroutine[Any, Any, T]]) -> T:
+    """Run a story in a world of its own, from its beginning to its end."""
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(story(VirtualClock(loop)))
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.close()
