@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cumulet.drivers.hypervisor.qemu import config_drive
 from cumulet.programs.images.tiny import READY
 from tests.support.guest_image import tiny_image
 
@@ -106,24 +106,11 @@ def put_pages(folder: Path, pages: Mapping[str, str]) -> None:
         (folder / name).write_text(text)
 
 
-def config_drive(folder: Path, pages: Mapping[str, str]) -> Path:
-    put_pages(folder / "drive", pages)
-    image = folder / "config.img"
-    with image.open("wb") as file:
-        file.truncate(4 << 20)
-    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
-    subprocess.run(
-        ["mkfs.vfat", "-n", "config-2", str(image)], check=True, timeout=10, env=environment, capture_output=True
-    )
-    tops = [str(path) for path in (folder / "drive").iterdir()]
-    subprocess.run(["mcopy", "-s", "-i", str(image), *tops, "::"], check=True, timeout=10)
-    return image
-
-
 def test_a_guest_becomes_what_its_config_drive_says_and_obeys(tmp_path: Path, public_key: str) -> None:
     meta_data = json.dumps({**META_DATA, "public_keys": {"owner": public_key + "\n"}})
     pages = {"openstack/latest/meta_data.json": meta_data, "openstack/latest/user_data": USER_DATA}
-    drive = f"if=none,id=config,file={config_drive(tmp_path, pages)},format=raw,readonly=on"
+    (tmp_path / "config.iso").write_bytes(config_drive.disk({name: text.encode() for name, text in pages.items()}))
+    drive = f"if=none,id=config,file={tmp_path}/config.iso,format=raw,readonly=on"
     with booted(tmp_path, "-drive", drive, "-device", "virtio-blk-pci,drive=config", gib=3) as (guest, _):
         guest.await_console(READY)
         assert "login:" in guest.console()

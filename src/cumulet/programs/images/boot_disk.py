@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cumulet.programs.images.packages import run
+from cumulet.programs.images.commands import run
+
+TOOL_PACKAGES = ("dosfstools", "mtools", "syslinux", "syslinux-common", "systemd-boot-efi")
+"""The boot loaders and what writes them: unpacked into a folder, and run from there."""
 
 _SECTOR = 512
 _MIB = 1 << 20

@@ -6,7 +6,7 @@ import lzma
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from cumulet.programs.images.packages import BuildFailed
+from cumulet.programs.images.commands import BuildFailed
 
 BOOT = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod", "ata_piix")
 """To find the root disk."""

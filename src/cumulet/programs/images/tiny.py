@@ -14,21 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cumulet.programs.images import boot_disk, initramfs, kernel_modules
-from cumulet.programs.images.packages import (
-    GUEST_PACKAGES,
-    TOOL_PACKAGES,
-    BuildFailed,
-    look_up_kernel,
-    look_up_libraries,
-    run,
-    take,
-)
+from cumulet.programs.images.commands import BuildFailed, run
+from cumulet.programs.images.packages import Apt
 
 READY = "cumulet-guest: ready"
 """The last line on the serial console: SSH is up, the root has grown, user data has run."""
 
 _GUEST = Path(__file__).with_name("guest")
-_RECIPE = [_GUEST.with_name(f"{name}.py") for name in ("tiny", "packages", "kernel_modules", "initramfs", "boot_disk")]
+_RECIPE = ("tiny.py", "boot_disk.py", "initramfs.py", "kernel_modules.py", "packages.py")
+
+GUEST_PACKAGES = ("busybox-static", "dropbear-bin", "e2fsprogs", "libpam-modules", "opendoas", "util-linux")
+"""Programs of the guest. The libraries they need follow from their dependencies."""
+
 _COMMAND_LINE = "console=tty1 console=ttyS0 loglevel=5 random.trust_cpu=on net.ifnames=0"
 # A hard reset soon after the first boot destroys a root without a journal, and with a journal below 16 MiB the online
 # growth finds too few credits and silently does nothing.
@@ -65,15 +62,17 @@ def build(destination: Path, progress: Callable[[str], None] = lambda _: None) -
     """Write the image as a qcow2 file to `destination`, whole or not at all. Raises `BuildFailed`."""
     with tempfile.TemporaryDirectory(prefix="cumulet-tiny-") as folder:
         work = Path(folder)
-        progress("looking up packages")
-        kernel = look_up_kernel()
-        guest = [*GUEST_PACKAGES, *look_up_libraries(GUEST_PACKAGES)]
-        progress(f"fetching {kernel} and {len(guest) + len(TOOL_PACKAGES)} small packages")
-        take([kernel, *guest], work / "packages")
-        take(TOOL_PACKAGES, work / "tools")
-        progress("assembling the guest")
-        version = kernel.removeprefix("linux-image-")
         packages = work / "packages"
+        try:
+            progress("fetching packages")
+            kernel = _fetch(Apt(), packages, work / "tools")
+        except BuildFailed:
+            progress("fetching packages by new lists")
+            shutil.rmtree(work)
+            work.mkdir()
+            kernel = _fetch(Apt.refreshed(work / "apt"), packages, work / "tools")
+        progress(f"assembling the guest around {kernel}")
+        version = kernel.removeprefix("linux-image-")
         run([str(_find(packages, "busybox")), "depmod", "-b", str(packages), version], timeout=60)
         (work / "initrd").write_bytes(_initramfs(packages, packages / "lib/modules" / version))
         _root(packages, version, work / "root")
@@ -94,10 +93,18 @@ def build(destination: Path, progress: Callable[[str], None] = lambda _: None) -
 def recipe_digest() -> str:
     """Names the image that `build` would make: changes when this recipe changes, not when the distribution does."""
     digest = hashlib.sha256()
-    for path in [*_RECIPE, *sorted(_GUEST.rglob("*"))]:
+    for path in [*(_GUEST.with_name(name) for name in _RECIPE), *sorted(_GUEST.rglob("*"))]:
         if path.is_file():
             digest.update(f"{path.relative_to(_GUEST.parent)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _fetch(apt: Apt, packages: Path, tools: Path) -> str:
+    """Unpack all that goes into the guest and all that is needed to write it; the name of the kernel's package."""
+    kernel = apt.kernel()
+    apt.unpack([kernel, *GUEST_PACKAGES, *apt.libraries(GUEST_PACKAGES)], packages)
+    apt.unpack(boot_disk.TOOL_PACKAGES, tools)
+    return kernel
 
 
 def _initramfs(packages: Path, modules: Path) -> bytes:
