@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from cumulet.contracts.assignments import NodeFacts
 from cumulet.core.bus import MemoryBus
 from cumulet.core.reconcile import Loop
 from cumulet.drivers.hypervisor.base import Hypervisor
-from cumulet.drivers.network.base import Network
+from cumulet.drivers.network.base import Guests, MetadataPlace, Network
 from cumulet.drivers.volume.base import Volumes
 from cumulet.lib.clock import Clock
 from cumulet.node.control_plane import ControlPlane, ControlPlaneSilent
 from cumulet.node.fabric.duty import FabricDuty
 from cumulet.node.guests import AssignedGuests
 from cumulet.node.machines.duty import MachineDuty
+from cumulet.node.metadata.server import MetadataServer
 from cumulet.node.orders import Orders
 from cumulet.node.outbox import Outbox
 from cumulet.node.volumes.duty import VolumeDuty
@@ -40,6 +41,8 @@ class Agent:
         hypervisor: Hypervisor,
         network: Network,
         backends: Mapping[str, Volumes],
+        metadata: Callable[[Guests], MetadataServer] | None = None,
+        metadata_places: Callable[[], Sequence[MetadataPlace]] = tuple,
     ) -> None:
         self._control_plane = control_plane
         self._clock = clock
@@ -49,7 +52,9 @@ class Agent:
         self.orders = Orders(self._bus)
         self.guests = AssignedGuests(self.orders)
         self.outbox = Outbox(control_plane, self.orders, clock)
-        self.fabric = FabricDuty(self.orders, self.outbox, network, self._bus)
+        self._metadata_places = metadata_places
+        self._metadata = metadata(self.guests) if metadata else None
+        self.fabric = FabricDuty(self.orders, self.outbox, network, self._bus, self._listen_for_guests)
         machines = MachineDuty(self.orders, self.outbox, hypervisor, self.fabric.wired)
         volumes = VolumeDuty(self.orders, self.outbox, backends)
         self.loops = [Loop(duty, self._bus, clock) for duty in (self.fabric, volumes, machines)]
@@ -63,6 +68,13 @@ class Agent:
             group.create_task(self.outbox.run())
             for loop in self.loops:
                 group.create_task(loop.run())
+
+    async def _listen_for_guests(self) -> str:
+        """Answer the metadata service wherever the networks have a place for it now."""
+        if self._metadata is None:
+            return ""
+        failed = await self._metadata.ensure(self._metadata_places())
+        return "; ".join(f"metadata in network {place.network_id}: {why}" for place, why in failed.items())
 
     async def _beat(self) -> None:
         while True:

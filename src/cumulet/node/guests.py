@@ -16,20 +16,15 @@ class AssignedGuests:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
 
-    def by_address(self, network_id: str, address: str) -> GuestData | None:
+    def by_address(self, network_id: str, address: str) -> tuple[str, GuestData] | None:
+        """(machine id, what that guest may know), or None for an address that no guest has."""
         for order in self._orders.all(Kind.PORT):
             port = msgspec.json.decode(order.spec, type=PortSpec)
             if order.gone or port.network_id != network_id:
                 continue
             if any(fixed.ip == address for fixed in port.addresses):
                 machine = self._orders.get(Kind.MACHINE, port.device_id)
-                return msgspec.json.decode(machine.spec, type=MachineSpec).guest if machine else None
+                if machine is None or machine.gone:
+                    return None
+                return port.device_id, msgspec.json.decode(machine.spec, type=MachineSpec).guest
         return None
-
-    def uuid_by_address(self, network_id: str, address: str) -> str:
-        """The id of the machine that has this address, or nothing."""
-        for order in self._orders.all(Kind.PORT):
-            port = msgspec.json.decode(order.spec, type=PortSpec)
-            if not order.gone and port.network_id == network_id and any(a.ip == address for a in port.addresses):
-                return port.device_id
-        return ""

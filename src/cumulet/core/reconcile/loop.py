@@ -26,7 +26,15 @@ FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 class Reconciler(Protocol):
     """Brings one kind of thing to its wish. `step` looks, decides, acts once and tells; it may be killed anywhere."""
 
-    topic: str
+    @property
+    def topic(self) -> str:
+        """Whose keys it looks at when woken."""
+        ...
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Other topics that wake the same keys."""
+        ...
 
     async def step(self, key: str) -> Outcome: ...
 
@@ -59,7 +67,8 @@ class Loop:
         self._stir = asyncio.Event()
         self.lost_wakes = 0
         """Keys a sweep found unsettled that nobody had woken: each is a lost message."""
-        bus.listen(reconciler.topic, self.wake)
+        for topic in (reconciler.topic, *reconciler.also):
+            bus.listen(topic, self.wake)
 
     def wake(self, key: str) -> None:
         """Look at this key now."""
@@ -72,6 +81,11 @@ class Loop:
     def idle(self) -> bool:
         """Nothing runs and nothing waits."""
         return not self._running and not self._when
+
+    @property
+    def waiting(self) -> int:
+        """How many keys run or wait."""
+        return len(self._running) + len(self._when)
 
     async def run(self) -> None:
         """For ever: what is due, as many at once as allowed."""

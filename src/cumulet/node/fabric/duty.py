@@ -6,7 +6,7 @@ network. Changes that arrive together cost one application.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import Fabric, GroupSpec, NetworkSpec, PortSpec, RouterSpec
@@ -19,6 +19,8 @@ from cumulet.node.outbox import Outbox
 KINDS = (Kind.PORT, Kind.ROUTER, Kind.GROUP, Kind.NETWORK)
 """In the order of removal: what depends on others goes first."""
 WHOLE = "fabric"
+Applied = Callable[[], Awaitable[str]]
+"""Called after each application, for what stands on the networks; a text says what failed."""
 RETRY_SECONDS = 5.0
 
 
@@ -26,12 +28,14 @@ class FabricDuty:
     """Looks after one key: the whole fabric."""
 
     topic = WHOLE
+    also = ()
 
-    def __init__(self, orders: Orders, outbox: Outbox, network: Network, bus: Bus) -> None:
+    def __init__(self, orders: Orders, outbox: Outbox, network: Network, bus: Bus, applied: Applied) -> None:
         self._orders = orders
         self._outbox = outbox
         self._network = network
         self._bus = bus
+        self._applied = applied
         self._wired: set[str] = set()
         for kind in KINDS:
             bus.listen(kind, lambda key: bus.wake(WHOLE, WHOLE))
@@ -64,6 +68,7 @@ class FabricDuty:
                     self._note_port(facts.id, up=facts.up and not facts.fault)
                 if facts.fault:
                     failed = facts.fault.message
+        failed = await self._applied() or failed
         return Again(RETRY_SECONDS, failed) if failed else Done()
 
     def _note_port(self, port_id: str, *, up: bool) -> None:

@@ -1,7 +1,7 @@
 """Wanted: the machines assigned here. Found: what the hypervisor has. An order is carried out once; then it is watched.
 
-A machine that fulfilled its order and later stops by itself is reported, not restarted: whether it should run again
-is for the control plane to say, by a new order. After the agent (or the host) starts anew every order is carried out again.
+A machine that fulfilled its order and later stops by itself is reported, not restarted: whether it should run again is
+said by a new order. After the agent (or the host) starts anew, every order is carried out again.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class MachineDuty:
     """Looks after each assigned machine."""
 
     topic = str(Kind.MACHINE)
+    also = ()
 
     def __init__(self, orders: Orders, outbox: Outbox, hypervisor: Hypervisor, wired: Callable[[str], bool]) -> None:
         self._orders = orders

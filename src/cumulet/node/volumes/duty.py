@@ -21,6 +21,7 @@ class VolumeDuty:
     """Looks after each assigned volume."""
 
     topic = str(Kind.VOLUME)
+    also = ()
 
     def __init__(self, orders: Orders, outbox: Outbox, backends: Mapping[str, Volumes]) -> None:
         self._orders = orders

@@ -1,0 +1,140 @@
+"""`cumulet serve`: the API and the reconcilers in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from cumulet.programs.locks import AlreadyRunning, hold
+from cumulet.programs.logs import log_to_stderr
+from cumulet.programs.settings import Settings, load
+
+log = logging.getLogger("cumulet.serve")
+
+BACKLOG = 1024
+LARGEST_HEADERS = 64 * 1024
+
+
+@click.command()
+def serve() -> None:
+    """Run the API and the reconcilers in the foreground. Settings come from the environment and CUMULET_CONFIG."""
+    settings = load({}, os.environ)
+    log_to_stderr(settings.log_level)
+    try:
+        lock = hold(settings.state / "run" / "serve.lock")
+    except AlreadyRunning as error:
+        sys.exit(f"cumulet: the API of this cloud runs already: {error}")
+    import uvloop
+
+    with lock:
+        uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from cumulet.core.bus import MemoryBus
+    from cumulet.core.db import Database
+    from cumulet.core.db.connect import connect
+    from cumulet.lib.clock import SystemClock
+    from cumulet.programs.cloud import Cloud
+    from cumulet.programs.migrate import bring_up_to_date
+
+    # The socket is there before the rooms are: whoever connects early waits a moment instead of being refused.
+    sockets = [_listen(settings), _listen_locally(settings.socket)]
+    bus, clock = MemoryBus(), SystemClock()
+    backend = await connect(settings.database_url)
+    database = Database(backend, wake=bus.wake, clock=clock)
+    await bring_up_to_date(database)
+    cloud = Cloud(settings, database, bus, clock)
+    await cloud.seed()
+    async with asyncio.TaskGroup() as group:
+        for loop in cloud.loops:
+            group.create_task(loop.run())
+        group.create_task(cloud.background())
+        if settings.mode == "simulate":
+            from cumulet.programs.simulate import SimulatedNode
+
+            group.create_task(SimulatedNode(cloud, settings).run())
+        stopped = group.create_task(_answer(cloud, sockets))
+        await stopped
+        for task in group._tasks:  # type: ignore[attr-defined]
+            task.cancel()
+    await database.close()
+
+
+async def _answer(cloud: object, sockets: list[socket.socket]) -> None:
+    """Answer requests until a signal says to stop."""
+    import uvicorn
+
+    from cumulet.programs.protocol import Protocol
+
+    config = uvicorn.Config(
+        cloud.app,  # type: ignore[attr-defined]
+        http=Protocol,
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=2,
+        proxy_headers=False,
+    )
+    server = uvicorn.Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    await server._serve(sockets=sockets)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        sys.exit(f"cumulet: port {settings.port} of {settings.host} cannot be used: {error.strerror}. Choose another.")
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _listen_locally(path: Path) -> socket.socket:
+    """The unix socket at which this host's own node reaches the API."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(BACKLOG)
+    return listener
+
+
+@click.command()
+def node_token() -> None:
+    """Issue a token with which one node may join: cumulet node --join URL --token TOKEN."""
+    settings = load({}, os.environ)
+
+    async def issue() -> str:
+        from cumulet.core.access.rules import Rules
+        from cumulet.core.bus import MemoryBus
+        from cumulet.core.db import Database
+        from cumulet.core.db.connect import connect
+        from cumulet.lib.clock import SystemClock
+        from cumulet.services.fleet.nodes import issue_join_token
+        from cumulet.services.fleet.room import Fleet
+
+        database = Database(await connect(settings.database_url))
+        fleet = Fleet(database=database, bus=MemoryBus(), clock=SystemClock(), rules=Rules({}))
+        try:
+            return await issue_join_token(fleet)
+        finally:
+            await database.close()
+
+    click.echo(asyncio.run(issue()))
