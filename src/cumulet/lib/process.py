@@ -265,13 +265,13 @@ def _keep_descriptors() -> None:
 def identify(pid: int) -> Identity | None:
     """Who has this number now."""
     found = _stat(pid)
-    return Identity(pid=pid, started=found[1], boot=_boot()) if found else None
+    return Identity(pid=pid, started=found[1], boot=boot_id()) if found else None
 
 
 def is_alive(identity: Identity) -> bool:
     """Whether that very process still runs; a zombie does not."""
     found = _stat(identity.pid)
-    return found is not None and found[1] == identity.started and identity.boot == _boot() and found[0] not in "ZX"
+    return found is not None and found[1] == identity.started and identity.boot == boot_id() and found[0] not in "ZX"
 
 
 def send_signal(identity: Identity, number: signal.Signals) -> bool:
@@ -352,5 +352,6 @@ def _stat(pid: int) -> tuple[str, int] | None:
 
 
 @cache
-def _boot() -> str:
+def boot_id() -> str:
+    """Which boot of this host it is."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

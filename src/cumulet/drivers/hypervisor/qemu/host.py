@@ -1,0 +1,36 @@
+"""What all machines of one node share, and how any of them can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cumulet.drivers.hypervisor.qemu.disks import Disks
+from cumulet.lib.clock import Clock
+from cumulet.lib.process import User
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The node as its machines see it."""
+
+    state: Path
+    program: str
+    accelerator: str
+    version: int
+    net_namespace: str | None
+    user: User | None
+    """Who QEMU runs as; none: who we are."""
+    tap: Callable[[str], str]
+    """The name of the interface that belongs to a port."""
+    disks: Disks
+    clock: Clock
+
+
+class MachineFailed(Exception):
+    """Something could not be done to a machine. The message is for its owner, the details for the operator."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details

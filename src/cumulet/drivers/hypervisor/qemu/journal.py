@@ -1,0 +1,119 @@
+"""What a node remembers of one machine, on disk before anything is made: a new process finds everything by it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.record import Record
+from cumulet.drivers.hypervisor.qemu.command import Sockets
+from cumulet.lib.process import Identity, User
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Journal(Record, frozen=True, kw_only=True):
+    """The memory of one machine."""
+
+    spec: MachineSpec
+    """The newest order."""
+    running: MachineSpec | None = None
+    """What its process was started as, with the devices that were plugged since; none: no process, no saved memory."""
+    numbers: dict[str, int] = {}
+    """The place of each device; see `devices.numbered`."""
+    machine_type: str = ""
+    """With its version, as it was started."""
+    process: Identity | None = None
+    power: Power = Power.STOPPED
+    """Where our last act left it. Found otherwise, it went there by itself."""
+    hard_reboots: int = 0
+    soft_reboots: int = 0
+    rebuilds: int = 0
+    interrupts: int = 0
+    rescue: str = ""
+    """Digest of the image that the rescue disk was made from; empty: not rescued."""
+    started_at: int = 0
+    shutdown_asked_at: int = 0
+    """When the guest was last asked to shut down, so that the waiting goes on where it was after a crash of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files of one machine.
+
+    The folder is ours, so that a guest that took over its QEMU cannot forge the journal; only `run` and `disks` belong
+    to the user that QEMU runs as.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, state: Path, machine_id: str) -> Folder:
+        if not _ID.fullmatch(machine_id):
+            raise ValueError(f"{machine_id!r} is no id of a machine")
+        return cls(state / "instances" / machine_id)
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "machine.json"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by every process that runs this machine, for as long as it lives."""
+        return self.path / "lock"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "qemu.log"
+
+    @property
+    def memory(self) -> Path:
+        """The memory of a suspended machine; whole if it is there."""
+        return self.path / "memory"
+
+    @property
+    def disks(self) -> Path:
+        return self.path / "disks"
+
+    @property
+    def sockets(self) -> Sockets:
+        run = self.path / "run"
+        return Sockets(monitor=run / "qmp", vnc=run / "vnc", serial=run / "tty", console_log=run / "console.log")
+
+    def make(self, user: User | None) -> None:
+        """Make the folder, or what is missing of it."""
+        self.path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o711, exist_ok=True)
+        for inner in (self.sockets.monitor.parent, self.disks):
+            inner.mkdir(mode=0o700, exist_ok=True)
+            if user is not None:
+                os.chown(inner, user.uid, user.gid)
+
+    def load(self) -> Journal | None:
+        try:
+            return msgspec.json.decode(self.journal.read_bytes(), type=Journal)
+        except FileNotFoundError:
+            return None
+
+    def save(self, journal: Journal) -> None:
+        """Replace the journal: after a crash the old or the new one is there, whole."""
+        new = self.path / "machine.json.new"
+        new.touch(mode=0o600)
+        with new.open("wb") as file:
+            file.write(msgspec.json.encode(journal))
+            file.flush()
+            os.fdatasync(file.fileno())
+        new.replace(self.journal)
+
+
+def folders(state: Path) -> Iterator[Folder]:
+    """All machines that were ever begun here and not removed."""
+    root = state / "instances"
+    if root.is_dir():
+        yield from (Folder(path) for path in sorted(root.iterdir()) if _ID.fullmatch(path.name))

@@ -1,0 +1,204 @@
+"""Turn a machine on and off. Each function may be run again after a crash at any point within it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+
+from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.drivers.hypervisor.qemu import devices, firmware, volumes
+from cumulet.drivers.hypervisor.qemu.command import Flash, Launch, command, versioned
+from cumulet.drivers.hypervisor.qemu.disks import secret_id
+from cumulet.drivers.hypervisor.qemu.host import MachineFailed
+from cumulet.drivers.hypervisor.qemu.machine import Machine
+from cumulet.drivers.hypervisor.qemu.monitor import Event, MonitorLost, Refused
+from cumulet.drivers.hypervisor.qemu.steps import RUNNING_STATES
+from cumulet.drivers.hypervisor.qemu.taps import open_tap
+from cumulet.lib import process
+from cumulet.lib.clock import SECOND
+from cumulet.lib.process import Limits
+
+_LOCK_FD, _MEMORY_FD, _FIRST_TAP_FD = 3, 4, 10
+_OPEN_FILES = 4096
+_SECONDS_TO_QUIT = 5.0
+_SECONDS_TO_SAVE = 600.0
+_SECONDS_BETWEEN_KNOCKS = 10.0
+"""How often a guest that does not shut down is asked again: it may have been too early in its start to hear."""
+_FASTEST = 1 << 40
+
+
+async def start(machine: Machine) -> None:
+    """Start it from its disks, as its newest order says."""
+    spec = machine.journal.spec
+    await machine.host.disks.prepare(machine.folder, spec)
+    numbers = devices.numbered(spec, machine.journal.numbers)
+    machine_type = versioned(spec.machine_type, machine.host.version)
+    await machine.remember(
+        running=spec,
+        numbers=numbers,
+        machine_type=machine_type,
+        power=Power.RUNNING,
+        hard_reboots=max(spec.hard_reboots, machine.journal.hard_reboots),
+        soft_reboots=max(spec.soft_reboots, machine.journal.soft_reboots),
+        started_at=machine.host.clock.now(),
+        shutdown_asked_at=0,
+    )
+    await _spawn(machine, spec, paused=spec.wanted is not Power.RUNNING, memory_fd=None)
+
+
+async def restore(machine: Machine) -> None:
+    """Start it from its saved memory, with the devices that it had then. It waits, paused, with its memory loaded."""
+    running = machine.journal.running
+    if running is None:
+        raise MachineFailed("The saved memory of the machine is of no use without its journal.")
+    memory = os.open(machine.folder.memory, os.O_RDONLY)
+    try:
+        await machine.remember(power=Power.RUNNING, shutdown_asked_at=0)
+        await _spawn(machine, running, paused=True, memory_fd=memory)
+    finally:
+        os.close(memory)
+    seen = await machine.look()
+    if seen.status is None:
+        raise MachineFailed("The saved memory of the machine could not be read.", machine.last_words())
+
+
+async def _spawn(machine: Machine, spec: MachineSpec, *, paused: bool, memory_fd: int | None) -> None:
+    host, folder, journal = machine.host, machine.folder, machine.journal
+    secrets = []
+    for disk in spec.disks:
+        if disk.volume is not None and volumes.needs_secret(disk.volume):
+            number = journal.numbers[disk.id]
+            secrets.append((secret_id(number), host.disks.write_secret(folder, number, disk.volume.secret)))
+    nics = tuple(devices.Nic(journal.numbers[nic.port_id], nic) for nic in spec.nics)
+    launch = Launch(
+        machine_type=journal.machine_type,
+        accelerator=host.accelerator,
+        sockets=folder.sockets,
+        disks=host.disks.layout(folder, spec, journal.numbers),
+        nics=nics,
+        numbers=journal.numbers,
+        secrets=tuple(secrets),
+        flash=_flash(machine, spec, journal.machine_type) if spec.firmware == "uefi" else None,
+        tap_fds=tuple(range(_FIRST_TAP_FD, _FIRST_TAP_FD + len(nics))),
+        paused=paused,
+        memory_fd=_MEMORY_FD if memory_fd is not None else None,
+    )
+    argv = command(host.program, spec, launch)
+    with contextlib.ExitStack() as opened:
+        inherit: dict[int, int] = {} if memory_fd is None else {_MEMORY_FD: memory_fd}
+        for number, nic in zip(launch.tap_fds, nics, strict=True):
+            inherit[number] = await open_tap(host.tap(nic.spec.port_id), host.net_namespace)
+            opened.callback(os.close, inherit[number])
+        inherit[_LOCK_FD] = machine.take_lock()
+        opened.callback(os.close, inherit[_LOCK_FD])
+        for leftover in (folder.log, folder.sockets.monitor, folder.sockets.vnc, folder.sockets.serial):
+            leftover.unlink(missing_ok=True)
+        limits = Limits(open_files=_OPEN_FILES)
+        identity = process.spawn(
+            argv, log=folder.log, limits=limits, user=host.user, net_namespace=host.net_namespace, inherit=inherit
+        )
+        machine.note_process(identity)
+    await machine.remember(process=identity)
+    try:
+        await machine.connected()
+    except MonitorLost as error:
+        await process.kill(identity)
+        await machine.remember(power=Power.STOPPED)
+        raise MachineFailed("The machine could not be started.", machine.last_words()) from error
+    for _, file in secrets:
+        file.unlink(missing_ok=True)
+
+
+def _flash(machine: Machine, spec: MachineSpec, machine_type: str) -> Flash:
+    found = firmware.find(machine_type, spec.secure_boot)
+    variables = machine.host.disks.flash(machine.folder, found)
+    return Flash(code=found.code, variables=str(variables), secure=spec.secure_boot)
+
+
+async def cut_power(machine: Machine) -> None:
+    """End its process. What the guest wrote and flushed is kept; what it still held in memory is not."""
+    identity = await machine.find_process()
+    if not machine.folder.memory.exists():
+        await machine.remember(power=Power.STOPPED, shutdown_asked_at=0)
+    if identity is None:
+        return
+    # Asked politely first, so that it leaves the maps of its disks in order; a process that hangs is killed.
+    with contextlib.suppress(MonitorLost, Refused, TimeoutError):
+        await machine.ask("quit", timeout=_SECONDS_TO_QUIT)
+        await asyncio.wait_for(process.ended(identity), _SECONDS_TO_QUIT)
+    await process.kill(identity)
+
+
+async def shut_down(machine: Machine) -> None:
+    """Ask the guest to shut down, wait as long as its owner allows, then cut its power."""
+    if machine.journal.shutdown_asked_at == 0:
+        await machine.remember(shutdown_asked_at=machine.host.clock.now())
+    waited = (machine.host.clock.now() - machine.journal.shutdown_asked_at) / SECOND
+    deadline = asyncio.get_running_loop().time() + machine.journal.spec.shutdown_seconds - waited
+    with contextlib.suppress(MonitorLost, Refused), machine.expecting(_is_shutdown) as ended:
+        while (left := deadline - asyncio.get_running_loop().time()) > 0 and not ended.done():
+            if (await machine.ask("query-status"))["status"] not in RUNNING_STATES:
+                await machine.ask("cont")
+            await machine.ask("system_powerdown")
+            await asyncio.wait({ended}, timeout=min(left, _SECONDS_BETWEEN_KNOCKS))
+    await cut_power(machine)
+
+
+def _is_shutdown(event: Event) -> bool:
+    return bool(event["event"] == "SHUTDOWN")
+
+
+async def save(machine: Machine) -> None:
+    """Write its memory to disk. Its process then only waits to be ended."""
+    await machine.ask("stop")
+    await _end_migration(machine)
+    new = machine.folder.memory.with_suffix(".new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        await machine.ask("migrate-set-parameters", {"max-bandwidth": _FASTEST})
+        await machine.ask("getfd", {"fdname": "memory"}, fds=[fd])
+        await machine.ask("migrate", {"uri": "fd:memory"})
+        async with asyncio.timeout(_SECONDS_TO_SAVE):
+            while (progress := await machine.ask("query-migrate")).get("status") != "completed":
+                if progress.get("status") in ("failed", "cancelled"):
+                    raise MachineFailed("The machine's memory could not be saved.", str(progress.get("error-desc", "")))
+                await asyncio.sleep(0.01)
+        await asyncio.to_thread(os.fsync, fd)
+    finally:
+        os.close(fd)
+    await machine.remember(power=Power.SUSPENDED)
+    new.rename(machine.folder.memory)
+
+
+async def forget_memory(machine: Machine) -> None:
+    machine.folder.memory.unlink(missing_ok=True)
+    if await machine.find_process() is None:
+        await machine.remember(power=Power.STOPPED, running=None)
+
+
+async def pause(machine: Machine) -> None:
+    await machine.ask("stop")
+
+
+async def go_on(machine: Machine) -> None:
+    """Let its processors run: after a pause, after its memory was loaded, after a full disk."""
+    await _end_migration(machine)
+    await machine.ask("cont")
+
+
+async def interrupt(machine: Machine) -> None:
+    """Every interrupt asked for, though few guests tell two from one; a number that has run away is not caught up."""
+    for _ in range(min(3, machine.journal.spec.interrupts - machine.journal.interrupts)):
+        await machine.ask("inject-nmi")
+    await machine.remember(interrupts=machine.journal.spec.interrupts)
+
+
+async def _end_migration(machine: Machine) -> None:
+    """End a saving of memory that was under way when we last ended."""
+    await machine.ask("migrate_cancel")
+    deadline = asyncio.get_running_loop().time() + _SECONDS_TO_QUIT
+    while (await machine.ask("query-migrate")).get("status") in ("setup", "active", "device", "cancelling"):
+        if asyncio.get_running_loop().time() > deadline:
+            raise MachineFailed("The machine is still busy with the saving of its memory.")
+        await asyncio.sleep(0.01)

@@ -1,0 +1,54 @@
+"""How QEMU reaches the bytes of a volume. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from cumulet.contracts.machines import VolumeConnection
+from cumulet.drivers.hypervisor.qemu.devices import Unfit, Words
+
+_HOST = re.compile(r"[A-Za-z0-9:.\[\]-]{1,255}")
+_TARGET = re.compile(r"[A-Za-z0-9:._/-]{1,223}")
+_RECONNECT_SECONDS = 30
+"""How long a guest's reads and writes wait for a volume's server that went away, before they fail."""
+
+
+def source_of(connection: VolumeConnection, path: Callable[[str], str], secret: str) -> Words:
+    """The tree of block drivers for a volume. `secret` is the id under which QEMU was told the connection's secret."""
+    if connection.protocol == "file":
+        return source_of_file(path(connection.volume_id), "qcow2")
+    if not (
+        _HOST.fullmatch(connection.host) and 0 < connection.port < 1 << 16 and _TARGET.fullmatch(connection.target)
+    ):
+        raise Unfit("the volume's address is not one")
+    if connection.protocol == "nbd":
+        return {
+            "driver": "nbd",
+            "server": {"type": "inet", "host": connection.host, "port": str(connection.port)},
+            "export": connection.target,
+            "reconnect-delay": _RECONNECT_SECONDS,
+        }
+    if connection.protocol == "iscsi":
+        target, _, unit = connection.target.rpartition("/")
+        source: Words = {
+            "driver": "iscsi",
+            "transport": "tcp",
+            "portal": f"{connection.host}:{connection.port}",
+            "target": target if unit.isdigit() else connection.target,
+            "lun": int(unit) if unit.isdigit() else 1,
+            "initiator-name": "iqn.2026-01.org.cumulet:node",
+        }
+        if connection.username:
+            source |= {"user": connection.username, "password-secret": secret}
+        return {"driver": "raw", "file": source}
+    raise Unfit(f"volumes by way of {connection.protocol!r} cannot be connected here")
+
+
+def source_of_file(path: str, format: str) -> Words:
+    """The format is always said, never guessed from the content, which the guest writes."""
+    return {"driver": format, "file": {"driver": "file", "filename": path}}
+
+
+def needs_secret(connection: VolumeConnection) -> bool:
+    return connection.protocol == "iscsi" and bool(connection.username)
