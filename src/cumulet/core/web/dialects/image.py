@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from typing import Any
+from urllib.parse import urlencode
 
 from cumulet.core.errors import CloudError
 from cumulet.core.web.dialects.base import Dialect, with_marker
@@ -27,7 +28,7 @@ class ImageDialect(Dialect):
     ) -> dict[str, Any]:
         path = "/v2" + url.partition("/v2")[2]
         kept = [(name, value) for name, value in query if name != "marker"]
-        first = path + ("?" + "&".join(f"{n}={v}" for n, v in kept) if kept else "")
+        first = f"{path}?{urlencode(kept)}" if kept else path
         body: dict[str, Any] = {many: shown, "first": first, "schema": f"/v2/schemas/{many}"}
         if marker:
             body["next"] = with_marker(path, query, marker)

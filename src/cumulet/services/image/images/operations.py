@@ -6,7 +6,7 @@ wrote meanwhile, and move the quota by what the new row counts more than the old
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
@@ -19,6 +19,12 @@ from cumulet.services.image.room import Image
 TOPIC = "image"
 
 Decide = Callable[[ImageRow], ImageRow]
+Beside = Callable[[Transaction, ImageRow], Awaitable[None]]
+"""What else is written in the same transaction."""
+
+
+async def _nothing(tx: Transaction, row: ImageRow) -> None:
+    return
 
 
 def missing(image_id: str) -> ImageNotFound:
@@ -40,7 +46,7 @@ async def create(room: Image, row: ImageRow) -> None:
         raise ImageExists(f"Image ID {row.id} already exists! Choose another one, or none.") from taken
 
 
-async def change(room: Image, image_id: str, decide: Decide, *, touch: bool = True) -> ImageRow:
+async def change(room: Image, image_id: str, decide: Decide, *, beside: Beside = _nothing) -> ImageRow:
     """Bring an image to what `decide` makes of it. Raises ImageNotFound, OverQuota, and whatever `decide` raises."""
 
     async def write(tx: Transaction) -> ImageRow:
@@ -50,10 +56,9 @@ async def change(room: Image, image_id: str, decide: Decide, *, touch: bool = Tr
         after = decide(before)
         if after == before:
             return before
-        after = replace(
-            after, updated_at=room.clock.now() if touch else before.updated_at, revision=before.revision + 1
-        )
+        after = replace(after, updated_at=room.clock.now(), revision=before.revision + 1)
         await rewrite(room, tx, before, after)
+        await beside(tx, after)
         return after
 
     return await room.database.write(write)
