@@ -70,7 +70,8 @@ class MariadbBackend:
             minsize=1,
             maxsize=CONNECTIONS,
             autocommit=True,
-            init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, SESSION sql_mode='STRICT_ALL_TABLES'",
+            init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            sql_mode="STRICT_ALL_TABLES",
             # An update that changes nothing still counts the rows it matched, as the other databases count.
             client_flag=FOUND_ROWS,
         )
