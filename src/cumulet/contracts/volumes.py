@@ -21,6 +21,10 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """Made from this snapshot of the same backend."""
     snapshots: tuple[str, ...] = ()
     """Snapshots that must exist; those gone from here are removed."""
+    reverts: int = 0
+    """Counts how often the owner has asked to return to a snapshot; the node makes its own count reach this one."""
+    revert_to: str = ""
+    """The snapshot meant by the last of them."""
     encrypted: bool = False
 
 
@@ -31,6 +35,7 @@ class VolumeFacts(Record, frozen=True, kw_only=True):
     size_gib: int
     digest: str = ""
     snapshots: tuple[str, ...] = ()
+    reverts: int = 0
     connected_to: tuple[str, ...] = ()
     """Ids of the machines that have it open now."""
     fault: Fault | None = None

@@ -8,6 +8,24 @@ from typing import Protocol
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 
 
+class OpenVolumes(Protocol):
+    """The machines that have volumes open: while one does, only it may change the file. A hypervisor offers this."""
+
+    async def machines_with(self, volume_id: str) -> Sequence[str]:
+        """Ids of the machines that have it open now."""
+        ...
+
+    async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+        """Let it grow under the running guest, which sees the new size."""
+        ...
+
+    async def take_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None:
+        """Keep its content of this moment under a name, inside the same file."""
+        ...
+
+    async def drop_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None: ...
+
+
 class Volumes(Protocol):
     """The volumes of one backend. Every method may be called again after a crash at any point."""
 
@@ -15,7 +33,10 @@ class Volumes(Protocol):
     protocol: str
 
     async def ensure(self, spec: VolumeSpec) -> VolumeFacts:
-        """Make the volume as wished: content from its source once, at least that size, exactly those snapshots."""
+        """Make the volume as wished: content from its source once, at least that size, exactly those snapshots.
+
+        What cannot be done is said as a fault in the facts. The volume is then as it was, or further.
+        """
         ...
 
     async def remove(self, volume_id: str) -> None:

@@ -1,0 +1,150 @@
+"""Volumes of the simulation. Their world outlives the driver and has limited room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cumulet.contracts.assignments import Fault
+from cumulet.contracts.record import digest_of
+from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+
+
+@dataclass(slots=True)
+class FakeVolume:
+    """One volume. `content` is a word that stands for all its bytes: copies have the same."""
+
+    size_gib: int
+    content: str
+    snapshots: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """(size, content) of that moment."""
+    reverts: int = 0
+
+
+@dataclass(slots=True)
+class VolumeWorld:
+    """What really exists on one backend."""
+
+    capacity_gib: int = 1000
+    volumes: dict[str, FakeVolume] = field(default_factory=dict)
+    open_in: dict[str, set[str]] = field(default_factory=dict)
+    """Which machines have a volume open."""
+
+    def used_gib(self) -> int:
+        return sum(
+            volume.size_gib + sum(size for size, _ in volume.snapshots.values()) for volume in self.volumes.values()
+        )
+
+    def snapshot(self, snapshot_id: str) -> tuple[int, str] | None:
+        for volume in self.volumes.values():
+            if snapshot_id in volume.snapshots:
+                return volume.snapshots[snapshot_id]
+        return None
+
+
+class FakeVolumes:
+    """The volumes of one world."""
+
+    name = "fake"
+    protocol = "file"
+
+    def __init__(self, world: VolumeWorld) -> None:
+        self._world = world
+
+    def path(self, volume_id: str) -> str:
+        return f"/fake/volumes/{volume_id}.qcow2"
+
+    async def ensure(self, spec: VolumeSpec) -> VolumeFacts:
+        fault = self._fulfil(spec)
+        if fault is not None:
+            if spec.id in self._world.volumes:
+                return self._facts(spec.id, fault=fault)
+            return VolumeFacts(id=spec.id, size_gib=0, fault=fault)
+        return self._facts(spec.id, digest=digest_of(spec))
+
+    async def remove(self, volume_id: str) -> None:
+        self._world.volumes.pop(volume_id, None)
+
+    async def found(self) -> Sequence[VolumeFacts]:
+        return [self._facts(volume_id) for volume_id in sorted(self._world.volumes)]
+
+    async def capacity_gib(self) -> tuple[int, int]:
+        total = self._world.capacity_gib
+        return total, max(0, total - self._world.used_gib())
+
+    def _fulfil(self, spec: VolumeSpec) -> Fault | None:
+        if spec.encrypted:
+            return Fault(message="This backend cannot encrypt volumes; choose a type without encryption.", code=400)
+        if spec.id not in self._world.volumes:
+            made = self._make(spec)
+            if isinstance(made, Fault):
+                return made
+            self._world.volumes[spec.id] = made
+        volume = self._world.volumes[spec.id]
+        return self._revert(spec, volume) or self._grow(spec, volume) or self._match_snapshots(spec, volume)
+
+    def _make(self, spec: VolumeSpec) -> FakeVolume | Fault:
+        size, content = 0, "blank"
+        if spec.image is not None:
+            size, content = -(-spec.image.size // (1 << 30)), f"image {spec.image.id}"
+        elif spec.snapshot_id:
+            found = self._world.snapshot(spec.snapshot_id)
+            if found is None:
+                return Fault(message=f"There is no snapshot {spec.snapshot_id} here.", code=404)
+            size, content = found
+        elif spec.volume_id:
+            source = self._world.volumes.get(spec.volume_id)
+            if source is None:
+                return Fault(message=f"There is no volume {spec.volume_id} here to copy.", code=404)
+            size, content = source.size_gib, source.content
+        if size > spec.size_gib:
+            message = f"{spec.size_gib} GiB are too few: the source needs {size} GiB."
+            return Fault(message=message, code=400)
+        return self._no_room(spec.size_gib) or FakeVolume(spec.size_gib, content)
+
+    def _revert(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
+        if spec.reverts <= volume.reverts:
+            return None
+        if spec.revert_to not in volume.snapshots:
+            return Fault(message=f"There is no snapshot {spec.revert_to} of this volume to return to.", code=404)
+        if self._world.open_in.get(spec.id):
+            return Fault(message="This volume is in use; detach it before it returns to a snapshot.", code=409)
+        volume.size_gib, volume.content = volume.snapshots[spec.revert_to]
+        volume.reverts = spec.reverts
+        return None
+
+    def _grow(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
+        if spec.size_gib <= volume.size_gib:
+            return None
+        fault = self._no_room(spec.size_gib - volume.size_gib)
+        if fault is None:
+            volume.size_gib = spec.size_gib
+        return fault
+
+    def _match_snapshots(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
+        for name in [name for name in volume.snapshots if name not in spec.snapshots]:
+            del volume.snapshots[name]
+        for name in spec.snapshots:
+            if name not in volume.snapshots:
+                fault = self._no_room(volume.size_gib)
+                if fault is not None:
+                    return fault
+                volume.snapshots[name] = (volume.size_gib, volume.content)
+        return None
+
+    def _no_room(self, more_gib: int) -> Fault | None:
+        if self._world.used_gib() + more_gib <= self._world.capacity_gib:
+            return None
+        return Fault(message="The backend of this volume has no room left.", code=507)
+
+    def _facts(self, volume_id: str, *, digest: str = "", fault: Fault | None = None) -> VolumeFacts:
+        volume = self._world.volumes[volume_id]
+        return VolumeFacts(
+            id=volume_id,
+            size_gib=volume.size_gib,
+            digest=digest,
+            snapshots=tuple(volume.snapshots),
+            reverts=volume.reverts,
+            connected_to=tuple(sorted(self._world.open_in.get(volume_id, ()))),
+            fault=fault,
+        )

@@ -1,0 +1,252 @@
+"""Volumes as files: one qcow2 file each, that refers to no other.
+
+Copies are full copies, so no volume lives off another's file, and deleting is deleting. Snapshots lie inside the file:
+taking one is quick, whether the volume is open (then its machine does it) or not, and what belongs to a snapshot is
+never written again, so that a new volume can be copied from it while a guest goes on writing.
+
+A volume appears when it is complete: it is made in `parts`, which is emptied at the start, and then renamed. One
+process uses the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from cumulet.contracts.assignments import Fault
+from cumulet.contracts.record import digest_of
+from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable
+from cumulet.drivers.volume.base import OpenVolumes
+from cumulet.drivers.volume.folder import GIB, Folder
+from cumulet.lib import qemu_img
+from cumulet.lib.ids import is_uuid
+from cumulet.lib.process import User
+from cumulet.lib.qcow2 import NotQcow2, read_header
+from cumulet.lib.qemu_img import DiskBusy, DiskFull, NotReadable, run_qemu_img
+from cumulet.lib.whole_file import finished
+
+_AT_ONCE = 2
+
+
+class Impossible(Exception):
+    """The volume cannot be as ordered; the message is for its owner."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class FileVolumes:
+    """The volumes of one folder."""
+
+    name = "files"
+    protocol = "file"
+
+    def __init__(
+        self, folder: Path, images: ImageFiles, *, machines: OpenVolumes | None = None, user: User | None = None
+    ) -> None:
+        """`user` is who opens the volumes: `qemu-img` here, and the machines."""
+        self._folder = Folder(folder / "volumes")
+        self._parts = folder / "parts"
+        self._images = images
+        self._machines = machines
+        self._user = user
+        shutil.rmtree(self._parts, ignore_errors=True)
+        # The user passes through, and nobody can list.
+        for path in (folder, self._folder.path):
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o711)
+        self._parts.mkdir(mode=0o700)
+        if user is not None:
+            os.chown(self._parts, user.uid, user.gid)
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="volumes")
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._sources: Counter[str] = Counter()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def path(self, volume_id: str) -> str:
+        return str(self._folder.file(volume_id))
+
+    async def ensure(self, spec: VolumeSpec) -> VolumeFacts:
+        async with self._alone(spec.id):
+            try:
+                await self._fulfil(spec)
+            except Impossible as error:
+                return await self._faulty(spec.id, str(error), error.code)
+            except ImageUnusable as error:
+                return await self._faulty(spec.id, str(error), 400)
+            except DiskFull as error:
+                return await self._faulty(spec.id, "The backend of this volume has no room left.", 507, str(error))
+            except DiskBusy as error:
+                return await self._faulty(spec.id, "This volume or its source is in use.", 409, str(error))
+            except (NotReadable, NotQcow2) as error:
+                return await self._faulty(spec.id, "This volume's data or its source's is damaged.", 500, str(error))
+            return msgspec.structs.replace(await self._look(spec.id), digest=digest_of(spec))
+
+    async def remove(self, volume_id: str) -> None:
+        async with self._alone(volume_id):
+            # A copy that was given up half-way has left its mark in its source.
+            mark = _copy_mark(volume_id)
+            source = await finished(self._pool, self._folder.holder, mark)
+            if source is not None:
+                async with self._alone(source):
+                    await self._drop(source, mark)
+            await finished(self._pool, self._folder.remove, volume_id)
+
+    async def found(self) -> Sequence[VolumeFacts]:
+        facts = []
+        for volume_id in await finished(self._pool, self._folder.ids):
+            with contextlib.suppress(FileNotFoundError):
+                facts.append(await self._look(volume_id))
+        return facts
+
+    async def capacity_gib(self) -> tuple[int, int]:
+        return await finished(self._pool, self._folder.room)
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._pool.shutdown()
+
+    async def _fulfil(self, spec: VolumeSpec) -> None:
+        if spec.encrypted:
+            raise Impossible("This backend cannot encrypt volumes; choose a type without encryption.", 400)
+        for name in spec.snapshots:
+            if not is_uuid(name):
+                raise ValueError(f"not an id of a snapshot: {name!r}")
+        if not self._folder.file(spec.id).exists():
+            await self._make(spec)
+        await self._revert(spec)
+        if self._folder.virtual_size(spec.id) < spec.size_gib * GIB:
+            await self._grow(spec)
+        await self._match_snapshots(spec)
+
+    async def _make(self, spec: VolumeSpec) -> None:
+        part = self._parts / f"{spec.id}.qcow2"
+        size = spec.size_gib * GIB
+        # There may be one whose maker was cancelled.
+        part.unlink(missing_ok=True)
+        try:
+            if spec.image is not None:
+                image = Path(await self._images.path(spec.image))
+                await self._copy(image, "", read_header(image).virtual_size, part, size)
+            elif spec.snapshot_id:
+                await self._copy_snapshot(spec.snapshot_id, part, size)
+            elif spec.volume_id:
+                await self._copy_volume(spec, part, size)
+            else:
+                await self._run(qemu_img.create(part, size))
+            await finished(self._pool, self._folder.add, part, spec.id)
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def _copy_volume(self, spec: VolumeSpec, part: Path, size: int) -> None:
+        """Copy a volume as it is now, by a snapshot, so that its machine need not wait while we copy."""
+        mark = _copy_mark(spec.id)
+        if spec.volume_id == spec.id or not self._folder.file(spec.volume_id).exists():
+            raise Impossible(f"There is no volume {spec.volume_id} here to copy.", 404)
+        async with self._alone(spec.volume_id):
+            if mark not in self._folder.snapshots(spec.volume_id):
+                await self._take(spec.volume_id, mark)
+        await self._copy_snapshot(mark, part, size)
+        async with self._alone(spec.volume_id):
+            await self._drop(spec.volume_id, mark)
+
+    async def _copy_snapshot(self, snapshot: str, part: Path, size: int) -> None:
+        self._sources[snapshot] += 1
+        try:
+            holder = await finished(self._pool, self._folder.holder, snapshot)
+            if holder is None:
+                raise Impossible(f"There is no snapshot {snapshot} here.", 404)
+            needed = self._folder.snapshots(holder)[snapshot]
+            await self._copy(self._folder.file(holder), snapshot, needed, part, size)
+        finally:
+            self._sources[snapshot] -= 1
+
+    async def _copy(self, source: Path, snapshot: str, needed: int, part: Path, size: int) -> None:
+        if needed > size:
+            raise Impossible(f"{size // GIB} GiB are too few: the source needs {-(-needed // GIB)} GiB.", 400)
+        arguments = qemu_img.convert(source, "qcow2", part, snapshot=snapshot, shared=bool(snapshot))
+        async with self._turns:
+            await self._run(arguments, seconds=qemu_img.LONG_SECONDS, writes=size)
+        # A copy of a snapshot gets the size that its volume has now; what it holds ends at `needed`.
+        await self._run(qemu_img.resize(part, size))
+
+    async def _revert(self, spec: VolumeSpec) -> None:
+        if spec.reverts <= self._folder.reverts(spec.id):
+            return
+        if spec.revert_to not in self._folder.snapshots(spec.id):
+            raise Impossible(f"There is no snapshot {spec.revert_to} of this volume to return to.", 404)
+        if await self._machines_with(spec.id):
+            raise Impossible("This volume is in use; detach it before it returns to a snapshot.", 409)
+        await self._run(qemu_img.return_to_snapshot(self._folder.file(spec.id), spec.revert_to))
+        await finished(self._pool, self._folder.note_reverts, spec.id, spec.reverts)
+
+    async def _grow(self, spec: VolumeSpec) -> None:
+        size = spec.size_gib * GIB
+        if self._machines is not None and await self._machines.machines_with(spec.id):
+            await self._machines.resize_volume(spec.id, size)
+        else:
+            await self._run(qemu_img.resize(self._folder.file(spec.id), size))
+
+    async def _match_snapshots(self, spec: VolumeSpec) -> None:
+        found = [name for name in self._folder.snapshots(spec.id) if is_uuid(name)]
+        for name in found:
+            if name not in spec.snapshots:
+                if self._sources[name]:
+                    raise Impossible(f"A volume is being made from snapshot {name}.", 409)
+                await self._drop(spec.id, name)
+        for name in spec.snapshots:
+            if name not in found:
+                await self._take(spec.id, name)
+
+    async def _take(self, volume_id: str, name: str) -> None:
+        if self._machines is not None and await self._machines.machines_with(volume_id):
+            await self._machines.take_volume_snapshot(volume_id, name)
+        else:
+            await self._run(qemu_img.take_snapshot(self._folder.file(volume_id), name))
+
+    async def _drop(self, volume_id: str, name: str) -> None:
+        if self._machines is not None and await self._machines.machines_with(volume_id):
+            await self._machines.drop_volume_snapshot(volume_id, name)
+        else:
+            await self._run(qemu_img.drop_snapshot(self._folder.file(volume_id), name))
+
+    async def _run(
+        self, arguments: list[str], *, seconds: float = qemu_img.SHORT_SECONDS, writes: int | None = None
+    ) -> None:
+        await run_qemu_img(arguments, user=self._user, seconds=seconds, writes=writes)
+
+    async def _machines_with(self, volume_id: str) -> Sequence[str]:
+        return await self._machines.machines_with(volume_id) if self._machines is not None else ()
+
+    async def _look(self, volume_id: str) -> VolumeFacts:
+        facts = await finished(self._pool, self._folder.facts, volume_id)
+        return msgspec.structs.replace(facts, connected_to=tuple(await self._machines_with(volume_id)))
+
+    async def _faulty(self, volume_id: str, message: str, code: int, details: str = "") -> VolumeFacts:
+        fault = Fault(message=message, code=code, details=details)
+        try:
+            return msgspec.structs.replace(await self._look(volume_id), fault=fault)
+        except FileNotFoundError:
+            return VolumeFacts(id=volume_id, size_gib=0, fault=fault)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, volume_id: str) -> AsyncIterator[None]:
+        """One at a time changes a volume."""
+        async with self._locks.setdefault(volume_id, asyncio.Lock()):
+            yield
+
+
+def _copy_mark(volume_id: str) -> str:
+    """Names the snapshot by which a new volume is copied; no id, so it is never taken for an ordered one."""
+    return f"copy-{volume_id}"

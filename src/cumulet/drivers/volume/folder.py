@@ -1,0 +1,98 @@
+"""The folder of file volumes: where each lies, and what its file says. Everything here blocks, but briefly."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from cumulet.contracts.assignments import Fault
+from cumulet.contracts.volumes import VolumeFacts
+from cumulet.lib.ids import is_uuid
+from cumulet.lib.qcow2 import NotQcow2, read_header
+from cumulet.lib.whole_file import publish, sync_folder
+
+GIB = 1 << 30
+
+
+class Folder:
+    """`<id>.qcow2` is a volume; `<id>.reverts` says how often it has returned to a snapshot, if ever."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def file(self, volume_id: str) -> Path:
+        if not is_uuid(volume_id):
+            raise ValueError(f"not an id of a volume: {volume_id!r}")
+        return self.path / f"{volume_id}.qcow2"
+
+    def ids(self) -> list[str]:
+        return sorted(path.stem for path in self.path.glob("*.qcow2") if is_uuid(path.stem))
+
+    def facts(self, volume_id: str) -> VolumeFacts:
+        """What one file says. A damaged one is a fact too: it must not hide the others."""
+        try:
+            header = read_header(self.file(volume_id))
+        except NotQcow2:
+            return VolumeFacts(id=volume_id, size_gib=0, fault=Fault(message="The file of this volume is damaged."))
+        return VolumeFacts(
+            id=volume_id,
+            size_gib=-(-header.virtual_size // GIB),
+            snapshots=tuple(name for name in header.snapshots if is_uuid(name)),
+            reverts=self.reverts(volume_id),
+        )
+
+    def virtual_size(self, volume_id: str) -> int:
+        return read_header(self.file(volume_id)).virtual_size
+
+    def snapshots(self, volume_id: str) -> Mapping[str, int]:
+        """Those ordered, and the marks of copies; each with the size that the volume had then."""
+        return read_header(self.file(volume_id)).snapshots
+
+    def holder(self, snapshot: str) -> str | None:
+        """The volume that has a snapshot of this name."""
+        for volume_id in self.ids():
+            # Volumes come and go meanwhile.
+            with contextlib.suppress(NotQcow2, FileNotFoundError):
+                if snapshot in self.snapshots(volume_id):
+                    return volume_id
+        return None
+
+    def reverts(self, volume_id: str) -> int:
+        try:
+            return int(self._reverts_file(volume_id).read_text())
+        except FileNotFoundError:
+            return 0
+
+    def note_reverts(self, volume_id: str, count: int) -> None:
+        file = self._reverts_file(volume_id)
+        part = file.with_suffix(".part")
+        with part.open("w") as writer:
+            writer.write(str(count))
+            writer.flush()
+            os.fsync(writer.fileno())
+        publish(part, file)
+
+    def add(self, part: Path, volume_id: str) -> None:
+        """Let a finished file become the volume."""
+        descriptor = os.open(part, os.O_RDONLY)
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        publish(part, self.file(volume_id))
+
+    def remove(self, volume_id: str) -> None:
+        for file in (self.file(volume_id), self._reverts_file(volume_id)):
+            file.unlink(missing_ok=True)
+        sync_folder(self.path)
+
+    def room(self) -> tuple[int, int]:
+        """(total, free) in GiB."""
+        status = os.statvfs(self.path)
+        return status.f_blocks * status.f_frsize // GIB, status.f_bavail * status.f_frsize // GIB
+
+    def _reverts_file(self, volume_id: str) -> Path:
+        return self.file(volume_id).with_suffix(".reverts")

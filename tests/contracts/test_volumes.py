@@ -1,0 +1,393 @@
+"""What every volume driver promises."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from cumulet.contracts.machines import ImageRef
+from cumulet.contracts.record import digest_of
+from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.drivers.hypervisor.base import ImageUnusable
+from cumulet.drivers.volume.base import Volumes
+from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
+from cumulet.drivers.volume.files import FileVolumes
+from cumulet.lib.qcow2 import read_header
+from cumulet.lib.qemu_img import create, drop_snapshot, resize, take_snapshot
+
+GIB = 1 << 30
+MAPLE, BIRCH, CEDAR = (f"{number:08x}-1111-4000-8000-000000000000" for number in range(3))
+MONDAY, TUESDAY = (f"{number:08x}-2222-4000-8000-000000000000" for number in range(2))
+IMAGE = ImageRef(id="11112222-3333-4444-8555-666677778888", sha512="0" * 128, disk_format="qcow2", size=200_000)
+
+
+class Backend(Protocol):
+    """A driver, the guest that writes its volumes, and the machines that hold them open."""
+
+    volumes: Volumes
+
+    def write(self, volume_id: str, word: str) -> None: ...
+
+    def holds(self, volume_id: str, word: str) -> bool: ...
+
+    def image_word(self) -> str: ...
+
+    def open(self, volume_id: str, machine: str) -> None: ...
+
+    def restart(self) -> None:
+        """The process ends and another begins."""
+
+
+class FakeBackend:
+    def __init__(self) -> None:
+        self.world = VolumeWorld(capacity_gib=100)
+        self.volumes: Volumes = FakeVolumes(self.world)
+
+    def write(self, volume_id: str, word: str) -> None:
+        self.world.volumes[volume_id].content = word
+
+    def holds(self, volume_id: str, word: str) -> bool:
+        return self.world.volumes[volume_id].content == word
+
+    def image_word(self) -> str:
+        return f"image {IMAGE.id}"
+
+    def open(self, volume_id: str, machine: str) -> None:
+        self.world.open_in.setdefault(volume_id, set()).add(machine)
+
+    def restart(self) -> None:
+        self.volumes = FakeVolumes(self.world)
+
+
+class Machines:
+    """Machines that have volumes open: they change the files as QEMU does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.open: dict[str, str] = {}
+        self.asked: list[str] = []
+
+    async def machines_with(self, volume_id: str) -> Sequence[str]:
+        return [self.open[volume_id]] if volume_id in self.open else []
+
+    async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+        self._run("resize", resize(self._file(volume_id), size_bytes))
+
+    async def take_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None:
+        self._run("take", take_snapshot(self._file(volume_id), snapshot_id))
+
+    async def drop_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None:
+        self._run("drop", drop_snapshot(self._file(volume_id), snapshot_id))
+
+    def _file(self, volume_id: str) -> Path:
+        return self.folder / "volumes" / f"{volume_id}.qcow2"
+
+    def _run(self, what: str, arguments: list[str]) -> None:
+        self.asked.append(what)
+        qemu_img(arguments)
+
+
+class OneImage:
+    """The images of a node that has one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "image.qcow2"
+
+    async def path(self, image: ImageRef) -> str:
+        if image != IMAGE:
+            raise ImageUnusable(f"Image {image.id} is not safe to use.")
+        if not self.file.exists():
+            qemu_img(create(self.file, 8 << 20))
+            guest_writes(self.file, "image")
+        return str(self.file)
+
+
+def qemu_img(arguments: list[str]) -> None:
+    subprocess.run(["qemu-img", *arguments], check=True, timeout=20)
+
+
+PATTERNS = {"blank": 0, "image": 1, "one": 2, "two": 3}
+
+
+def guest_writes(file: Path, word: str) -> None:
+    words = f"write -P {PATTERNS[word]} 1M 64k"
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", words, str(file)], check=True, timeout=20, capture_output=True)
+
+
+class FileBackend:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.machines = Machines(folder)
+        self.files = self._start()
+        self.volumes: Volumes = self.files
+
+    def _start(self) -> FileVolumes:
+        return FileVolumes(self.folder, OneImage(self.folder), machines=self.machines)
+
+    def write(self, volume_id: str, word: str) -> None:
+        guest_writes(Path(self.files.path(volume_id)), word)
+
+    def holds(self, volume_id: str, word: str) -> bool:
+        read = ["qemu-io", "-r", "-f", "qcow2", "-c", f"read -P {PATTERNS[word]} 1M 64k", self.files.path(volume_id)]
+        ended = subprocess.run(read, timeout=20, capture_output=True, text=True)
+        return ended.returncode == 0 and "failed" not in ended.stdout
+
+    def image_word(self) -> str:
+        return "image"
+
+    def open(self, volume_id: str, machine: str) -> None:
+        self.machines.open[volume_id] = machine
+
+    def restart(self) -> None:
+        self.files.close()
+        self.volumes = self.files = self._start()
+
+
+@pytest.fixture(params=["fake", "files"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    if request.param == "fake":
+        yield FakeBackend()
+        return
+    files = FileBackend(tmp_path)
+    yield files
+    files.files.close()
+
+
+async def ensured(backend: Backend, spec: VolumeSpec) -> VolumeFacts:
+    facts = await backend.volumes.ensure(spec)
+    assert facts.fault is None, facts.fault
+    assert facts.digest == digest_of(spec)
+    return facts
+
+
+async def test_a_blank_volume_is_made_once_and_grows(backend: Backend) -> None:
+    facts = await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    assert (facts.id, facts.size_gib, facts.snapshots, facts.connected_to) == (MAPLE, 1, (), ())
+    assert backend.holds(MAPLE, "blank")
+    backend.write(MAPLE, "one")
+    assert (await ensured(backend, VolumeSpec(id=MAPLE, size_gib=3))).size_gib == 3
+    assert backend.holds(MAPLE, "one")
+    # It never shrinks: that would cut off what the guest has written.
+    assert (await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=2))).size_gib == 3
+
+
+async def test_a_volume_from_an_image_has_its_content_once(backend: Backend) -> None:
+    spec = VolumeSpec(id=MAPLE, size_gib=1, image=IMAGE)
+    assert (await ensured(backend, spec)).size_gib == 1
+    assert backend.holds(MAPLE, backend.image_word())
+    backend.write(MAPLE, "one")
+    await ensured(backend, spec)
+    assert backend.holds(MAPLE, "one")
+
+
+async def test_a_copy_has_the_content_and_a_life_of_its_own(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    facts = await ensured(backend, VolumeSpec(id=BIRCH, size_gib=2, volume_id=MAPLE))
+    assert (facts.size_gib, facts.snapshots) == (2, ())
+    backend.write(MAPLE, "two")
+    assert backend.holds(BIRCH, "one")
+    await backend.volumes.remove(MAPLE)
+    assert backend.holds(BIRCH, "one")
+
+
+async def test_a_copy_leaves_no_trace_in_its_source(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1, volume_id=MAPLE))
+    (facts,) = [one for one in await backend.volumes.found() if one.id == MAPLE]
+    assert facts.snapshots == (MONDAY,)
+
+
+async def test_snapshots_are_exactly_those_ordered(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    spec = VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY, TUESDAY))
+    assert (await ensured(backend, spec)).snapshots == (MONDAY, TUESDAY)
+    assert (await ensured(backend, spec)).snapshots == (MONDAY, TUESDAY)
+    assert (await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(TUESDAY,)))).snapshots == (TUESDAY,)
+
+
+async def test_a_volume_from_a_snapshot_has_the_content_of_that_moment(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
+    backend.write(MAPLE, "two")
+    # Its size is that of that moment, too.
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=5, snapshots=(MONDAY,)))
+    assert (await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1, snapshot_id=MONDAY))).size_gib == 1
+    assert backend.holds(BIRCH, "one")
+    assert (await ensured(backend, VolumeSpec(id=CEDAR, size_gib=2, snapshot_id=MONDAY))).size_gib == 2
+
+
+async def test_a_volume_returns_to_a_snapshot_once_for_each_time_it_is_asked(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
+    backend.write(MAPLE, "two")
+    spec = VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,), reverts=1, revert_to=MONDAY)
+    assert (await ensured(backend, spec)).reverts == 1
+    assert backend.holds(MAPLE, "one")
+    backend.write(MAPLE, "two")
+    backend.restart()
+    await ensured(backend, spec)
+    assert backend.holds(MAPLE, "two")
+    again = VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,), reverts=2, revert_to=MONDAY)
+    assert (await ensured(backend, again)).reverts == 2
+    assert backend.holds(MAPLE, "one")
+
+
+async def test_an_open_volume_grows_and_has_snapshots_but_does_not_return_to_them(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.open(MAPLE, "machine")
+    facts = await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,)))
+    assert (facts.size_gib, facts.snapshots, facts.connected_to) == (2, (MONDAY,), ("machine",))
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=2, volume_id=MAPLE))
+    spec = VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,), reverts=1, revert_to=MONDAY)
+    refused = await backend.volumes.ensure(spec)
+    assert refused.fault is not None
+    assert refused.fault.code == 409
+    assert (refused.digest, refused.reverts) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "code"),
+    [
+        pytest.param(VolumeSpec(id=MAPLE, size_gib=1, volume_id=BIRCH), 404, id="no such volume"),
+        pytest.param(VolumeSpec(id=MAPLE, size_gib=1, volume_id=MAPLE), 404, id="a copy of itself"),
+        pytest.param(VolumeSpec(id=MAPLE, size_gib=1, snapshot_id=MONDAY), 404, id="no such snapshot"),
+        pytest.param(VolumeSpec(id=MAPLE, size_gib=1, volume_id=CEDAR), 400, id="smaller than its source"),
+        pytest.param(VolumeSpec(id=MAPLE, size_gib=1, snapshot_id=TUESDAY), 400, id="smaller than its snapshot"),
+        pytest.param(VolumeSpec(id=MAPLE, size_gib=1, encrypted=True), 400, id="encrypted"),
+        pytest.param(VolumeSpec(id=CEDAR, size_gib=3, reverts=1, revert_to=MONDAY), 404, id="back to nowhere"),
+    ],
+)
+async def test_what_cannot_be_made_is_a_fault_and_leaves_nothing(backend: Backend, spec: VolumeSpec, code: int) -> None:
+    await ensured(backend, VolumeSpec(id=CEDAR, size_gib=3, snapshots=(TUESDAY,)))
+    facts = await backend.volumes.ensure(spec)
+    assert facts.fault is not None
+    assert facts.fault.code == code
+    assert facts.digest == ""
+    assert [one.id for one in await backend.volumes.found()] == [CEDAR]
+
+
+async def test_volumes_are_found_after_a_restart_until_removed(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=2))
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
+    backend.restart()
+    found = [(facts.id, facts.size_gib, facts.snapshots) for facts in await backend.volumes.found()]
+    assert found == [(MAPLE, 1, (MONDAY,)), (BIRCH, 2, ())]
+    await backend.volumes.remove(MAPLE)
+    await backend.volumes.remove(MAPLE)
+    assert [facts.id for facts in await backend.volumes.found()] == [BIRCH]
+
+
+async def test_many_at_once(backend: Backend) -> None:
+    ids = [f"{number:08x}-3333-4000-8000-000000000000" for number in range(6)]
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    await asyncio.gather(*(ensured(backend, VolumeSpec(id=key, size_gib=1, volume_id=MAPLE)) for key in ids))
+    assert all(backend.holds(key, "one") for key in ids)
+
+
+async def test_capacity_is_told(backend: Backend) -> None:
+    total, free = await backend.volumes.capacity_gib()
+    assert total >= free > 0
+
+
+async def test_the_fake_world_fills() -> None:
+    volumes = FakeVolumes(VolumeWorld(capacity_gib=10))
+    assert (await volumes.ensure(VolumeSpec(id=MAPLE, size_gib=6))).fault is None
+    for spec in (
+        VolumeSpec(id=BIRCH, size_gib=5),
+        VolumeSpec(id=MAPLE, size_gib=11),
+        VolumeSpec(id=MAPLE, size_gib=6, snapshots=(MONDAY,)),
+    ):
+        fault = (await volumes.ensure(spec)).fault
+        assert fault is not None
+        assert fault.code == 507
+    assert await volumes.capacity_gib() == (10, 4)
+
+
+async def test_open_files_are_changed_by_their_machine_only(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.open(MAPLE, "machine")
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,)))
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2))
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=2, volume_id=MAPLE))
+    assert backend.machines.asked == ["resize", "take", "drop", "take", "drop"]
+    backend.files.close()
+
+
+async def test_a_file_held_by_an_unknown_program_is_a_fault(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    holder = await asyncio.create_subprocess_exec("qemu-io", "-f", "qcow2", backend.files.path(MAPLE), **pipes)
+    try:
+        assert holder.stdout is not None
+        assert await asyncio.wait_for(holder.stdout.readexactly(8), 10) == b"qemu-io>"
+        facts = await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=2))
+    finally:
+        holder.kill()
+        await asyncio.wait_for(holder.wait(), 10)
+    assert facts.fault is not None
+    assert (facts.fault.code, facts.size_gib) == (409, 1)
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2))
+    backend.files.close()
+
+
+async def test_an_image_that_is_refused_is_a_fault_with_its_reason(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    hostile = ImageRef(id="99992222-3333-4444-8555-666677778888", sha512="1" * 128, disk_format="qcow2", size=1)
+    facts = await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, image=hostile))
+    assert facts.fault is not None
+    assert "not safe" in facts.fault.message
+    backend.files.close()
+
+
+async def test_a_damaged_file_is_told_and_hides_no_other(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1))
+    Path(backend.files.path(MAPLE)).write_bytes(b"rubbish")
+    damaged, whole = await backend.volumes.found()
+    assert damaged.fault is not None
+    assert whole.fault is None
+    refused = await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1))
+    assert refused.fault is not None
+    backend.files.close()
+
+
+async def test_a_copy_given_up_half_way_is_finished_or_forgotten(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    # As a crash leaves it: the mark in the source, a part of the copy.
+    source = Path(backend.files.path(MAPLE))
+    for copy in (BIRCH, CEDAR):
+        qemu_img(take_snapshot(source, f"copy-{copy}"))
+        (tmp_path / "parts" / f"{copy}.qcow2").write_bytes(b"half")
+    backend.restart()
+    assert list((tmp_path / "parts").iterdir()) == []
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1, volume_id=MAPLE))
+    assert backend.holds(BIRCH, "one")
+    await backend.volumes.remove(CEDAR)
+    assert list(read_header(source).snapshots) == []
+    backend.files.close()
+
+
+@pytest.mark.parametrize("hostile", ["../../etc/passwd", "", "-a", "a/b"])
+async def test_what_is_no_id_never_becomes_a_path_or_an_argument(tmp_path: Path, hostile: str) -> None:
+    volumes = FileVolumes(tmp_path, OneImage(tmp_path))
+    with pytest.raises(ValueError, match="not an id"):
+        await volumes.ensure(VolumeSpec(id=hostile, size_gib=1))
+    with pytest.raises(ValueError, match="not an id"):
+        await volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, snapshots=(hostile,)))
+    with pytest.raises(ValueError, match="not an id"):
+        await volumes.remove(hostile)
+    volumes.close()
