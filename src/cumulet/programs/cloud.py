@@ -1,0 +1,185 @@
+"""Every room, with its surroundings and its neighbours' doors: the one place where the services meet."""
+
+from __future__ import annotations
+
+import logging
+
+from cumulet.core.access.policy_file import PolicyFiles
+from cumulet.core.access.rules import Rules
+from cumulet.core.bus import Bus
+from cumulet.core.db import Database
+from cumulet.core.reconcile import Loop
+from cumulet.core.web.origin import Origin
+from cumulet.core.web.service import FrontDoor, Service
+from cumulet.drivers.image_store.base import ImageStore
+from cumulet.drivers.image_store.files import FileStore
+from cumulet.lib.clock import Clock
+from cumulet.programs.health import Healthcheck, Metrics
+from cumulet.programs.secrets import admin_password, node_secret
+from cumulet.programs.settings import Settings
+from cumulet.services.block_storage import policies as block_storage_policies
+from cumulet.services.block_storage import service as block_storage_service
+from cumulet.services.block_storage.public import VolumeDoor
+from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.compute import policies as compute_policies
+from cumulet.services.compute import seed as compute_seed
+from cumulet.services.compute import service as compute_service
+from cumulet.services.compute.room import Compute
+from cumulet.services.fleet import service as fleet_service
+from cumulet.services.fleet.public import FleetDoor
+from cumulet.services.fleet.room import Fleet
+from cumulet.services.identity import bootstrap as identity_bootstrap
+from cumulet.services.identity import policies as identity_policies
+from cumulet.services.identity import service as identity_service
+from cumulet.services.identity.public import IdentityDoor
+from cumulet.services.identity.room import Identity
+from cumulet.services.identity.settings import Settings as IdentitySettings
+from cumulet.services.image import policies as image_policies
+from cumulet.services.image import seed as image_seed
+from cumulet.services.image import service as image_service
+from cumulet.services.image.public import ImageDoor
+from cumulet.services.image.room import Image
+from cumulet.services.network import policies as network_policies
+from cumulet.services.network import seed as network_seed
+from cumulet.services.network import service as network_service
+from cumulet.services.network.public import NetworkDoor
+from cumulet.services.network.room import Network
+from cumulet.services.placement import policies as placement_policies
+from cumulet.services.placement import service as placement_service
+from cumulet.services.placement.public import PlacementDoor
+from cumulet.services.placement.room import Placement
+
+log = logging.getLogger("cumulet.serve")
+
+POLICY_SECONDS = 5.0
+
+
+
+
+class Cloud:
+    """The rooms of one cloud, wired. Nothing runs until somebody runs `loops` and serves `app`."""
+
+    def __init__(
+        self, settings: Settings, database: Database, bus: Bus, clock: Clock, stores: dict[str, ImageStore] | None = None
+    ) -> None:
+        self.settings = settings
+        self.database, self.bus, self.clock = database, bus, clock
+        state = settings.state
+        self._policies: list[PolicyFiles] = []
+
+        self.fleet = Fleet(rules=Rules({}), **self._ground())
+        fleet = FleetDoor(self.fleet)
+        self.identity = Identity(
+            settings=IdentitySettings(state=state, base_url=settings.url),
+            rules=self._rules("identity", identity_policies.DEFAULTS),
+            **self._ground(),
+        )
+        identity = IdentityDoor(self.identity)
+        self.placement = Placement(rules=self._rules("placement", placement_policies.DEFAULTS), **self._ground())
+        placement = PlacementDoor(self.placement)
+        self.image = Image(
+            stores=stores or {"file": FileStore(state / "images")},
+            staging=FileStore(state / "staging"),
+            rules=self._rules("image", image_policies.DEFAULTS),
+            **self._ground(),
+        )
+        image = ImageDoor(self.image)
+        self.fleet.image_bytes = image.open
+        self.network = Network(
+            fleet=fleet, rules=self._rules("network", network_policies.DEFAULTS), **self._ground()
+        )
+        network = NetworkDoor(self.network)
+        self.block_storage = BlockStorage(
+            fleet=fleet,
+            image=image,
+            rules=self._rules("block_storage", block_storage_policies.DEFAULTS),
+            **self._ground(),
+        )
+        volumes = VolumeDoor(self.block_storage)
+        self.compute = Compute(
+            fleet=fleet,
+            identity=identity,
+            placement=placement,
+            image=image,
+            network=network,
+            volumes=volumes,
+            rules=self._rules("compute", compute_policies.DEFAULTS),
+            **self._ground(),
+        )
+        self.services: dict[str, Service] = {
+            "identity": identity_service.service(),
+            "placement": placement_service.service(),
+            "image": image_service.service(),
+            "network": network_service.service(),
+            "block_storage": block_storage_service.service(),
+            "compute": compute_service.service(),
+            "fleet": fleet_service.service(),
+        }
+        self.doors = {
+            name: FrontDoor(service, getattr(self, name), identity.authenticate)
+            for name, service in self.services.items()
+        }
+        self.loops = [
+            Loop(reconciler, bus, clock)
+            for reconciler in (
+                *image_service.reconcilers(self.image),
+                *network_service.reconcilers(self.network),
+                *block_storage_service.reconcilers(self.block_storage),
+                *compute_service.reconcilers(self.compute),
+            )
+        ]
+        keystone = self.doors["identity"]
+        self.app = Origin(
+            {service.path.strip("/"): self.doors[name] for name, service in self.services.items()},
+            root=keystone,
+            bare={"v3": keystone, "healthcheck": Healthcheck(database), "metrics": Metrics(self.loops)},
+        )
+
+    def _ground(self) -> dict[str, object]:
+        return {
+            "database": self.database,
+            "bus": self.bus,
+            "clock": self.clock,
+            "region": self.settings.region,
+        }
+
+    def _rules(self, room: str, defaults: dict[str, str]) -> Rules:
+        """The room's rules, with the operator's policy files of `policy/ROOM/` over them."""
+        rules = Rules(defaults)
+        self._policies.append(PolicyFiles(rules, self.settings.state / "policy" / room))
+        return rules
+
+    async def seed(self) -> None:
+        """What a young cloud has: users, catalogue, flavors, networks, an image. Doing it again changes nothing."""
+        settings = self.settings
+        catalogue = [service for service in self.services.values() if service.type != "fleet"]
+        await identity_bootstrap.bootstrap(
+            self.identity,
+            admin_password=admin_password(settings),
+            region=settings.region,
+            base_url=settings.url,
+            services=catalogue,
+        )
+        await compute_seed.seed(self.compute)
+        await network_seed.seed(
+            self.network, floating_range=settings.floating_range, fixed_range=settings.fixed_range
+        )
+        simulated = settings.mode == "simulate"
+        tiny = settings.state / "seed" / "tiny.qcow2"
+        await image_seed.seed(self.image, tiny=tiny if tiny.exists() else None, simulated=simulated)
+        if not simulated:
+            from cumulet.programs.node import own_facts
+            from cumulet.services.fleet import nodes
+
+            await nodes.admit(self.fleet, own_facts(settings), node_secret(settings))
+
+    async def background(self) -> None:
+        """Follow the operator's policy files while the cloud runs."""
+        while True:
+            await self.clock.sleep(POLICY_SECONDS)
+            for files in self._policies:
+                try:
+                    if files.reload_if_changed():
+                        log.info("policy files were read again")
+                except Exception as error:
+                    log.error("policy files cannot be read: %s", error)

@@ -1,0 +1,200 @@
+"""Block storage's door: what compute may ask of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cumulet.contracts.machines import VolumeConnection
+from cumulet.core.access.caller import Caller
+from cumulet.core.db import Duplicate, Transaction
+from cumulet.services.block_storage.errors import VolumeInUse, VolumeNotFound, VolumeUnreachable
+from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.volumes import operations, store
+from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
+
+
+class VolumeView(msgspec.Struct):
+    """A volume as compute needs to know it."""
+
+    id: str
+    name: str
+    status: str
+    size: int
+    project_id: str
+    bootable: bool
+    multiattach: bool
+    availability_zone: str
+    encrypted: bool
+    image_metadata: dict[str, str]
+    fault: str = ""
+
+
+class VolumeDoor:
+    """Wakes the topic `attachment` with a server's id when something about its volumes changed."""
+
+    def __init__(self, room: BlockStorage) -> None:
+        self._room = room
+
+    async def get(self, caller: Caller, volume_id: str) -> VolumeView:
+        """A volume that the caller may use."""
+        async with self._room.database.read() as tx:
+            row = await tx.get(VolumeRow, id=volume_id)
+        if row is None or (row.project_id != caller.project_id and not caller.is_admin):
+            raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
+        return _view(row)
+
+    async def create(
+        self,
+        project_id: str,
+        user_id: str,
+        volume_id: str,
+        size: int,
+        *,
+        image_id: str = "",
+        snapshot_id: str = "",
+        source_volume_id: str = "",
+        type: str = "",
+        zone: str = "",
+        name: str = "",
+    ) -> VolumeView:
+        """A new volume under an id that the caller chose; the one that is there when it is called again."""
+        async with self._room.database.read() as tx:
+            row = await tx.get(VolumeRow, id=volume_id)
+        if row is None:
+            row = await operations.make(
+                self._room,
+                volume_id,
+                project_id,
+                user_id,
+                operations.Source(image_id, snapshot_id, source_volume_id),
+                size=size,
+                name=name,
+                zone=zone,
+                type_name=type,
+            )
+        return _view(row)
+
+    async def delete(self, volume_id: str) -> None:
+        """Let a volume go, whoever holds it."""
+        await operations.let_go(self._room, volume_id)
+
+    async def reserve(self, volume_id: str, server_id: str, attachment_id: str, *, mode: str = "rw") -> None:
+        """Promise a volume to a server. Raises VolumeInUse."""
+
+        async def write(tx: Transaction) -> None:
+            if await tx.get(AttachmentRow, id=attachment_id):
+                return
+            volume = await _volume(tx, volume_id)
+            shared = volume.multiattach and volume.status in ("in-use", "reserved", "attaching")
+            if volume.status != "available" and not shared:
+                raise VolumeInUse(
+                    f"Volume {volume_id} is {volume.status}; it must be available to be attached. Detach it first, "
+                    "or use a volume of a type that allows several attachments."
+                )
+            now = self._room.clock.now()
+            await tx.insert(
+                AttachmentRow(
+                    attachment_id,
+                    volume_id,
+                    server_id,
+                    volume.project_id,
+                    mode,
+                    "reserved",
+                    "",
+                    "",
+                    "{}",
+                    0,
+                    0,
+                    now,
+                    now,
+                )
+            )
+            await store.change(self._room, tx, volume)
+
+        try:
+            await self._room.database.write(write)
+        except Duplicate:
+            return  # the same promise was made at this very moment
+
+    async def connect(self, attachment_id: str, host: str, device: str) -> VolumeConnection | None:
+        """How a host reaches the volume of an attachment; None: it is not made yet."""
+
+        async def write(tx: Transaction) -> VolumeConnection | None:
+            attachment = await tx.get(AttachmentRow, id=attachment_id)
+            if attachment is None:
+                return None
+            volume = await _volume(tx, attachment.volume_id)
+            if volume.fault or not volume.made_size:
+                return None
+            if volume.node != host:
+                raise VolumeUnreachable(
+                    f"Volume {volume.id} lives on node {volume.node}, whose backend {volume.backend!r} cannot be "
+                    f"reached from {host}."
+                )
+            if attachment.status == "reserved":
+                await tx.update(AttachmentRow, {"id": attachment_id}, status="attaching", host=host, device=device)
+                await store.change(self._room, tx, volume)
+            return VolumeConnection(volume_id=volume.id, backend=volume.backend)
+
+        return await self._room.database.write(write)
+
+    async def connected(self, attachment_id: str) -> None:
+        """The machine has the volume now."""
+        await self._set(attachment_id, "attached")
+
+    async def disconnect(self, attachment_id: str) -> None:
+        """The machine is to give the volume up."""
+        await self._set(attachment_id, "detaching")
+
+    async def release(self, attachment_id: str) -> None:
+        """No machine has the volume by this attachment any more."""
+
+        async def write(tx: Transaction) -> None:
+            attachment = await tx.get(AttachmentRow, id=attachment_id)
+            if attachment is None:
+                return
+            await tx.delete(AttachmentRow, id=attachment_id)
+            volume = await tx.get(VolumeRow, id=attachment.volume_id)
+            if volume is not None:
+                await store.change(self._room, tx, volume)
+            tx.wake("attachment", attachment.server_id)
+
+        await self._room.database.write(write)
+
+    async def _set(self, attachment_id: str, status: str) -> None:
+        async def write(tx: Transaction) -> None:
+            attachment = await tx.get(AttachmentRow, id=attachment_id)
+            if attachment is None or attachment.status == status:
+                return
+            now = self._room.clock.now()
+            values = {"status": status, "updated_at": now}
+            if status == "attached":
+                values["attached_at"] = now
+            await tx.update(AttachmentRow, {"id": attachment_id}, **values)
+            await store.change(self._room, tx, await _volume(tx, attachment.volume_id))
+            tx.wake("attachment", attachment.server_id)
+
+        await self._room.database.write(write)
+
+
+async def _volume(tx: Transaction, volume_id: str) -> VolumeRow:
+    volume = await tx.get(VolumeRow, id=volume_id)
+    if volume is None:
+        raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
+    return volume
+
+
+def _view(row: VolumeRow) -> VolumeView:
+    return VolumeView(
+        row.id,
+        row.name,
+        row.status,
+        row.size,
+        row.project_id,
+        row.bootable,
+        row.multiattach,
+        row.availability_zone,
+        False,
+        msgspec.json.decode(row.image_metadata),
+        row.fault,
+    )

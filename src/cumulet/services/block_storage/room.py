@@ -1,0 +1,34 @@
+"""What block storage stands on: its surroundings and the doors of the rooms it calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cumulet.core.access.quota import Quota
+from cumulet.core.room import Room
+from cumulet.services.fleet.public import FleetDoor
+from cumulet.services.image.public import ImageDoor
+
+QUOTAS = {
+    "volumes": 10,
+    "snapshots": 10,
+    "gigabytes": 1000,
+    "backups": 10,
+    "backup_gigabytes": 1000,
+    "per_volume_gigabytes": -1,
+    "groups": 10,
+}
+"""What a project may hold while nobody has said otherwise; the real service's defaults."""
+
+
+@dataclass(kw_only=True)
+class BlockStorage(Room):
+    """The block storage service's room."""
+
+    fleet: FleetDoor
+    image: ImageDoor
+    quota: Quota = field(default_factory=lambda: Quota("block_storage", QUOTAS))
+    zone: str = "nova"
+    default_type: str = "local"
+    backend: str = "local"
+    """The backend that every node has: files in a directory."""

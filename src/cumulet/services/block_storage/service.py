@@ -1,0 +1,60 @@
+"""Block storage's manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cumulet.core.reconcile import Reconciler
+from cumulet.core.room import Room
+from cumulet.core.web.call import Call
+from cumulet.core.web.dialects.compute import BlockStorageDialect
+from cumulet.core.web.request import Response
+from cumulet.core.web.resource import Endpoint
+from cumulet.core.web.service import Service
+from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.versions import EARLIEST, LATEST
+from cumulet.services.block_storage.volumes.reconciler import VolumeReconciler
+from cumulet.services.block_storage.volumes.resource import volumes
+
+
+def _document(call: Call) -> dict[str, Any]:
+    root = call.base.rpartition("/v3")[0]
+    return {
+        "id": "v3.0",
+        "status": "CURRENT",
+        "version": LATEST,
+        "min_version": EARLIEST,
+        "updated": "2026-01-01T00:00:00Z",
+        "links": [{"rel": "self", "href": f"{root}/v3/"}],
+        "media-types": [{"base": "application/json", "type": "application/vnd.openstack.volume+json;version=3"}],
+    }
+
+
+async def versions(room: Room, call: Call) -> Response:
+    return Response.json(300, {"versions": [_document(call)]})
+
+
+async def version_three(room: Room, call: Call) -> dict[str, Any]:
+    return {"versions": [_document(call)]}
+
+
+def service() -> Service:
+    return Service(
+        type="volumev3",
+        name="cinderv3",
+        path="/volume",
+        prefix="/v3",
+        dialect=BlockStorageDialect(service="volume", earliest=EARLIEST, latest=LATEST),
+        resources=[volumes],
+        roots=[
+            Endpoint("GET", "/", versions, 300, open=True),
+            Endpoint("GET", "/v3", version_three, open=True),
+        ],
+        project_in_path=True,
+        catalog_project=True,
+        description="Block storage: volumes that outlive servers",
+    )
+
+
+def reconcilers(room: BlockStorage) -> list[Reconciler]:
+    return [VolumeReconciler(room)]

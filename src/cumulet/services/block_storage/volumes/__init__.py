@@ -1,0 +1,1 @@
+"""Volumes: the noun, from what is remembered to how the world follows."""

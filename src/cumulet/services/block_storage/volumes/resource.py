@@ -1,0 +1,253 @@
+"""What does a client see of volumes, and what may he send?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cumulet.core.db import Transaction
+from cumulet.core.web.body import HIDDEN, OPTIONAL, REQUIRED, Field
+from cumulet.core.web.call import Call
+from cumulet.core.web.listing import Filter, Listing, ask, parse_sort
+from cumulet.core.web.resource import Listed, Resource
+from cumulet.core.web.versions import version
+from cumulet.core.web.view import or_null, raw, written
+from cumulet.core.web.wire import AnyObject, Anything, Bool, Int, MapOf, Text, Uuid, parse_bool
+from cumulet.lib.clock import iso_micros
+from cumulet.lib.ids import new_uuid
+from cumulet.services.block_storage.errors import InvalidInput, VolumeNotFound
+from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.volumes import operations, store
+from cumulet.services.block_storage.volumes.operations import Source
+from cumulet.services.block_storage.volumes.row import VolumeRow
+
+RULE = "volume:"
+ADMIN = "volume_extension:volume_host_attribute"
+Metadata = MapOf(Text(255), key=r"^[^\x00]{1,255}$", most=128)
+_SORTS = ("id", "name", "size", "status", "created_at", "updated_at", "availability_zone", "bootable")
+
+
+def _links(row: VolumeRow, call: Call) -> list[dict[str, str]]:
+    project = row.project_id
+    return [
+        {"rel": "self", "href": f"{call.base}/{project}/volumes/{row.id}"},
+        {"rel": "bookmark", "href": f"{call.base.rpartition('/v3')[0]}/{project}/volumes/{row.id}"},
+    ]
+
+
+def _host(row: VolumeRow, call: Call) -> str | None:
+    return f"{row.node}@{row.backend}#{row.backend}" if row.node else None
+
+
+_nothing = lambda row, call: None  # noqa: E731 - a source like any other
+
+volumes = Resource(
+    path="/volumes",
+    one="volume",
+    many="volumes",
+    row=VolumeRow,
+    missing=VolumeNotFound,
+    beside=[Field("OS-SCH-HNT:scheduler_hints", AnyObject.or_null(), create=OPTIONAL)],
+    fields=[
+        Field("id", Uuid, brief=True),
+        Field("name", Text().or_null(), create=OPTIONAL, update=OPTIONAL, source=or_null("name"), brief=True),
+        Field("display_name", Text().or_null(), create=OPTIONAL, update=OPTIONAL, source=HIDDEN),
+        Field("links", Anything, source=_links, brief=True),
+        Field("description", Text().or_null(), create=OPTIONAL, update=OPTIONAL, source=or_null("description")),
+        Field("display_description", Text().or_null(), create=OPTIONAL, update=OPTIONAL, source=HIDDEN),
+        Field("size", Int(1).or_null(), create=OPTIONAL),
+        Field("status", Text()),
+        Field("availability_zone", Text(255, 1).or_null(), create=OPTIONAL),
+        Field("volume_type", Text(255).or_null(), create=OPTIONAL, source=or_null("type_name")),
+        Field("volume_type_id", Text(), source=or_null("type_id"), since="3.63"),
+        Field("snapshot_id", Uuid.or_null(), create=OPTIONAL, source=or_null("snapshot_id")),
+        Field("source_volid", Uuid.or_null(), create=OPTIONAL, source=or_null("source_volume_id")),
+        Field("imageRef", Text(255).or_null(), create=OPTIONAL, source=HIDDEN),
+        Field("image_id", Text(255).or_null(), create=OPTIONAL, source=HIDDEN),
+        Field("consistencygroup_id", Uuid.or_null(), create=OPTIONAL, source=_nothing),
+        Field("group_id", Text(255).or_null(), create=OPTIONAL, source=_nothing, since="3.13"),
+        Field("metadata", Metadata.or_null(), create=OPTIONAL, update=OPTIONAL, source=raw("metadata")),
+        Field("multiattach", Bool.or_null(), create=OPTIONAL),
+        Field("user_id", Text()),
+        Field("bootable", Text(), source=lambda row, call: "true" if row.bootable else "false"),
+        Field("encrypted", Bool, source=lambda row, call: False),
+        Field("replication_status", Text(), source=_nothing),
+        Field("attachments", Anything, source=raw("attachments")),
+        Field("created_at", Text(), source=written("created_at", iso_micros)),
+        Field("updated_at", Text(), source=written("updated_at", iso_micros)),
+        Field("volume_image_metadata", AnyObject, source=raw("image_metadata")),
+        Field("shared_targets", Bool, source=lambda row, call: False, since="3.48"),
+        Field("service_uuid", Text(), source=_nothing, since="3.48"),
+        Field("consumes_quota", Bool, source=lambda row, call: True, since="3.65"),
+        Field("os-vol-tenant-attr:tenant_id", Text(), source="project_id"),
+        Field("os-vol-host-attr:host", Text(), source=_host, rule=ADMIN),
+        Field("os-vol-mig-status-attr:migstat", Text(), source=_nothing, rule=ADMIN),
+        Field("os-vol-mig-status-attr:name_id", Text(), source=_nothing, rule=ADMIN),
+        Field("migration_status", Text(), source=_nothing, rule=ADMIN),
+        Field("provider_id", Text(), source=_nothing, since="3.21", rule=ADMIN),
+        Field("cluster_name", Text(), source=_nothing, since="3.61", rule=ADMIN),
+    ],
+    listing=Listing(
+        filters=[
+            Filter("name"),
+            Filter("display_name", "name"),
+            Filter("status", parse=str.lower),
+            Filter("id"),
+            Filter("availability_zone"),
+            Filter("size", parse=int),
+            Filter("bootable", parse=parse_bool),
+            Filter("multiattach", parse=parse_bool),
+            Filter("user_id"),
+            Filter("project_id", rule="context_is_admin"),
+            Filter("volume_type", "type_name"),
+        ],
+        sorts={**{name: name for name in _SORTS}, "display_name": "name"},
+        all_projects="all_tenants",
+    ),
+    sees_all="context_is_admin",
+)
+
+
+@volumes.create(RULE + "create", status=202)
+async def create(room: BlockStorage, call: Call) -> VolumeRow:
+    wish = call.wish
+    source = Source(
+        wish.get("imageRef") or wish.get("image_id") or "",
+        wish.get("snapshot_id") or "",
+        wish.get("source_volid") or "",
+    )
+    if wish.get("multiattach") and call.version >= version("3.50"):
+        raise InvalidInput("multiattach is a property of volume types; choose a type that has it")
+    content = await operations.admit(room, call.caller, source)
+    size = wish.get("size") or (content.least_gib if source.volume_id or source.snapshot_id else None)
+    if size is None:
+        raise InvalidInput("Volume size must be specified as an option.")
+    if size < content.least_gib:
+        raise InvalidInput(f"Volume size {size}GB cannot be smaller than what it is made of: {content.least_gib}GB.")
+    return await operations.make(
+        room,
+        new_uuid(),
+        call.caller.project_id,
+        call.caller.user_id,
+        source,
+        size=size,
+        name=wish.get("name") or wish.get("display_name") or "",
+        description=wish.get("description") or wish.get("display_description") or "",
+        zone=wish.get("availability_zone") or "",
+        type_name=wish.get("volume_type") or "",
+        metadata=msgspec.json.encode(wish.get("metadata") or {}).decode(),
+        multiattach=bool(wish.get("multiattach")),
+        content=content,
+    )
+
+
+async def _page(room: BlockStorage, call: Call, *, brief: bool) -> Listed:
+    question = ask(volumes.listing, VolumeRow, call)
+    request = call.request
+    if (sort := request.one("sort")) is not None:
+        pairs = [part.partition(":") for part in sort.split(",") if part]
+        directions = [direction or "desc" for _, _, direction in pairs]
+        question.sort = parse_sort(volumes.listing, [key for key, _, _ in pairs], directions)
+    elif (key := request.one("sort_key")) is not None:
+        question.sort = parse_sort(volumes.listing, [key], [request.one("sort_dir") or "desc"])
+    async with room.database.read() as tx:
+        rows, more = await volumes.page(tx, call, question)
+        beside: dict[str, Any] = {}
+        if call.version >= version("3.45") and parse_bool(request.one("with_count") or "false"):
+            beside["count"] = await volumes.lister.count(tx, question)
+    return Listed(rows, more, brief=brief, beside=beside)
+
+
+@volumes.list(RULE + "get_all")
+async def index(room: BlockStorage, call: Call) -> Listed:
+    return await _page(room, call, brief=True)
+
+
+@volumes.list(RULE + "get_all", suffix="/detail")
+async def detail(room: BlockStorage, call: Call) -> Listed:
+    return await _page(room, call, brief=False)
+
+
+@volumes.collection("GET", RULE + "get_all", suffix="/summary", since="3.12")
+async def summary(room: BlockStorage, call: Call) -> dict[str, Any]:
+    question = ask(volumes.listing, VolumeRow, call)
+    question.limit = 0
+    async with room.database.read() as tx:
+        rows, _ = await volumes.page(tx, call, question)
+    shown: dict[str, Any] = {"total_count": len(rows), "total_size": sum(row.size for row in rows)}
+    if call.version >= version("3.36"):
+        metadata: dict[str, list[str]] = {}
+        for row in rows:
+            for key, value in msgspec.json.decode(row.metadata, type=dict[str, str]).items():
+                if value not in metadata.setdefault(key, []):
+                    metadata[key].append(value)
+        shown["metadata"] = metadata
+    return {"volume-summary": shown}
+
+
+@volumes.show(RULE + "get")
+async def show(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
+    return row
+
+
+@volumes.update(RULE + "update")
+async def update(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
+    wish = call.wish
+    values: dict[str, Any] = {}
+    for column in ("name", "description"):
+        for field in (f"display_{column}", column):
+            if field in wish:
+                values[column] = wish[field] or ""
+    if "metadata" in wish:
+        values["metadata"] = msgspec.json.encode(wish["metadata"] or {}).decode()
+    if not values:
+        raise InvalidInput("Must specify at least one of name, description or metadata.")
+
+    async def write(tx: Transaction) -> VolumeRow:
+        return await store.change(room, tx, row, **values)
+
+    return await room.database.write(write)
+
+
+@volumes.delete(RULE + "delete", status=202)
+async def delete(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    force = parse_bool(call.request.one("force") or "false")
+    if force:
+        call.allow(RULE + "force_delete", volumes.target(row))
+    await operations.delete(room, row, force=force)
+
+
+@volumes.action("os-extend", RULE + "extend", Field("new_size", Int(1), create=REQUIRED))
+async def extend(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    in_use = call.version >= version("3.42")
+    await operations.extend(room, row, call.wish["new_size"], in_use=in_use)
+
+
+@volumes.action("os-set_bootable", RULE + "update", Field("bootable", Bool, create=REQUIRED), status=200)
+async def set_bootable(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    await room.database.write(lambda tx: store.change(room, tx, row, bootable=call.wish["bootable"]))
+
+
+@volumes.action("os-update_readonly_flag", "volume:update_readonly_flag", Field("readonly", Bool, create=REQUIRED))
+async def set_read_only(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    await room.database.write(lambda tx: store.change(room, tx, row, read_only=call.wish["readonly"]))
+
+
+@volumes.action("os-force_delete", "volume_extension:volume_admin_actions:force_delete", kind=Anything)
+async def force_delete(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    await operations.delete(room, row, force=True)
+
+
+@volumes.action(
+    "os-reset_status",
+    "volume_extension:volume_admin_actions:reset_status",
+    Field("status", Text(64).or_null(), create=OPTIONAL),
+    Field("attach_status", Text(64).or_null(), create=OPTIONAL),
+    Field("migration_status", Text(64).or_null(), create=OPTIONAL),
+)
+async def reset_status(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    """An administrator's word on the state stands until the next change of the wish; the reconciler is not deceived."""
+    status = (call.wish.get("status") or "").lower()
+    forced = "" if status in ("available", "in-use") else status
+    await room.database.write(lambda tx: store.change(room, tx, row, forced_status=forced, fault=""))

@@ -1,0 +1,76 @@
+"""What do we remember of a volume? The wish, the facts, and what is shown of its attachments."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from cumulet.core.db import Id, Instant, Json, LongText, Name, Number, Ref, Row, Short, stored
+
+
+@stored(
+    "block_storage_volumes",
+    sa.Index("block_storage_volumes_project", "project_id", "created_at"),
+    sa.Index("block_storage_volumes_unsettled", "unsettled", "id"),
+)
+class VolumeRow(Row):
+    """A volume. Columns up to `generation` are the wish, those from `node` on the facts."""
+
+    id: Id
+    project_id: Ref
+    user_id: Ref
+    name: Name
+    description: LongText
+    size: Number
+    """GiB."""
+    availability_zone: Name
+    type_id: Ref
+    type_name: Name
+    source_image_id: Ref
+    source_volume_id: Ref
+    snapshot_id: Ref
+    metadata: Json
+    image_metadata: Json
+    bootable: bool
+    multiattach: bool
+    read_only: bool
+    wanted: bool
+    """False: it should go."""
+    generation: Number
+    node: Name
+    backend: Short
+    made_size: Number
+    """GiB that the node reported; 0 while it is not made."""
+    fault: LongText
+    forced_status: Short
+    """What an administrator said it is, until the next change."""
+    status: Short
+    """Derived at every write by `status.py`."""
+    attachments: Json
+    """What is shown of them."""
+    unsettled: bool
+    created_at: Instant
+    updated_at: Instant
+
+
+@stored(
+    "block_storage_attachments",
+    sa.Index("block_storage_attachments_volume", "volume_id"),
+    sa.Index("block_storage_attachments_server", "server_id"),
+)
+class AttachmentRow(Row):
+    """A server's hold on a volume."""
+
+    id: Id
+    volume_id: Ref
+    server_id: Ref
+    project_id: Ref
+    mode: Short
+    status: Short
+    """`reserved`, `attaching`, `attached` or `detaching`."""
+    host: Name
+    device: Name
+    connector: Json
+    attached_at: Instant
+    detached_at: Instant
+    created_at: Instant
+    updated_at: Instant

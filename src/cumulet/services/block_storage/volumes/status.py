@@ -1,0 +1,33 @@
+"""(wish, facts, attachments) → the status that is shown. Pure; run at every write of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
+
+FREE = "available"
+
+
+def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
+    """One word for a volume's state. The order is that of what its owner needs to know first."""
+    if not volume.wanted:
+        return "deleting"
+    if volume.forced_status:
+        return volume.forced_status
+    if volume.fault:
+        return "error" if not volume.made_size else "error_extending"
+    if not volume.made_size:
+        return "creating"
+    if volume.made_size < volume.size:
+        return "extending"
+    holds = {attachment.status for attachment in attachments}
+    for hold, word in (("detaching", "detaching"), ("attaching", "attaching"), ("reserved", "reserved")):
+        if hold in holds:
+            return word
+    return "in-use" if holds else FREE
+
+
+def is_settled(volume: VolumeRow) -> bool:
+    """Nothing is left to do for the reconciler."""
+    return volume.wanted and (bool(volume.fault) or volume.made_size >= volume.size)
