@@ -109,3 +109,11 @@ class TaskNotFound(NotFound):
 
 class InvalidImport(BadRequest):
     """The import that was asked for makes no sense, or is not offered."""
+
+
+class DownloadFailed(BadRequest):
+    """A web server did not give the image it should."""
+
+
+class ImportFailed(Conflict):
+    """An import cannot go on, for a reason that its task tells."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
-from cumulet.services.image.methods import IMPORT_METHODS
+from cumulet.services.image.imports.methods import IMPORT_METHODS
 from cumulet.services.image.room import Image
 
 

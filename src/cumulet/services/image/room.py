@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cumulet.core.access.quota import UNLIMITED, Quota
 from cumulet.core.room import Room
 from cumulet.drivers.image_store.base import ImageStore
+from cumulet.services.image.imports.web import Outside
 
 QUOTAS = dict.fromkeys(
     ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading"), UNLIMITED
@@ -29,8 +30,8 @@ class Image(Room):
     """Where bytes wait for their import."""
     quota: Quota = field(default_factory=lambda: Quota("image", QUOTAS))
     largest: int = LARGEST
-    import_networks: tuple[str, ...] = ()
-    """Networks that imports from the web may reach besides the public internet: an operator's own mirror."""
+    outside: Outside = field(default_factory=Outside)
+    """What imports from the web may reach."""
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="hash"))
     receiving: set[str] = field(default_factory=set)
     """The names of the bytes that this process is receiving now."""

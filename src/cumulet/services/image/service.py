@@ -8,6 +8,9 @@ from cumulet.core.web.service import Service
 from cumulet.services.image import info, members, versions
 from cumulet.services.image.images import resource as images
 from cumulet.services.image.images.reconciler import ImageReconciler, StoreReconciler
+from cumulet.services.image.imports import resource as imports
+from cumulet.services.image.imports.reconciler import ImportReconciler
+from cumulet.services.image.imports.tasks import tasks
 from cumulet.services.image.room import Image
 
 
@@ -18,7 +21,8 @@ def service() -> Service:
         path="/image",
         prefix="/v2",
         dialect=ImageDialect(),
-        routes=[*images.endpoints(), *members.endpoints(), *info.endpoints()],
+        resources=[tasks],
+        routes=[*images.endpoints(), *members.endpoints(), *imports.endpoints(), *info.endpoints()],
         roots=versions.roots(),
         description="What machines and volumes are made from",
     )
@@ -26,4 +30,4 @@ def service() -> Service:
 
 def reconcilers(room: Image) -> list[Reconciler]:
     """Those who bring images and their bytes to what is wished."""
-    return [ImageReconciler(room), StoreReconciler(room)]
+    return [ImageReconciler(room), StoreReconciler(room), ImportReconciler(room)]

@@ -31,13 +31,14 @@ def missing(image_id: str) -> ImageNotFound:
     return ImageNotFound(f"Failed to find image {image_id[:64]}")
 
 
-async def create(room: Image, row: ImageRow) -> None:
+async def create(room: Image, row: ImageRow, *, beside: Beside = _nothing) -> None:
     """Store a new image. Raises ImageExists, OverQuota."""
 
     async def write(tx: Transaction) -> None:
         await room.quota.take(tx, row.owner, **counted(row))
         await tx.insert(row)
         await _index(tx, None, row)
+        await beside(tx, row)
         tx.wake(TOPIC, row.id)
 
     try:

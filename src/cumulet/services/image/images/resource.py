@@ -30,7 +30,7 @@ from cumulet.services.image.images.patch import apply, read_patch
 from cumulet.services.image.images.row import ImageRow
 from cumulet.services.image.images.sight import ADMIN, find, target
 from cumulet.services.image.images.view import show
-from cumulet.services.image.methods import IMPORT_METHODS
+from cumulet.services.image.imports.methods import IMPORT_METHODS
 from cumulet.services.image.room import Image
 
 _LISTER = Lister(ImageRow)
