@@ -1,0 +1,228 @@
+"""Networks in memory: a small world that keeps what it was ordered, and can say what would pass.
+
+`FakeFabric` is the world and outlives the driver, as a kernel outlives the agent: give a new `FakeNetwork` the old
+world to play a restart.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from cumulet.contracts.assignments import Fault, Kind
+from cumulet.contracts.networks import (
+    ElementFacts,
+    Fabric,
+    FloatingSpec,
+    GroupSpec,
+    InterfaceSpec,
+    NetworkSpec,
+    PortSpec,
+    RouterSpec,
+)
+from cumulet.contracts.record import digest_of
+from cumulet.drivers.network.rules import NUMBERS, Ip, Judge, Traffic, is_guests, owns
+
+Spec = NetworkSpec | PortSpec | GroupSpec | RouterSpec
+KINDS = (Kind.NETWORK, Kind.PORT, Kind.GROUP, Kind.ROUTER)
+
+
+@dataclass
+class FakeFabric:
+    """The world of one node. Tests may look at everything, and break things with `fail`."""
+
+    elements: dict[tuple[Kind, str], Spec] = field(default_factory=dict)
+    failing: dict[str, Fault] = field(default_factory=dict)
+    changes: int = 0
+    """How often something was made, changed or destroyed."""
+    _facts: dict[tuple[Kind, str], ElementFacts] = field(default_factory=dict)
+
+    def fail(self, key: str, message: str = "The switch is on fire.") -> None:
+        """From now on this element cannot be made."""
+        self.failing[key] = Fault(message=message)
+
+    def mend(self, key: str) -> None:
+        self.failing.pop(key, None)
+
+    def taps(self) -> set[str]:
+        """The interfaces that machines can open."""
+        return {_tap(s.id) for s in self.elements.values() if isinstance(s, PortSpec) and is_guests(s)}
+
+    def make(self, kind: Kind, spec: Spec) -> ElementFacts:
+        """Keep it, unless it cannot be made; what stood there before then stays."""
+        key = kind, spec.id
+        fault = self.failing.get(spec.id)
+        if fault is None and isinstance(spec, PortSpec) and (Kind.NETWORK, spec.network_id) not in self.elements:
+            fault = Fault(message="This port cannot be made: its network is not here.", code=400)
+        if fault is not None:
+            return ElementFacts(id=spec.id, fault=fault)
+        if self.elements.get(key) != spec:
+            self.elements[key] = spec
+            self._facts[key] = ElementFacts(id=spec.id, digest=digest_of(spec), up=getattr(spec, "up", True))
+            self.changes += 1
+        return self._facts[key]
+
+    def destroy(self, kind: Kind, key: str) -> None:
+        if self.elements.pop((kind, key), None) is not None:
+            del self._facts[kind, key]
+            self.changes += 1
+
+    def reaches(self, network_id: str, source: str, destination: str, protocol: str = "icmp", port: int = 8) -> bool:
+        """Whether a first packet from that address in that network gets to its destination: through routers and
+        floating addresses, past the groups of sender and receiver. `port` is the type of an ICMP message."""
+        return _Journey(self).arrives(
+            network_id,
+            Traffic(ipaddress.ip_address(source), ipaddress.ip_address(destination), NUMBERS[protocol], port),
+        )
+
+
+class FakeNetwork:
+    """The driver over such a world."""
+
+    name = "fake"
+
+    def __init__(self, world: FakeFabric) -> None:
+        self._world = world
+
+    async def apply(self, fabric: Fabric) -> Mapping[Kind, Sequence[ElementFacts]]:
+        # Networks before what stands in them.
+        return {
+            Kind.NETWORK: [self._world.make(Kind.NETWORK, spec) for spec in fabric.networks],
+            Kind.GROUP: [self._world.make(Kind.GROUP, spec) for spec in fabric.groups],
+            Kind.PORT: [self._world.make(Kind.PORT, spec) for spec in fabric.ports],
+            Kind.ROUTER: [self._world.make(Kind.ROUTER, spec) for spec in fabric.routers],
+        }
+
+    async def remove(self, kind: Kind, key: str) -> None:
+        self._world.destroy(kind, key)
+
+    async def found(self) -> Mapping[Kind, Sequence[str]]:
+        return {kind: sorted(key for of, key in self._world.elements if of is kind) for kind in KINDS}
+
+    def tap(self, port_id: str) -> str:
+        return _tap(port_id)
+
+
+def _tap(port_id: str) -> str:
+    return f"tap{port_id[:11]}"
+
+
+class _Journey:
+    """One packet's way through the world as it is."""
+
+    def __init__(self, world: FakeFabric) -> None:
+        specs = world.elements.values()
+        self._networks = {spec.id: spec for spec in specs if isinstance(spec, NetworkSpec)}
+        self._ports = [spec for spec in specs if isinstance(spec, PortSpec) and spec.up]
+        self._routers = [spec for spec in specs if isinstance(spec, RouterSpec) and spec.up]
+        self._judge = Judge(Fabric(groups=tuple(spec for spec in specs if isinstance(spec, GroupSpec))))
+
+    def arrives(self, network_id: str, traffic: Traffic) -> bool:
+        sender = self._port(network_id, traffic.source)
+        if sender is not None and not self._judge.allows(sender, "egress", traffic):
+            return False
+        if sender is None and self._guarded_elsewhere(network_id, traffic.source):
+            return False
+        if self._is_in(network_id, traffic.destination):
+            return self._lands(network_id, traffic) or self._by_floating_address(network_id, traffic)
+        return any(self._forwards(router, network_id, traffic) for router in self._routers)
+
+    def _lands(self, network_id: str, traffic: Traffic) -> bool:
+        """Whether somebody in this network has the destination and takes the packet."""
+        receiver = self._port(network_id, traffic.destination)
+        if receiver is not None:
+            return self._judge.allows(receiver, "ingress", traffic)
+        legs = chain.from_iterable(_legs(router) for router in self._routers)
+        return any(
+            leg.network_id == network_id
+            and any(ipaddress.ip_interface(own).ip == traffic.destination for own in leg.addresses)
+            for leg in legs
+        )
+
+    def _by_floating_address(self, network_id: str, traffic: Traffic) -> bool:
+        for router in self._routers:
+            if router.gateway is not None and router.gateway.network_id == network_id:
+                inward = _translated_in(router, traffic)
+                if inward is not None and self._delivers(router, inward):
+                    return True
+        return False
+
+    def _forwards(self, router: RouterSpec, network_id: str, traffic: Traffic) -> bool:
+        if all(leg.network_id != network_id for leg in _legs(router)):
+            return False
+        inward = _translated_in(router, traffic)
+        if inward is not None:
+            # Back to a guest of the same router: it sees the router's own outer address.
+            assert router.gateway is not None
+            outer = ipaddress.ip_interface(router.gateway.addresses[0]).ip
+            return self._delivers(router, _from(inward, outer))
+        if self._delivers(router, traffic):
+            return True
+        if router.gateway is None or not self._is_in(router.gateway.network_id, traffic.destination):
+            # Whether the world beyond answers is not for this world to say.
+            return router.gateway is not None and bool(router.next_hops) and not self._is_anywhere(traffic.destination)
+        outward = _translated_out(router, traffic)
+        outside = router.gateway.network_id
+        return self._lands(outside, outward) or self._by_floating_address(outside, outward)
+
+    def _delivers(self, router: RouterSpec, traffic: Traffic) -> bool:
+        return any(
+            self._is_in(leg.network_id, traffic.destination) and self._lands(leg.network_id, traffic)
+            for leg in router.interfaces
+        )
+
+    def _port(self, network_id: str, address: Ip) -> PortSpec | None:
+        for port in self._ports:
+            if port.network_id == network_id and is_guests(port) and owns(port, address):
+                return port
+        return None
+
+    def _guarded_elsewhere(self, network_id: str, address: Ip) -> bool:
+        """An address of the network that no port has: only a port without security could use it."""
+        if not self._is_in(network_id, address) or self._networks[network_id].external:
+            return False
+        return all(port.security for port in self._ports if port.network_id == network_id and is_guests(port))
+
+    def _is_in(self, network_id: str, address: Ip) -> bool:
+        network = self._networks.get(network_id)
+        return network is not None and any(address in ipaddress.ip_network(s.cidr) for s in network.subnets)
+
+    def _is_anywhere(self, address: Ip) -> bool:
+        return any(self._is_in(network_id, address) for network_id in self._networks)
+
+
+def _legs(router: RouterSpec) -> list[InterfaceSpec]:
+    return [*router.interfaces, *([router.gateway] if router.gateway else [])]
+
+
+def _translated_in(router: RouterSpec, traffic: Traffic) -> Traffic | None:
+    for forwarding in router.forwardings:
+        if (
+            ipaddress.ip_address(forwarding.floating) == traffic.destination
+            and NUMBERS[forwarding.protocol] == traffic.protocol
+            and forwarding.external_port == traffic.port
+        ):
+            fixed = ipaddress.ip_address(forwarding.fixed)
+            return Traffic(traffic.source, fixed, traffic.protocol, forwarding.internal_port, traffic.code)
+    for floating in router.floating:
+        if ipaddress.ip_address(floating.floating) == traffic.destination:
+            fixed = ipaddress.ip_address(floating.fixed)
+            return Traffic(traffic.source, fixed, traffic.protocol, traffic.port, traffic.code)
+    return None
+
+
+def _translated_out(router: RouterSpec, traffic: Traffic) -> Traffic:
+    mine: FloatingSpec | None = next(
+        (f for f in router.floating if ipaddress.ip_address(f.fixed) == traffic.source), None
+    )
+    if mine is not None:
+        return _from(traffic, ipaddress.ip_address(mine.floating))
+    if router.snat and router.gateway is not None and traffic.source.version == 4:
+        return _from(traffic, ipaddress.ip_interface(router.gateway.addresses[0]).ip)
+    return traffic
+
+
+def _from(traffic: Traffic, source: Ip) -> Traffic:
+    return Traffic(source, traffic.destination, traffic.protocol, traffic.port, traffic.code)

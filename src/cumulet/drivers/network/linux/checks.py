@@ -1,0 +1,190 @@
+"""A node does not trust what it is sent: whatever is to become a name, an address or a number is read as one first.
+
+An element that does not pass is left out, with a fault that says why, and the others are not held up by it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from cumulet.contracts.assignments import Fault, Kind
+from cumulet.contracts.networks import (
+    Fabric,
+    GroupSpec,
+    InterfaceSpec,
+    NetworkSpec,
+    NetworkType,
+    PortSpec,
+    RouterSpec,
+    RuleSpec,
+)
+from cumulet.drivers.network.linux.names import Element, checked_id, physical_bridge
+from cumulet.drivers.network.rules import WITH_PORTS, protocol_of
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
+_VNIS, _VLANS, _PORTS = range(1, 1 << 24), range(1, 4095), range(1 << 16)
+_MTUS = range(68, 65536)
+_KBPS = range(1 << 31)
+
+Spec = TypeVar("Spec", NetworkSpec, PortSpec, GroupSpec, RouterSpec)
+
+
+def checked(fabric: Fabric) -> tuple[Fabric, dict[Element, Fault]]:
+    """The part of the fabric that makes sense, and what is wrong with the rest."""
+    faults: dict[Element, Fault] = {}
+    networks = _passed(Kind.NETWORK, fabric.networks, check_network, faults)
+    known = {network.id for network in networks}
+
+    def check_local_port(port: PortSpec) -> None:
+        check_port(port)
+        _require(port.network_id in known, "its network is not here")
+
+    def check_whole_router(router: RouterSpec) -> None:
+        check_router(router)
+        legs = [*router.interfaces, *([router.gateway] if router.gateway else [])]
+        _require(all(leg.network_id in known for leg in legs), "one of its networks is not here")
+
+    return (
+        Fabric(
+            networks=networks,
+            ports=_passed(Kind.PORT, fabric.ports, check_local_port, faults),
+            groups=_passed(Kind.GROUP, fabric.groups, check_group, faults),
+            routers=_passed(Kind.ROUTER, fabric.routers, check_whole_router, faults),
+        ),
+        faults,
+    )
+
+
+def _passed(
+    kind: Kind, specs: Iterable[Spec], check: Callable[[Spec], None], faults: dict[Element, Fault]
+) -> tuple[Spec, ...]:
+    good = []
+    for spec in specs:
+        try:
+            check(spec)
+        except ValueError as error:
+            faults[kind, spec.id] = Fault(message=f"This {kind.value} cannot be made: {error}.", code=400)
+        else:
+            good.append(spec)
+    return tuple(good)
+
+
+def check_network(network: NetworkSpec) -> None:
+    """Raises ValueError, in words that go on after 'cannot be made:'."""
+    checked_id(network.id)
+    _require(network.mtu in _MTUS, f"an MTU of {network.mtu}")
+    if network.type in (NetworkType.FLAT, NetworkType.VLAN):
+        physical_bridge(network.physical_network)
+    if network.type is NetworkType.VXLAN:
+        _require(network.segmentation_id in _VNIS, f"no VXLAN has the number {network.segmentation_id}")
+    if network.type is NetworkType.VLAN:
+        _require(network.segmentation_id in _VLANS, f"no VLAN has the number {network.segmentation_id}")
+    if network.dhcp_mac:
+        _mac(network.dhcp_mac)
+    for subnet in network.subnets:
+        checked_id(subnet.id)
+        _require(
+            ipaddress.ip_network(subnet.cidr).version == subnet.version, f"{subnet.cidr} of version {subnet.version}"
+        )
+        for address in filter(None, (subnet.gateway, subnet.dhcp_address)):
+            _require(ipaddress.ip_address(address).version == subnet.version, f"{address} in {subnet.cidr}")
+        for name in subnet.dns:
+            ipaddress.ip_address(name)
+        for destination, hop in subnet.routes:
+            _cidr(destination)
+            ipaddress.ip_address(hop)
+
+
+def check_port(port: PortSpec) -> None:
+    checked_id(port.id)
+    checked_id(port.network_id)
+    _mac(port.mac)
+    if port.tunnel_address:
+        ipaddress.ip_address(port.tunnel_address)
+    for address in port.addresses:
+        checked_id(address.subnet_id)
+        ipaddress.ip_address(address.ip)
+    for group in port.groups:
+        checked_id(group)
+    for mac, cidr in port.allowed_pairs:
+        if mac:
+            _mac(mac)
+        _cidr(cidr)
+    _require(port.egress_kbps in _KBPS and port.ingress_kbps in _KBPS, "its bandwidth")
+    _require(port.dscp is None or port.dscp in range(64), f"a DSCP mark of {port.dscp}")
+
+
+def check_group(group: GroupSpec) -> None:
+    checked_id(group.id)
+    for member in group.members:
+        _cidr(member)
+    for rule in group.rules:
+        check_rule(rule)
+
+
+def check_rule(rule: RuleSpec) -> None:
+    _require(rule.direction in ("ingress", "egress"), f"the direction {rule.direction!r}")
+    _require(rule.version in (4, 6), f"IP version {rule.version}")
+    try:
+        protocol = protocol_of(rule)
+    except ValueError:
+        raise ValueError(f"no protocol is called {rule.protocol!r}") from None
+    for port in (rule.port_min, rule.port_max):
+        _require(port is None or port in _PORTS, f"there is no port {port}")
+    if protocol is None or protocol in WITH_PORTS:
+        ordered = rule.port_min is None or rule.port_max is None or rule.port_min <= rule.port_max
+        _require(ordered, f"ports from {rule.port_min} to {rule.port_max}")
+    if rule.remote_cidr:
+        _cidr(rule.remote_cidr, rule.version)
+    if rule.remote_group:
+        checked_id(rule.remote_group)
+
+
+def check_router(router: RouterSpec) -> None:
+    checked_id(router.id)
+    for leg in (*router.interfaces, *([router.gateway] if router.gateway else [])):
+        _leg(leg)
+    for hop in router.next_hops:
+        ipaddress.ip_address(hop)
+    for floating in router.floating:
+        _ipv4(floating.floating)
+        _ipv4(floating.fixed)
+    for forwarding in router.forwardings:
+        _ipv4(forwarding.floating)
+        _ipv4(forwarding.fixed)
+        _require(forwarding.protocol in ("tcp", "udp"), f"forwarding of {forwarding.protocol!r}")
+        ports = forwarding.external_port, forwarding.internal_port
+        _require(all(port in _PORTS and port > 0 for port in ports), f"forwarding of ports {ports}")
+    for destination, hop in router.routes:
+        _cidr(destination)
+        ipaddress.ip_address(hop)
+
+
+def _leg(leg: InterfaceSpec) -> None:
+    checked_id(leg.port_id)
+    checked_id(leg.network_id)
+    _mac(leg.mac)
+    for address in leg.addresses:
+        ipaddress.ip_interface(address)
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(what)
+
+
+def _mac(text: str) -> None:
+    _require(bool(_MAC.fullmatch(text)), f"no MAC address: {text!r}")
+    _require(int(text[:2], 16) & 1 == 0, f"no MAC address of one interface: {text}")
+
+
+def _cidr(text: str, version: int | None = None) -> None:
+    network = ipaddress.ip_network(text, strict=False)
+    _require(version is None or network.version == version, f"{text} is not of IP version {version}")
+
+
+def _ipv4(text: str) -> None:
+    ipaddress.IPv4Address(text)

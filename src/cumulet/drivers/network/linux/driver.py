@@ -1,0 +1,230 @@
+"""Networks of a node on a Linux kernel.
+
+What is ordered is written down (`held`), the whole of what it means is computed (`plan`), and each part that differs
+from what is in force is made so: rules first, then interfaces, so that no frame of a guest ever passes unfiltered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from cumulet.contracts.assignments import Fault, Kind
+from cumulet.contracts.networks import ElementFacts, Fabric, GroupSpec, NetworkSpec, PortSpec, RouterSpec
+from cumulet.contracts.record import Record, digest_of
+from cumulet.drivers.network.base import MetadataPlace
+from cumulet.drivers.network.linux import names
+from cumulet.drivers.network.linux.checks import checked
+from cumulet.drivers.network.linux.commands import Commands, Run
+from cumulet.drivers.network.linux.dnsmasq import DhcpServers
+from cumulet.drivers.network.linux.faults import of_failure
+from cumulet.drivers.network.linux.guarding import Guarding
+from cumulet.drivers.network.linux.held import FIELDS, Held, read_held, write_held
+from cumulet.drivers.network.linux.insides import Insides
+from cumulet.drivers.network.linux.names import Element
+from cumulet.drivers.network.linux.node import Node
+from cumulet.drivers.network.linux.plan import Plan, plan
+from cumulet.drivers.network.linux.probe import refuse_if_unfit
+from cumulet.drivers.network.linux.sandbox import ensure_namespace
+from cumulet.drivers.network.linux.uplink import ensure_uplink
+from cumulet.drivers.network.linux.wiring import Wiring
+from cumulet.drivers.network.rules import is_guests
+from cumulet.lib import process
+
+_FAILURES = (process.ProcessFailed, OSError, TimeoutError, ValueError)
+
+
+class LinuxNetwork:
+    """Bridges, taps, VXLAN, DHCP, routers and security groups in network namespaces of this machine."""
+
+    name = "linux"
+
+    def __init__(
+        self,
+        node: Node,
+        folder: Path,
+        *,
+        run: Run = process.run,
+        monotonic: Callable[[], float] = time.monotonic,
+        look_again_seconds: float = 600.0,
+    ) -> None:
+        """`folder` is this driver's own. Every `look_again_seconds` nothing that is remembered is believed."""
+        self._node = node
+        self._folder = folder
+        self._commands = Commands(run)
+        self._monotonic = monotonic
+        self._look_again_seconds = look_again_seconds
+        self._looked_at: float | None = None
+        self._lock = asyncio.Lock()
+        self._guarding = Guarding(self._commands, node)
+        self._wiring = Wiring(self._commands, node)
+        self._insides = Insides(self._commands, node)
+        self._servers = DhcpServers(folder / "dnsmasq")
+        self._held = Held()
+        self._settled: Held | None = None
+        self._faults: dict[Element, Fault] = {}
+        self._digests: dict[Element, tuple[Record, str]] = {}
+        self._places: tuple[MetadataPlace, ...] = ()
+        self._uplinked: list[NetworkSpec] | None = None
+
+    async def apply(self, fabric: Fabric) -> Mapping[Kind, Sequence[ElementFacts]]:
+        async with self._lock:
+            await self._begin()
+            await self._hold(self._held.joined(fabric))
+            return self._facts(fabric)
+
+    async def remove(self, kind: Kind, key: str) -> None:
+        if kind not in FIELDS:
+            return
+        async with self._lock:
+            await self._begin()
+            if kind in (Kind.NETWORK, Kind.ROUTER, Kind.PORT):
+                await self._destroy((kind, key))
+            if self._held.has(kind, key):
+                await self._hold(self._held.without(kind, key))
+
+    async def found(self) -> Mapping[Kind, Sequence[str]]:
+        async with self._lock:
+            await self._begin()
+            elements = {(kind, spec.id) for kind, field in FIELDS.items() for spec in getattr(self._held.fabric, field)}
+            elements |= set(self._insides.found().values())
+            elements |= {e for link in (await self._wiring.found()).values() if (e := names.owner(link.alias))}
+        return {kind: sorted(key for of, key in elements if of is kind) for kind in FIELDS}
+
+    def tap(self, port_id: str) -> str:
+        return names.tap(port_id)
+
+    def metadata_places(self) -> Sequence[MetadataPlace]:
+        """Every place where guests ask; it changes with `apply` and `remove`."""
+        return self._places
+
+    async def close(self) -> None:
+        """Stop watching. Everything that was made goes on without us."""
+        await self._insides.close()
+        self._servers.abandon()
+
+    async def _begin(self) -> None:
+        """Once: see that this kernel can filter, and take up what was held. And from time to time, look again."""
+        now = self._monotonic()
+        if self._looked_at is None:
+            await ensure_namespace(self._commands, self._node.namespace)
+            await refuse_if_unfit(self._commands, self._node)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._held = read_held(self._folder / "held.json")
+        elif now - self._looked_at < self._look_again_seconds:
+            return
+        self._looked_at = now
+        self._settled = None
+        self._uplinked = None
+        self._guarding.forget()
+        self._wiring.forget()
+        self._insides.forget()
+
+    async def _hold(self, held: Held) -> None:
+        """Make what is held so, unless it is, and no server died."""
+        if held == self._settled and not self._servers.dead():
+            return
+        if held != self._held:
+            write_held(self._folder / "held.json", held)
+        before, self._held, self._settled = self._held, held, None
+        self._faults = await self._settle(before, held)
+        if not self._faults:
+            self._settled = held
+
+    async def _settle(self, before: Held, held: Held) -> dict[Element, Fault]:
+        fabric, faults = checked(held.fabric)
+        wanted = plan(fabric, self._node, held.zones)
+        local = {port.id: port for port in fabric.ports if port.host == self._node.name and is_guests(port)}
+        everything = _elements(fabric)
+        try:
+            await self._guarding.ensure(wanted.rules, before.fabric, fabric, held.zones)
+        except _FAILURES as error:
+            # Without its rules no port is connected; those that are connected keep the rules they had.
+            faults |= {(Kind.PORT, key): of_failure((Kind.PORT, key), error) for key in local}
+        faults |= await _guarded(everything, self._insides.ensure_namespaces(wanted.interiors))
+        links = tuple(link for link in wanted.links if link.element not in faults)
+        faults |= await _guarded(everything, self._wiring.ensure_links(links, everything - faults.keys()))
+        routers = {router.id: router for router in fabric.routers}
+        old_routers = {router.id: router for router in before.fabric.routers}
+        faults |= await self._insides.ensure_translations(wanted.translations, old_routers, routers)
+        faults |= await self._insides.ensure_interiors(i for i in wanted.interiors if i.element not in faults)
+        faults |= await _guarded(everything, self._wiring.ensure_entries(wanted.entries))
+        faults |= await _guarded(everything, self._wiring.ensure_queues(wanted.queues))
+        faults |= await self._serve(wanted)
+        await self._retire(wanted, everything)
+        faults |= await self._connect_host(fabric)
+        self._places = wanted.places
+        return faults
+
+    async def _connect_host(self, fabric: Fabric) -> dict[Element, Fault]:
+        external = [network for network in fabric.networks if network.external]
+        if self._node.uplink is None or self._uplinked == external:
+            return {}
+        self._uplinked = None
+        try:
+            await ensure_uplink(self._commands, self._node, fabric)
+        except _FAILURES as error:
+            return {(Kind.NETWORK, n.id): of_failure((Kind.NETWORK, n.id), error) for n in external}
+        self._uplinked = external
+        return {}
+
+    async def _serve(self, wanted: Plan) -> dict[Element, Fault]:
+        faults: dict[Element, Fault] = {}
+        routers = {element[1] for element in self._insides.found().values() if element[0] is Kind.ROUTER}
+        for key, (namespace, text) in wanted.servers.items():
+            try:
+                await self._servers.server(key, namespace).ensure(text)
+            except _FAILURES as error:
+                element = (Kind.ROUTER if key in routers else Kind.NETWORK, key)
+                faults[element] = of_failure(element, error)
+        return faults
+
+    async def _retire(self, wanted: Plan, everything: set[Element]) -> None:
+        """A network that gave up DHCP, a router that is switched off: what served them goes, as ordered."""
+        ordered = {key for _, key in everything}
+        for key in self._servers.found():
+            if key in ordered and key not in wanted.servers:
+                await self._servers.stop(key, self._node.namespace)
+        needed = {interior.namespace for interior in wanted.interiors}
+        for namespace, element in self._insides.found().items():
+            if element in everything and namespace not in needed:
+                await self._insides.remove(namespace)
+
+    async def _destroy(self, element: Element) -> None:
+        """Whatever stands here of it, known or not."""
+        _, key = element
+        if key in self._servers.found():
+            await self._servers.stop(key, self._node.namespace)
+        await self._wiring.remove(element)
+        for namespace, of in self._insides.found().items():
+            if of == element:
+                await self._insides.remove(namespace)
+
+    def _facts(self, fabric: Fabric) -> dict[Kind, list[ElementFacts]]:
+        return {kind: [self._fact(kind, spec) for spec in getattr(fabric, field)] for kind, field in FIELDS.items()}
+
+    def _fact(self, kind: Kind, spec: NetworkSpec | PortSpec | GroupSpec | RouterSpec) -> ElementFacts:
+        element = kind, spec.id
+        fault = self._faults.get(element)
+        if fault is None and isinstance(spec, PortSpec):
+            fault = self._faults.get((Kind.NETWORK, spec.network_id))
+        if fault is not None:
+            return ElementFacts(id=spec.id, fault=fault)
+        known = self._digests.get(element)
+        if known is None or known[0] != spec:
+            known = self._digests[element] = (spec, digest_of(spec))
+        return ElementFacts(id=spec.id, digest=known[1], up=getattr(spec, "up", True))
+
+
+async def _guarded(everything: set[Element], work: Awaitable[dict[Element, Fault]]) -> dict[Element, Fault]:
+    """What cannot be told apart is everybody's fault."""
+    try:
+        return await work
+    except _FAILURES as error:
+        return {element: of_failure(element, error) for element in everything}
+
+
+def _elements(fabric: Fabric) -> set[Element]:
+    return {(kind, spec.id) for kind, field in FIELDS.items() for spec in getattr(fabric, field)}

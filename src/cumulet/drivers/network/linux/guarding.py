@@ -1,0 +1,45 @@
+"""Puts the filter in force, and ends the flows that it no longer allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cumulet.contracts.networks import Fabric
+from cumulet.drivers.network.linux.commands import Commands
+from cumulet.drivers.network.linux.filter import young_elements
+from cumulet.drivers.network.linux.flows import Court, departed, parse_flows
+from cumulet.drivers.network.linux.node import Node
+from cumulet.drivers.network.linux.ruleset import Ruleset, only_grows, transaction
+from cumulet.drivers.network.rules import is_guests
+
+
+class Guarding:
+    """The rules of the node's own namespace."""
+
+    def __init__(self, commands: Commands, node: Node) -> None:
+        self._commands = commands
+        self._node = node
+        self.forget()
+
+    def forget(self) -> None:
+        """Write everything anew, the next time: at one instant, so that nothing is unfiltered in between."""
+        self._rules: Ruleset | None = None
+
+    async def ensure(self, wanted: Ruleset, before: Fabric, fabric: Fabric, zones: Mapping[str, int]) -> None:
+        """One transaction, and a look at the flows if a right was lost."""
+        if wanted == self._rules:
+            return
+        old, self._rules = self._rules, None
+        script = wanted.text() if old is None else transaction(old, wanted)
+        arrived = self._local(fabric) - self._local(before)
+        await self._commands.nft(self._node.namespace, script + young_elements(sorted(arrived)))
+        if old is None or not only_grows(old, wanted):
+            court = Court(fabric, self._node.name, zones, departed(before, fabric))
+            flows = parse_flows(await self._commands.flows(self._node.namespace))
+            await self._commands.end_flows(
+                self._node.namespace, [f"-D {flow.key}" for flow in flows if court.ends(flow)]
+            )
+        self._rules = wanted
+
+    def _local(self, fabric: Fabric) -> set[str]:
+        return {port.id for port in fabric.ports if port.host == self._node.name and is_guests(port)}

@@ -1,0 +1,154 @@
+"""A router: its namespace's legs and routes, and its translation of addresses. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from itertools import groupby
+
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.networks import InterfaceSpec, NetworkSpec, RouterSpec
+from cumulet.drivers.network.base import MetadataPlace
+from cumulet.drivers.network.linux import names
+from cumulet.drivers.network.linux.interior import ROUTER_SETTINGS, Interior, Leg
+from cumulet.drivers.network.linux.node import Node
+
+METADATA_ADDRESS = "169.254.169.254"
+METADATA_PORT = 9697
+"""Where the redirected questions of guests arrive; port 80 of a router belongs to forwardings."""
+TABLE = "inet cumulet"
+_FROM_OUTSIDE = 0x1
+
+
+def router_interior(router: RouterSpec, networks: Mapping[str, NetworkSpec], node: Node) -> Interior:
+    """What the router's namespace should hold."""
+    legs = [_leg(router, names.router_leg(i.port_id), i, networks, ()) for i in router.interfaces]
+    if router.gateway:
+        # A floating address is the router's own, as far as the external network can see.
+        floating = {f.floating for f in router.floating} | {f.floating for f in router.forwardings}
+        own = {str(ipaddress.ip_interface(address).ip) for address in router.gateway.addresses}
+        extra = tuple(f"{address}/32" for address in sorted(floating - own))
+        legs.append(_leg(router, names.gateway_leg(router.gateway.port_id), router.gateway, networks, extra))
+    return Interior(
+        names.router_namespace(node.namespace, router.id),
+        (Kind.ROUTER, router.id),
+        tuple(legs),
+        _routes(router),
+        ROUTER_SETTINGS,
+    )
+
+
+def _leg(
+    router: RouterSpec,
+    name: str,
+    interface: InterfaceSpec,
+    networks: Mapping[str, NetworkSpec],
+    extra: tuple[str, ...],
+) -> Leg:
+    addresses = tuple(str(ipaddress.ip_interface(address)) for address in interface.addresses)
+    mtu = networks[interface.network_id].mtu
+    return Leg(name, interface.mac.lower(), mtu, addresses + extra, router.up)
+
+
+def _routes(router: RouterSpec) -> dict[str, str]:
+    routes: dict[str, str] = {}
+    if router.gateway:
+        leg = names.gateway_leg(router.gateway.port_id)
+        for version, hops in groupby(sorted(router.next_hops, key=_version), key=_version):
+            destination = "0.0.0.0/0" if version == 4 else "::/0"
+            ways = [f"via {hop} dev {leg}" for hop in hops]
+            routes[destination] = ways[0] if len(ways) == 1 else " ".join(f"nexthop {way}" for way in ways)
+    for destination, hop in router.routes:
+        way = _leg_towards(router, hop)
+        if way:
+            routes[str(ipaddress.ip_network(destination, strict=False))] = f"via {hop} dev {way}"
+    return routes
+
+
+def _version(address: str) -> int:
+    return ipaddress.ip_address(address).version
+
+
+def _leg_towards(router: RouterSpec, hop: str) -> str:
+    """The leg whose subnet the hop is in. The API has checked that there is one; without one there is no route."""
+    address = ipaddress.ip_address(hop)
+    for interface in router.interfaces:
+        if any(address in ipaddress.ip_interface(own).network for own in interface.addresses):
+            return names.router_leg(interface.port_id)
+    if router.gateway and any(address in ipaddress.ip_interface(own).network for own in router.gateway.addresses):
+        return names.gateway_leg(router.gateway.port_id)
+    return ""
+
+
+def metadata_places(router: RouterSpec, node: Node) -> list[MetadataPlace]:
+    """One for each leg: two networks behind one router are still two."""
+    namespace = names.router_namespace(node.namespace, router.id)
+    return [
+        MetadataPlace(interface.network_id, namespace, names.router_leg(interface.port_id), "", METADATA_PORT)
+        for interface in router.interfaces
+    ]
+
+
+def translation(router: RouterSpec) -> str:
+    """The script that puts the router's rules in force, all at one instant. Flows that are established stay."""
+    before = [f'iifname "qr-*" ip daddr {METADATA_ADDRESS} tcp dport 80 redirect to :{METADATA_PORT}']
+    after: list[str] = []
+    if router.gateway:
+        leg = names.gateway_leg(router.gateway.port_id)
+        before += [
+            f"meta nfproto ipv4 ip daddr {f.floating} {f.protocol} dport {f.external_port} "
+            f"dnat ip to {f.fixed}:{f.internal_port}"
+            for f in router.forwardings
+        ]
+        if router.floating:
+            inward = ", ".join(f"{f.floating} : {f.fixed}" for f in router.floating)
+            outward = ", ".join(f"{f.fixed} : {f.floating}" for f in router.floating)
+            before.append(f"dnat ip to ip daddr map {{ {inward} }}")
+            after.append(f'oifname "{leg}" snat ip to ip saddr map {{ {outward} }}')
+        after += _masquerade(router, leg)
+    lines = [f"table {TABLE} {{}}", f"delete table {TABLE}", f"table {TABLE} {{"]
+    if router.gateway:
+        lines += _chain(
+            "outside",
+            "filter hook prerouting priority raw",
+            [f'iifname "{names.gateway_leg(router.gateway.port_id)}" meta mark set {_FROM_OUTSIDE}'],
+        )
+    lines += _chain("before", "nat hook prerouting priority dstnat", before)
+    lines += _chain("after", "nat hook postrouting priority srcnat", after)
+    # Advertisements leave from here, but DHCP is answered elsewhere.
+    lines += _chain("own", "filter hook input priority filter", ["udp dport 547 drop"])
+    return "\n".join([*lines, "}", ""])
+
+
+def _masquerade(router: RouterSpec, leg: str) -> list[str]:
+    assert router.gateway is not None
+    address = next((a.partition("/")[0] for a in router.gateway.addresses if ":" not in a), "")
+    if not address:
+        return []
+    rules = []
+    if router.floating or router.forwardings:
+        # A guest that speaks to a neighbour's floating address must get its answers by the way it asked.
+        rules.append(f'ct status dnat meta mark != {_FROM_OUTSIDE} oifname "qr-*" snat ip to {address}')
+    if router.snat:
+        rules.append(f'oifname "{leg}" meta nfproto ipv4 snat ip to {address}')
+    return rules
+
+
+def _chain(name: str, hook: str, rules: list[str]) -> list[str]:
+    return [f" chain {name} {{", f"  type {hook}; policy accept;", *(f"  {rule}" for rule in rules), " }"]
+
+
+def retired_addresses(old: RouterSpec | None, new: RouterSpec) -> list[list[str]]:
+    """Conditions, as `conntrack -D` takes them, of the flows that lost the translation they began with."""
+    if old is None:
+        return []
+    kept = {(f.floating, f.fixed) for f in new.floating}
+    gone: list[list[str]] = []
+    for floating in old.floating:
+        if (floating.floating, floating.fixed) not in kept:
+            gone += [["--orig-dst", floating.floating], ["--reply-dst", floating.floating]]
+    forwarded = {(f.floating, f.protocol, f.external_port, f.fixed, f.internal_port) for f in new.forwardings}
+    for f in old.forwardings:
+        if (f.floating, f.protocol, f.external_port, f.fixed, f.internal_port) not in forwarded:
+            gone.append(["--proto", f.protocol, "--orig-dst", f.floating, "--orig-port-dst", str(f.external_port)])
+    return gone

@@ -1,0 +1,116 @@
+"""Makes the interfaces of the node's namespace, and what is attached to them: forwarding entries and queues.
+
+Looks, compares, acts. What was made is remembered, so that an unchanged plan runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from cumulet.contracts.assignments import Fault
+from cumulet.drivers.network.linux.commands import Commands
+from cumulet.drivers.network.linux.faults import of_failure
+from cumulet.drivers.network.linux.links import FoundLink, Lines, Link, lines_for, surplus
+from cumulet.drivers.network.linux.names import Element, owner
+from cumulet.drivers.network.linux.node import Node
+from cumulet.drivers.network.linux.queues import parse_queues, queue_lines
+from cumulet.drivers.network.linux.vxlan import Entry, changes
+from cumulet.lib.process import ProcessFailed
+
+
+class Wiring:
+    """The node's own namespace."""
+
+    def __init__(self, commands: Commands, node: Node) -> None:
+        self._commands = commands
+        self._node = node
+        self.forget()
+
+    def forget(self) -> None:
+        """Look again at everything, the next time."""
+        self._links: Sequence[Link] | None = None
+        self._entries: frozenset[Entry] | None = None
+        self._queues: Mapping[str, int] | None = None
+
+    async def ensure_links(self, wanted: Sequence[Link], settled: Collection[Element]) -> dict[Element, Fault]:
+        """Make these interfaces; remove others of these elements."""
+        if wanted == self._links:
+            return {}
+        self._links = None
+        found = await self._commands.links(self._node.namespace)
+        faults: dict[Element, Fault] = {}
+        lines = Lines()
+        for link in wanted:
+            try:
+                lines += lines_for(link, found)
+            except ValueError as error:
+                faults[link.element] = of_failure(link.element, error)
+        lines = Lines(tuple(f"link del dev {name}" for name in surplus(wanted, found, settled))) + lines
+        # Entries and queues went with the interfaces that stood here before.
+        self._forget_what_hung_on({link.name for link in wanted if link.name not in found})
+        try:
+            await self._run(lines)
+        except ProcessFailed:
+            faults |= await self._one_by_one(wanted, faults)
+        if not faults:
+            self._links = wanted
+        return faults
+
+    async def _one_by_one(self, wanted: Sequence[Link], failed: Mapping[Element, Fault]) -> dict[Element, Fault]:
+        """A batch ends at its first error, so find out whose it was."""
+        faults: dict[Element, Fault] = {}
+        found = await self._commands.links(self._node.namespace)
+        for link in wanted:
+            if link.element not in failed and link.element not in faults:
+                try:
+                    await self._run(lines_for(link, found))
+                except (ProcessFailed, ValueError) as error:
+                    faults[link.element] = of_failure(link.element, error)
+        return faults
+
+    async def _run(self, lines: Lines) -> None:
+        await self._commands.ip(self._node.namespace, lines.clearing if lines.host else lines.clearing + lines.node)
+        await self._commands.ip(None, lines.host)
+        await self._commands.ip(self._node.namespace, lines.node if lines.host else ())
+
+    async def ensure_entries(self, wanted: frozenset[Entry]) -> dict[Element, Fault]:
+        if wanted == self._entries:
+            return {}
+        have = self._entries
+        if have is None:
+            have = frozenset(await self._commands.entries(self._node.namespace))
+        self._entries = None
+        bridge_lines, ip_lines = changes(set(have), set(wanted))
+        await self._commands.bridge(self._node.namespace, bridge_lines)
+        await self._commands.ip(self._node.namespace, ip_lines)
+        self._entries = wanted
+        return {}
+
+    async def ensure_queues(self, wanted: Mapping[str, int]) -> dict[Element, Fault]:
+        if wanted == self._queues:
+            return {}
+        have = self._queues
+        if have is None:
+            have = parse_queues(await self._commands.queues(self._node.namespace))
+        self._queues = None
+        await self._commands.tc(self._node.namespace, queue_lines(have, wanted))
+        self._queues = dict(wanted)
+        return {}
+
+    async def remove(self, element: Element) -> None:
+        """Delete every interface of this element."""
+        found = await self._commands.links(self._node.namespace)
+        names = [name for name, link in found.items() if owner(link.alias) == element]
+        await self._commands.ip(self._node.namespace, [f"link del dev {name}" for name in names])
+        if names:
+            self._links = None
+            self._forget_what_hung_on(names)
+
+    async def found(self) -> dict[str, FoundLink]:
+        return await self._commands.links(self._node.namespace)
+
+    def _forget_what_hung_on(self, gone: Collection[str]) -> None:
+        if self._entries is not None:
+            self._entries = frozenset(entry for entry in self._entries if entry.device not in gone)
+        if self._queues is not None:
+            self._queues = {name: kbps for name, kbps in self._queues.items() if name not in gone}
