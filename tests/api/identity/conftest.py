@@ -19,7 +19,7 @@ from tests.support.clock import JumpingClock
 OFFERED = (
     Offered("identity", "keystone", "/identity", "/v3"),
     Offered("compute", "nova", "/compute", "/v2.1"),
-    Offered("object-store", "swift", "/object-store", "/v1/AUTH_", catalog_project=True),
+    Offered("object-store", "swift", "/object-store", "/v1", catalog_project=True, project_word="AUTH_"),
 )
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cumulet.core.db import Transaction
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import ALL, PROJECT, SYSTEM, USER, AssignmentRow
 from cumulet.services.identity.catalog.rows import EndpointRow, RegionRow, ServiceRow
 from cumulet.services.identity.projects.row import ProjectRow
-from cumulet.services.identity.roles import ImpliedRoleRow, RoleRow
+from cumulet.services.identity.roles.row import ImpliedRoleRow, RoleRow
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.users.row import UserRow
 
@@ -32,6 +33,9 @@ class Offered:
     path: str
     prefix: str
     catalog_project: bool = False
+    """The URL ends in the project id,"""
+    project_word: str = ""
+    """with this before it: `AUTH_`."""
     description: str = ""
 
 
@@ -53,7 +57,7 @@ async def bootstrap(
         await _domain(tx, now)
         projects = {name: await _project(tx, name, now) for name in ("admin", "demo", "service")}
         roles = {name: await _role(tx, name, now) for name in (*LADDER, "service")}
-        for prior, implied in zip(LADDER, LADDER[1:], strict=False):
+        for prior, implied in pairwise(LADDER):
             if not await tx.get(ImpliedRoleRow, prior_id=roles[prior], implied_id=roles[implied]):
                 await tx.insert(ImpliedRoleRow(roles[prior], roles[implied]))
         admin = await _user(tx, "admin", admin_hash, projects["admin"], now)
@@ -114,7 +118,8 @@ async def _service(tx: Transaction, offered: Offered, region: str, base_url: str
     if service is None:
         service = ServiceRow(new_hex(), offered.type, offered.name, offered.description, True, "{}", now)
         await tx.insert(service)
-    url = base_url.rstrip("/") + offered.path + offered.prefix + ("/$(project_id)s" if offered.catalog_project else "")
+    end = f"/{offered.project_word}$(project_id)s" if offered.catalog_project else ""
+    url = base_url.rstrip("/") + offered.path + offered.prefix + end
     for interface in INTERFACES:
         where = {"service_id": service.id, "interface": interface, "region_id": region}
         endpoint = await tx.get(EndpointRow, **where)

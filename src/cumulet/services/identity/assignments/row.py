@@ -8,7 +8,7 @@ from typing import Annotated
 import sqlalchemy as sa
 
 from cumulet.core.db import PRIMARY, Query, Row, Transaction, stored
-from cumulet.services.identity.groups import MembershipRow
+from cumulet.services.identity.groups.row import MembershipRow
 
 USER, GROUP = "user", "group"
 PROJECT, DOMAIN, SYSTEM = "project", "domain", "system"

@@ -1,4 +1,4 @@
-"""Stored forms of passwords: scrypt for new ones; those of the reference service are read too. Pure, and slow by intent."""
+"""Stored forms of passwords: scrypt for new ones; those of the reference service are read too. Pure, slow by intent."""
 
 from __future__ import annotations
 

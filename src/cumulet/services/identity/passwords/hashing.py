@@ -32,6 +32,10 @@ class Hasher:
         right = await self._run(lambda: is_password(password, stored or self._nobody))
         return right and bool(stored)
 
+    async def is_any(self, password: str, stored: list[str]) -> bool:
+        """Is it one of several stored passwords?"""
+        return bool(stored) and await self._run(lambda: any(is_password(password, one) for one in stored))
+
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= MOST_WAITING:
             raise Unavailable("Too many passwords are being checked at the moment. Try again in a few seconds.")

@@ -28,7 +28,7 @@ class ProjectRow(Row):
     enabled: bool
     description: LongText
     lineage: Name
-    """The ids above it, from the domain down, each followed by a slash. A parent never changes, so neither does this."""
+    """The ids above it, from the domain down, each followed by a slash. A parent never changes, nor does this."""
     tags: Json
     options: Json
     extra: Json

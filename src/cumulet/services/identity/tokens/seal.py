@@ -11,7 +11,7 @@ from cumulet.services.identity.tokens.keys import KeyRepository
 from cumulet.services.identity.tokens.payload import Token, Unreadable, pack, unpack
 
 LONGEST = 4096
-_FORM = re.compile(r"[A-Za-z0-9_-]{40,%d}={0,2}\Z" % LONGEST)
+_FORM = re.compile(rf"[A-Za-z0-9_-]{{40,{LONGEST}}}={{0,2}}\Z")
 
 
 def seal(keys: KeyRepository, token: Token) -> str:

@@ -11,7 +11,7 @@ from cumulet.lib.clock import SECOND
 from cumulet.services.identity.assignments.row import ALL, DOMAIN, PROJECT, SYSTEM, role_ids
 from cumulet.services.identity.errors import TokenNotFound
 from cumulet.services.identity.projects.row import ProjectRow
-from cumulet.services.identity.roles import RoleBook, RoleRow, read_book
+from cumulet.services.identity.roles.row import RoleBook, RoleRow, read_book
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.tokens.cache import digest
 from cumulet.services.identity.tokens.delegation import Delegation, Void, delegation_of

@@ -1,4 +1,4 @@
-"""Groups: users who are given roles together."""
+"""What we remember of a group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roles: names of duties, global or of one domain, some of which imply others."""
+"""What we remember of roles, and the book of all of them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,172 @@
+"""What may be done with users; the only code that writes their rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cumulet.core.db import Duplicate, Transaction
+from cumulet.lib.ids import new_hex
+from cumulet.services.identity.assignments.row import AssignmentRow
+from cumulet.services.identity.auth.password import check_password
+from cumulet.services.identity.credential_rows import CredentialRow
+from cumulet.services.identity.delegations.rows import AccessRuleRow, ApplicationCredentialRow, TrustRow
+from cumulet.services.identity.errors import (
+    AuthenticationFailed,
+    InvalidValue,
+    Missing,
+    NameTaken,
+    NotAllowed,
+    PasswordRefused,
+)
+from cumulet.services.identity.groups.row import MembershipRow
+from cumulet.services.identity.passwords.rules import (
+    check_age,
+    check_strength,
+    end_of,
+    recent_hashes,
+    remember,
+)
+from cumulet.services.identity.projects.row import domain_of, project_of
+from cumulet.services.identity.room import Identity
+from cumulet.services.identity.users.row import OldPasswordRow, UserRow
+
+
+async def create(room: Identity, wish: dict[str, Any], domain_id: str, extra: str, options: str) -> UserRow:
+    """A new user of a domain."""
+    password = wish.get("password") or ""
+    now = room.clock.now()
+    row = UserRow(
+        id=new_hex(),
+        domain_id=domain_id,
+        name=wish["name"].strip(),
+        enabled=wish["enabled"],
+        default_project_id=wish.get("default_project_id") or "",
+        password="",
+        password_at=now,
+        password_expires_at=0,
+        failures=0,
+        failed_at=0,
+        active_at=now,
+        options=options,
+        extra=extra,
+        created_at=now,
+    )
+    if password:
+        check_strength(password, room.settings)
+        row.password = await room.hasher.hash(password)
+        row.password_expires_at = end_of(row.chosen, room.settings, now, chosen_by_owner=False)
+
+    async def write(tx: Transaction) -> None:
+        domain = await domain_of(tx, domain_id)
+        if domain is None:
+            raise Missing(f"Could not find domain: {domain_id[:64]}.")
+        await _check_default_project(tx, row.default_project_id)
+        await tx.insert(row)
+
+    try:
+        await room.database.write(write)
+    except Duplicate as taken:
+        raise _taken(row.name) from taken
+    return row
+
+
+async def update(room: Identity, row: UserRow, wish: dict[str, Any], extra: str, options: str) -> UserRow:
+    """Change what was named. A new password or a disabled account makes the user's tokens void."""
+    if wish.get("domain_id", row.domain_id) != row.domain_id:
+        raise InvalidValue("domain_id: a user cannot move to another domain.")
+    changes: dict[str, Any] = {"extra": extra, "options": options}
+    if "name" in wish:
+        changes["name"] = wish["name"].strip()
+    if "enabled" in wish:
+        changes["enabled"] = wish["enabled"]
+        changes |= {"failures": 0, "active_at": room.clock.now()} if wish["enabled"] else {}
+    if "default_project_id" in wish:
+        changes["default_project_id"] = wish["default_project_id"] or ""
+    password: str | None = wish.get("password")
+    if password:
+        check_strength(password, room.settings)
+        now = room.clock.now()
+        changes |= {
+            "password": await room.hasher.hash(password),
+            "password_at": now,
+            "password_expires_at": end_of(row.chosen, room.settings, now, chosen_by_owner=False),
+        }
+    elif "password" in wish:
+        changes["password"] = ""
+
+    async def write(tx: Transaction) -> UserRow:
+        current = await tx.get(UserRow, id=row.id)
+        if current is None:
+            raise Missing(f"Could not find user: {row.id}.")
+        if "default_project_id" in wish:
+            await _check_default_project(tx, changes["default_project_id"])
+        if "password" in changes:
+            await remember(tx, current, room.settings)
+        await tx.update(UserRow, {"id": row.id}, **changes)
+        if "password" in changes or changes.get("enabled") is False:
+            await room.revoke(tx, "user_id", row.id)
+        changed = await tx.get(UserRow, id=row.id)
+        assert changed is not None
+        return changed
+
+    try:
+        return await room.change(write)
+    except Duplicate as taken:
+        raise _taken(changes["name"]) from taken
+
+
+async def delete(room: Identity, row: UserRow) -> None:
+    """Remove a user with everything that is his alone."""
+
+    async def write(tx: Transaction) -> None:
+        await tx.delete(UserRow, id=row.id)
+        for owned in (MembershipRow, CredentialRow, ApplicationCredentialRow, AccessRuleRow, OldPasswordRow):
+            await tx.delete(owned, user_id=row.id)
+        await tx.delete(AssignmentRow, actor_id=row.id)
+        for side in ("trustor_id", "trustee_id"):
+            await tx.update(TrustRow, {side: row.id, "deleted_at": 0}, deleted_at=room.clock.now())
+
+    await room.change(write)
+
+
+async def change_password(room: Identity, user_id: str, old: str, new: str) -> None:
+    """A user takes a new password, which the old one allows him. All his tokens are void then."""
+    async with room.database.read() as tx:
+        row = await tx.get(UserRow, id=user_id)
+    await check_password(room, row, old)
+    if row is None:
+        raise AuthenticationFailed
+    if row.chosen.get("lock_password"):
+        raise NotAllowed("The password of this account is locked; an administrator may reset it.")
+    settings, now = room.settings, room.clock.now()
+    check_strength(new, settings)
+    check_age(row, settings, now)
+    async with room.database.read() as tx:
+        recent = await recent_hashes(tx, row, settings.password_history)
+    if await room.hasher.is_any(new, recent):
+        raise PasswordRefused(f"It must differ from the last {settings.password_history} passwords.")
+    hashed = await room.hasher.hash(new)
+
+    async def write(tx: Transaction) -> None:
+        await remember(tx, row, settings)
+        values = {
+            "password": hashed,
+            "password_at": now,
+            "password_expires_at": end_of(row.chosen, settings, now, chosen_by_owner=True),
+        }
+        # Only over the password that was proved: of two changes at once, one wins and the other must prove again.
+        if not await tx.update(UserRow, {"id": row.id, "password": row.password}, **values):
+            raise AuthenticationFailed
+        await room.revoke(tx, "user_id", row.id)
+
+    await room.change(write)
+
+
+async def _check_default_project(tx: Transaction, project_id: str) -> None:
+    project = await project_of(tx, project_id)
+    if project is not None and project.is_domain:
+        raise InvalidValue("default_project_id: a domain cannot be somebody's default project.")
+
+
+def _taken(name: str) -> NameTaken:
+    return NameTaken(f"Conflict occurred attempting to store user - Duplicate entry found with name {name}.")
