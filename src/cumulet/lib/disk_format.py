@@ -105,11 +105,14 @@ class Inspector:
             reasons.append("its size cannot be read")
         return Inspection(name, virtual_size or 0, not reasons, tuple(reasons))
 
-    def _inspect(self, piece: bytes) -> None:
+    def _inspect(self, chunk: bytes) -> None:
+        # What the first piece says may lie elsewhere is looked for in later pieces only; so none may be too long.
+        pieces = [chunk[start : start + _HEAD_BYTES] for start in range(0, len(chunk), _HEAD_BYTES)]
         for candidate in self._candidates:
             if candidate not in self._failed:
                 try:
-                    candidate.eat_chunk(piece)
+                    for piece in pieces:
+                        candidate.eat_chunk(piece)
                 except Exception:
                     # Bytes of one format break the parser of another in any way. That is of interest only if they
                     # begin like that other format.
