@@ -1,0 +1,1 @@
+"""Floating IPs: addresses of an external network that lead to a port."""

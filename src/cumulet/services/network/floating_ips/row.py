@@ -1,0 +1,117 @@
+"""What is remembered of floating IPs and port forwardings, and what the port they lead to may ask of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.core.db import Id, Json, Name, Number, Ref, Row, Short, Transaction, stored
+from cumulet.services.network import errors
+from cumulet.services.network.ports.addressing import given_of
+from cumulet.services.network.room import Network
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.standard import Standard
+from cumulet.services.network.stirring import stir
+
+
+@stored(
+    "network_floating_ips",
+    sa.Index("network_floating_ips_project", "project_id"),
+    sa.Index("network_floating_ips_port", "port_id"),
+    sa.Index("network_floating_ips_router", "router_id"),
+    sa.Index("network_floating_ips_network", "network_id"),
+    sa.Index("network_floating_ips_fixed", "fixed_of", unique=True),
+)
+class FloatingIpRow(Standard):
+    """A floating IP. `fixed_of` is made of port and address while it leads there, so that only one can."""
+
+    network_id: Ref
+    address: Short
+    own_port_id: Ref
+    """The port on the external network that keeps the address."""
+    port_id: Ref
+    fixed: Short
+    fixed_of: Annotated[str, sa.String(128)] | None
+    router_id: Ref
+    status: Short
+    qos_policy_id: Ref
+    dns_name: Name
+    dns_domain: Name
+    port_details: Json
+    forwardings: Json
+
+
+@stored(
+    "network_port_forwardings",
+    sa.Index("network_port_forwardings_floating", "floating_ip_id"),
+    sa.Index("network_port_forwardings_port", "port_id"),
+    sa.Index("network_port_forwardings_outer", "floating_ip_id", "protocol", "external_port", unique=True),
+)
+class ForwardingRow(Row):
+    """A port of a floating IP that leads to a port of a fixed address. Ranges end at the `_last` columns."""
+
+    id: Id
+    project_id: Ref
+    floating_ip_id: Ref
+    protocol: Short
+    external_port: Number
+    external_last: Number
+    internal_port: Number
+    internal_last: Number
+    internal_ip: Short
+    port_id: Ref
+    description: Name
+
+
+async def release_port(room: Network, tx: Transaction, port_id: str) -> None:
+    """A port goes: floating IPs and forwardings no longer lead there."""
+    for row in await tx.find(FloatingIpRow, port_id=port_id):
+        await tx.update(
+            FloatingIpRow,
+            {"id": row.id},
+            port_id="",
+            fixed="",
+            fixed_of=None,
+            router_id="",
+            status="DOWN",
+            port_details="null",
+            revision=row.revision + 1,
+            updated_at=room.clock.now(),
+        )
+        await stir(tx, RouterRow, "router", [row.router_id])
+    forwardings = await tx.find(ForwardingRow, port_id=port_id)
+    if forwardings:
+        await tx.delete(ForwardingRow, port_id=port_id)
+        for floating in await tx.find(FloatingIpRow, id=sorted({f.floating_ip_id for f in forwardings})):
+            left = await tx.find(ForwardingRow, floating_ip_id=floating.id)
+            await tx.update(FloatingIpRow, {"id": floating.id}, forwardings=forwardings_text(left))
+            await stir(tx, RouterRow, "router", [floating.router_id])
+
+
+def forwardings_text(rows: list[ForwardingRow]) -> str:
+    """Forwardings as a floating IP shows them."""
+    shown = [
+        {
+            "protocol": row.protocol,
+            "internal_ip_address": row.internal_ip,
+            "internal_port": row.internal_port,
+            "external_port": row.external_port,
+        }
+        for row in rows
+    ]
+    return msgspec.json.encode(shown).decode()
+
+
+async def refuse_forwarded(tx: Transaction, port_id: str, wanted: set[str], *, keep: str) -> None:
+    """Raise when a port would lose an address to which a floating IP leads."""
+    lost = {has.ip_address for has in given_of(keep)} - wanted
+    if not lost:
+        return
+    for row in await tx.find(FloatingIpRow, port_id=port_id):
+        if row.fixed in lost and wanted:
+            raise errors.FloatingIPPortAlreadyAssociated(
+                f"Floating IP {row.address} leads to {row.fixed} of port {port_id}. Disassociate it first.",
+                type_name="PortBoundToFloatingIP",
+            )

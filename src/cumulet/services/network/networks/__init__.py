@@ -1,0 +1,1 @@
+"""Networks: what ports of one broadcast domain share."""

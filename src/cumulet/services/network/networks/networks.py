@@ -1,0 +1,349 @@
+"""The noun `network`: what a client sees and sends, and what may be done."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.core.db import Duplicate, Transaction
+from cumulet.core.db.engine import Collision
+from cumulet.core.web.body import OPTIONAL, Field
+from cumulet.core.web.call import Call
+from cumulet.core.web.listing import Clause, Filter
+from cumulet.core.web.wire import Bool, Enum, Int, ListOf, Text, Uuid, parse_bool
+from cumulet.lib.ids import new_uuid
+from cumulet.services.network import errors, rbac
+from cumulet.services.network.facets import Facet, OrNull, Passed
+from cumulet.services.network.networks.row import NetworkRow, SegmentRow
+from cumulet.services.network.noun import Noun
+from cumulet.services.network.ports.operations import erase
+from cumulet.services.network.ports.row import DHCP, FLOATING, GATEWAY, PortRow
+from cumulet.services.network.qos.row import applied_policy
+from cumulet.services.network.room import Network
+from cumulet.services.network.standard import STANDARD, json_text, standard
+from cumulet.services.network.stirring import depart, stir
+from cumulet.services.network.subnets.operations import erase_subnet
+from cumulet.services.network.subnets.row import SubnetRow
+from cumulet.services.network.wires import DnsName
+
+ENCAPSULATION = 50
+"""Bytes that a VXLAN header takes from each frame."""
+LEAST_MTU = 68
+
+
+def _shared(row: NetworkRow, call: Call) -> bool:
+    return rbac.shared_with(row.shared_with, call.caller.project_id)
+
+
+def _sees(call: Call) -> Clause | None:
+    return None if rbac.sees_all(call) else rbac.own_or_shared(NetworkRow, "network")
+
+
+def _shared_filter(values: list[bool]) -> tuple[str, Clause, Mapping[str, Any]]:
+    wanted = values[-1]
+    to_me = sa.select(rbac.RbacRow.c.object_id).where(
+        rbac.RbacRow.c.action == rbac.SHARED, rbac.RbacRow.c.target.in_(["*", rbac.caller_project()])
+    )
+    clause = NetworkRow.c.id.in_(to_me) if wanted else NetworkRow.c.id.not_in(to_me)
+    return f"shared {wanted}", clause, {}
+
+
+networks = Noun(
+    "/networks",
+    "network",
+    "networks",
+    NetworkRow,
+    [
+        *STANDARD,
+        Facet(
+            fields=(
+                Field("admin_state_up", Bool, create=True, update=OPTIONAL, source="admin_up"),
+                Field("status", Text()),
+                Field("shared", Bool, create=False, update=OPTIONAL, source=_shared),
+                Field("subnets", Text(), source=Passed("subnets")),
+            )
+        ),
+        Facet(
+            "provider",
+            "Provider attributes of networks",
+            (
+                Field(
+                    "provider:network_type",
+                    Enum("vxlan", "vlan", "flat", "local"),
+                    create=OPTIONAL,
+                    source="network_type",
+                    rule="get_network:provider:network_type",
+                ),
+                Field(
+                    "provider:physical_network",
+                    Text(64).or_null(),
+                    create=OPTIONAL,
+                    source=OrNull("physical_network"),
+                    rule="get_network:provider:physical_network",
+                ),
+                Field(
+                    "provider:segmentation_id",
+                    Int(1, 2**24 - 1).or_null(),
+                    create=OPTIONAL,
+                    source="segmentation_id",
+                    rule="get_network:provider:segmentation_id",
+                ),
+            ),
+        ),
+        Facet(
+            "external-net",
+            "External networks",
+            (Field("router:external", Bool, create=False, update=OPTIONAL, source="external"),),
+        ),
+        Facet("net-mtu", "MTU of networks", (Field("mtu", Int(0, 65535), create=OPTIONAL, update=OPTIONAL),)),
+        Facet("net-mtu-writable", "MTU of networks that may be written"),
+        Facet(
+            "port-security",
+            "Port security",
+            (Field("port_security_enabled", Bool, create=True, update=OPTIONAL, source="port_security"),),
+        ),
+        Facet(
+            "network_availability_zone",
+            "Availability zones of networks",
+            (
+                Field("availability_zone_hints", ListOf(Text(), most=8), create=OPTIONAL, source=Passed("zone_hints")),
+                Field(
+                    "availability_zones",
+                    Text(),
+                    source=lambda row, call: _zones(row.zone_hints) if row.dhcp_mac else [],
+                ),
+            ),
+        ),
+        Facet(
+            "dns-integration",
+            "DNS names",
+            (Field("dns_domain", DnsName, create="", update=OPTIONAL),),
+        ),
+        Facet(
+            "qos",
+            "Quality of service",
+            (
+                Field(
+                    "qos_policy_id",
+                    Uuid.or_null(),
+                    create=OPTIONAL,
+                    update=OPTIONAL,
+                    source=OrNull("qos_policy_id"),
+                ),
+            ),
+        ),
+        Facet(
+            "auto-allocated-topology",
+            "A topology made by itself",
+            (Field("is_default", Bool, create=False, update=OPTIONAL),),
+        ),
+        Facet(
+            "address-scope",
+            "Address scopes",
+            (
+                Field("ipv4_address_scope", Text(), source=OrNull("scope_v4")),
+                Field("ipv6_address_scope", Text(), source=OrNull("scope_v6")),
+            ),
+        ),
+        Facet("l2_adjacency", "Layer 2 adjacency", (Field("l2_adjacency", Bool, source=lambda row, call: True),)),
+    ],
+    missing=errors.NetworkNotFound,
+    quota="network",
+    sees=_sees,
+    aspects=lambda call, row: {"router:external": row.external, "network:project_id": row.project_id},
+    filters=[Filter("shared", parse=parse_bool, clause=_shared_filter)],
+)
+networks.reads()
+
+
+def _zones(hints: str) -> list[str]:
+    found: list[str] = msgspec.json.decode(hints)
+    return found or ["nova"]
+
+
+@networks.creating
+async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> NetworkRow:
+    return await make(room, tx, wish, qos_policy=await applied_policy(tx, call, wish.get("qos_policy_id")))
+
+
+async def make(room: Network, tx: Transaction, wish: Mapping[str, Any], qos_policy: str = "") -> NetworkRow:
+    """Insert a network and the segment that carries it."""
+    columns = standard(wish, room.clock)
+    segment = await _make_segment(room, tx, columns["id"], wish)
+    most = room.physical_mtu - (ENCAPSULATION if segment.network_type == "vxlan" else 0)
+    row = NetworkRow(
+        **columns,
+        admin_up=wish.get("admin_state_up", True),
+        status="ACTIVE",
+        mtu=_mtu(wish.get("mtu") or most, most),
+        external=wish.get("router:external", False),
+        is_default=wish.get("is_default", False),
+        shared_with=rbac.EVERYBODY if wish.get("shared") else "",
+        port_security=wish.get("port_security_enabled", True),
+        dns_domain=wish.get("dns_domain", ""),
+        qos_policy_id=qos_policy,
+        zone_hints=json_text(wish.get("availability_zone_hints", [])),
+        subnets="[]",
+        scope_v4="",
+        scope_v6="",
+        network_type=segment.network_type,
+        physical_network=segment.physical_network,
+        segmentation_id=segment.number or None,
+        dhcp_mac="",
+        generation=1,
+        unsettled=False,
+    )
+    await _refuse_second_default(tx, row)
+    await tx.insert(row)
+    for wanted, action in ((row.shared_with, rbac.SHARED), (row.external, rbac.EXTERNAL)):
+        if wanted:
+            await rbac.share(tx, "network", row.id, row.project_id, action, rbac.EVERYBODY)
+    return row
+
+
+async def _make_segment(room: Network, tx: Transaction, network_id: str, wish: Mapping[str, Any]) -> SegmentRow:
+    """The segment that was asked for, or a VXLAN with a number of its own."""
+    kind = wish.get("provider:network_type") or "vxlan"
+    wire = wish.get("provider:physical_network") or ""
+    asked = wish.get("provider:segmentation_id")
+    number = _segment_number(room, kind, wire, asked)
+    now = room.clock.now()
+    segment = SegmentRow(new_uuid(), network_id, "", "", kind, wire, number, now, now, 1)
+    chosen = number is not None and number < 0
+    if chosen:
+        low, high = room.vni_range if kind == "vxlan" else room.vlan_range
+        segment.number = low + secrets.randbelow(high - low + 1)
+    try:
+        await tx.insert(segment)
+    except Duplicate as taken:
+        if chosen:
+            raise Collision("segment") from taken
+        where = f"on physical network {wire} " if wire else ""
+        raise errors.SegmentInUse(
+            f"Unable to create the network. The {kind} segment {where}with id {asked} is in use. Choose another one."
+        ) from taken
+    return segment
+
+
+def _segment_number(room: Network, kind: str, wire: str, asked: int | None) -> int | None:
+    """The number to insert: -1 to choose one, None where there is none. Raises InvalidInput."""
+    if kind in ("flat", "vlan"):
+        if wire not in room.physical_networks:
+            known = ", ".join(room.physical_networks) or "none"
+            raise errors.InvalidInput(
+                f"Invalid input for operation: physical_network '{wire[:64]}' unknown for {kind} provider network; "
+                f"known here: {known}."
+            )
+    elif wire:
+        raise errors.InvalidInput(f"Invalid input for operation: physical_network given for {kind} provider network.")
+    if kind in ("flat", "local"):
+        if asked is not None:
+            raise errors.InvalidInput(f"Invalid input for operation: segmentation_id given for {kind} network.")
+        return 0 if kind == "flat" else None
+    if kind == "vlan" and asked is not None and not 1 <= asked <= 4094:
+        raise errors.InvalidInput("Invalid input for operation: a VLAN's segmentation_id lies between 1 and 4094.")
+    return -1 if asked is None else asked
+
+
+def _mtu(wanted: int, most: int) -> int:
+    if wanted > most:
+        raise errors.InvalidInput(f"Requested MTU is too big, maximum is {most}")
+    if wanted < LEAST_MTU:
+        raise errors.InvalidInput(f"Requested MTU is too small, minimum is {LEAST_MTU}")
+    return wanted
+
+
+async def _refuse_second_default(tx: Transaction, row: NetworkRow) -> None:
+    if row.is_default and not row.external:
+        raise errors.InvalidInput("Only an external network can be the default one. Set router:external as well.")
+    if row.is_default:
+        others = [other.id for other in await tx.find(NetworkRow, is_default=True) if other.id != row.id]
+        if others:
+            raise errors.ResourceInUse(
+                f"A default external network already exists: {others[0]}.", type_name="DefaultExternalNetworkExists"
+            )
+
+
+@networks.updating
+async def update(room: Network, call: Call, tx: Transaction, row: NetworkRow, wish: dict[str, Any]) -> NetworkRow:
+    changes: dict[str, Any] = {
+        networks.columns.get(name, name): value
+        for name, value in wish.items()
+        if name not in ("shared", "qos_policy_id", "mtu")
+    }
+    if "mtu" in wish:
+        changes["mtu"] = _mtu(wish["mtu"], room.physical_mtu - (ENCAPSULATION if row.network_type == "vxlan" else 0))
+    if "qos_policy_id" in wish:
+        changes["qos_policy_id"] = await applied_policy(tx, call, wish["qos_policy_id"])
+    if "shared" in wish and wish["shared"] != ("*" in row.shared_with):
+        await _share(tx, row, wish["shared"])
+        changes["shared_with"] = await rbac.targets(tx, row.id)
+    if wish.get("router:external", row.external) != row.external:
+        await _set_external(tx, row, wish["router:external"])
+    changed = await networks.save(room, tx, row, **changes)
+    await _refuse_second_default(tx, changed)
+    if changed.qos_policy_id != row.qos_policy_id:
+        ports = await tx.find(PortRow, network_id=row.id)
+        await tx.update(PortRow, {"network_id": row.id}, qos_network_policy_id=changed.qos_policy_id)
+        await stir(tx, PortRow, "port", [port.id for port in ports if port.host and not port.qos_policy_id])
+    if changed is not row:
+        await stir(tx, NetworkRow, "network", [row.id])
+    return changed  # type: ignore[no-any-return]
+
+
+async def _share(tx: Transaction, row: NetworkRow, wanted: bool) -> None:
+    if wanted:
+        await rbac.share(tx, "network", row.id, row.project_id, rbac.SHARED, rbac.EVERYBODY)
+        return
+    await refuse_while_others_use(tx, row, keep={row.project_id, ""})
+    await rbac.unshare(tx, row.id, rbac.SHARED, rbac.EVERYBODY)
+
+
+async def refuse_while_others_use(tx: Transaction, row: NetworkRow, keep: set[str]) -> None:
+    """Raise when ports of projects other than these are on a network that is no longer to be shared with them."""
+    shared = set(row.shared_with.split()) - {rbac.EVERYBODY}
+    for port in await tx.find(PortRow, network_id=row.id):
+        if port.project_id not in keep | shared:
+            raise errors.ResourceInUse(
+                f"Unable to reconfigure sharing settings for network {row.id}: others use it.",
+                type_name="InvalidSharedSetting",
+            )
+
+
+async def _set_external(tx: Transaction, row: NetworkRow, wanted: bool) -> None:
+    if wanted:
+        await rbac.share(tx, "network", row.id, row.project_id, rbac.EXTERNAL, rbac.EVERYBODY)
+        return
+    if await tx.count(PortRow, network_id=row.id, device_owner=[FLOATING, GATEWAY]):
+        raise errors.ResourceInUse(
+            f"External network {row.id} cannot be made non-external: it has gateway ports.",
+            type_name="ExternalNetworkInUse",
+        )
+    await rbac.unshare(tx, row.id, rbac.EXTERNAL)
+
+
+@networks.deleting
+async def delete(room: Network, call: Call, tx: Transaction, row: NetworkRow) -> None:
+    await erase_parts(room, tx, row)
+
+
+async def erase_parts(room: Network, tx: Transaction, row: NetworkRow) -> None:
+    """Remove what hangs on a network that is to go. Raises NetworkInUse."""
+    ports = await tx.find(PortRow, network_id=row.id)
+    users = [port for port in ports if port.device_owner != DHCP]
+    if users:
+        raise errors.NetworkInUse(
+            f"Unable to complete operation on network {row.id}. There are one or more ports still in use on the network,"
+            f" id for these ports is: {','.join(port.id for port in users[:20])}."
+        )
+    for port in ports:
+        await erase(room, tx, port)
+    for subnet in await tx.find(SubnetRow, network_id=row.id):
+        await erase_subnet(room, tx, subnet)
+    await tx.delete(SegmentRow, network_id=row.id)
+    await rbac.unshare(tx, row.id)
+    await depart(tx, "network", row.id)

@@ -1,0 +1,1 @@
+"""Ports: where a device is connected to a network."""

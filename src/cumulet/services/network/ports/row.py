@@ -1,0 +1,74 @@
+"""What is remembered of a port: the wish, what its view shows of neighbours, and what its node said."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import sqlalchemy as sa
+
+from cumulet.core.db import PRIMARY, Json, Name, Ref, Row, Short, stored
+from cumulet.services.network.standard import Standard
+
+DHCP = "network:dhcp"
+INTERFACE = "network:router_interface"
+GATEWAY = "network:router_gateway"
+FLOATING = "network:floatingip"
+OF_ROUTERS = (INTERFACE, GATEWAY)
+OF_THE_SERVICE = (INTERFACE, GATEWAY, FLOATING)
+"""Ports that go only with the noun they belong to."""
+
+
+@stored(
+    "network_ports",
+    sa.Index("network_ports_mac", "network_id", "mac", unique=True),
+    sa.Index("network_ports_key", "plug_key", unique=True),
+    sa.Index("network_ports_project", "project_id"),
+    sa.Index("network_ports_network", "network_project_id"),
+    sa.Index("network_ports_host", "network_id", "host"),
+    sa.Index("network_ports_device", "device_id"),
+    sa.Index("network_ports_unsettled", "unsettled"),
+)
+class PortRow(Standard):
+    """A port."""
+
+    network_id: Ref
+    network_project_id: Ref
+    mac: Short
+    admin_up: bool
+    status: Short
+    device_id: Name
+    device_owner: Name
+    host: Name
+    vnic_type: Short
+    profile: Json
+    port_security: bool
+    fixed_ips: Json
+    groups: Json
+    pairs: Json
+    dhcp_options: Json
+    dns_name: Name
+    dns_domain: Name
+    dns_assignment: Json
+    qos_policy_id: Ref
+    qos_network_policy_id: Ref
+    propagate_uplink_status: bool
+    numa_policy: Short
+    plug_key: Annotated[str, sa.String(255)] | None
+    """The key under which compute had it made or adopted; null for others."""
+    preserve: bool
+    """It was given by a user, and outlives the server."""
+    nic_tag: Name
+    counted: bool
+    """It is counted in its project's quota."""
+    up: bool
+    """Its node says that it is wired."""
+    generation: int
+    unsettled: bool
+
+
+@stored("network_port_groups", sa.Index("network_port_groups_group", "group_id"))
+class PortGroupRow(Row):
+    """A port is a member of a security group."""
+
+    port_id: Annotated[str, sa.String(36), PRIMARY]
+    group_id: Annotated[str, sa.String(36), PRIMARY]

@@ -1,0 +1,358 @@
+"""The network service's door: how compute finds, makes, binds and frees the ports of servers.
+
+Topic woken: `device` with a device's id, when anything about its ports changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.core.access.caller import Caller
+from cumulet.core.db import Query, Transaction
+from cumulet.services.network import errors, rbac
+from cumulet.services.network.floating_ips.row import FloatingIpRow, release_port
+from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.ports import operations
+from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.ports.operations import NewPort
+from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.room import Network
+from cumulet.services.network.security_groups.groups import default_group
+from cumulet.services.network.security_groups.row import SecurityGroupRow
+from cumulet.services.network.subnets.row import SubnetRow
+
+__all__ = ["AddressView", "NetworkDoor", "NicRequest", "NicView"]
+
+
+class NicRequest(msgspec.Struct, kw_only=True):
+    """How a server is to be connected: to a network, or by a port that its user made."""
+
+    network_id: str = ""
+    port_id: str = ""
+    fixed_ip: str = ""
+    tag: str = ""
+
+
+class AddressView(msgspec.Struct, kw_only=True):
+    """A fixed address with all that a guest is told of its subnet."""
+
+    ip: str
+    version: int
+    subnet_id: str
+    cidr: str
+    gateway: str
+    dns: list[str]
+    routes: list[tuple[str, str]]
+    dhcp: bool
+
+
+class NicView(msgspec.Struct, kw_only=True):
+    """A server's port, as compute shows and orders it."""
+
+    port_id: str
+    network_id: str
+    network_name: str
+    mac: str
+    addresses: list[AddressView]
+    floating: list[tuple[str, str]]
+    """(fixed, floating)."""
+    host: str
+    up: bool
+    """Wired on that host."""
+    status: str
+    groups: list[str]
+    """Names."""
+    mtu: int
+    preserve: bool
+    """It was given by the user and outlives the server."""
+    vnic_type: str
+    tag: str
+
+
+class NetworkDoor:
+    """What other rooms may ask of the network service."""
+
+    def __init__(self, room: Network) -> None:
+        self._room = room
+
+    # ---- admission -------------------------------------------------------------------------------------------------
+
+    async def check(
+        self,
+        caller: Caller,
+        requests: Sequence[NicRequest] | Literal["auto", "none"],
+        groups: Sequence[str] = (),
+    ) -> list[NicRequest]:
+        """The requests if all can be met, with networks filled in. Raises in this service's words."""
+        if requests == "none":
+            return []
+        async with self._room.database.read() as tx:
+            await self._group_ids(tx, caller, groups)
+            if requests == "auto" or not requests:
+                return await self._by_itself(tx, caller)
+            assert not isinstance(requests, str)
+            named = [request.port_id for request in requests if request.port_id]
+            if len(named) != len(set(named)):
+                raise errors.PortInUse("The same port was given twice.")
+            return [await self._checked(tx, caller, request) for request in requests]
+
+    async def _checked(self, tx: Transaction, caller: Caller, request: NicRequest) -> NicRequest:
+        if request.port_id:
+            port = await tx.get(PortRow, id=request.port_id)
+            if port is None or (port.project_id != caller.project_id and not caller.is_admin):
+                raise errors.PortNotFound(f"Port {request.port_id} could not be found.")
+            if port.device_id:
+                raise errors.PortInUse(f"Port {port.id} is still in use.")
+            if not given_of(port.fixed_ips):
+                raise errors.PortInUse(
+                    f"Port {port.id} requires a FixedIP in order to be used.", type_name="PortRequiresFixedIP"
+                )
+            return NicRequest(network_id=port.network_id, port_id=port.id, tag=request.tag)
+        network = await tx.get(NetworkRow, id=request.network_id)
+        if network is None or not _usable(caller, network):
+            raise errors.NetworkNotFound(f"Network {request.network_id} could not be found.")
+        if network.external and not _owns(caller, network) and "*" not in network.shared_with:
+            raise errors.NotAuthorized(
+                f"It is not allowed to create an interface on external network {network.id}",
+                type_name="ExternalNetworkAttachForbidden",
+            )
+        if network.subnets == "[]" and network.port_security:
+            raise errors.InvalidInput(
+                f"Network {network.id} requires a subnet in order to boot instances on.",
+                type_name="NetworkRequiresSubnet",
+            )
+        if request.fixed_ip:
+            await self._refuse_taken(tx, network, request.fixed_ip)
+        return request
+
+    async def _refuse_taken(self, tx: Transaction, network: NetworkRow, ip: str) -> None:
+        for port in await tx.find(PortRow, network_id=network.id):
+            if any(has.ip_address == ip for has in given_of(port.fixed_ips)):
+                raise errors.IpAddressInUse(f"Fixed IP address {ip} is already in use on instance {port.device_id}.")
+
+    async def _by_itself(self, tx: Transaction, caller: Caller) -> list[NicRequest]:
+        """The only network that the project has, or else the only one shared with it; none is well."""
+        own = [n for n in await tx.find(NetworkRow, project_id=caller.project_id) if n.subnets != "[]"]
+        usable = [network for network in own if not network.external]
+        if not usable:
+            shared = await tx.rows(NetworkRow, _SHARED, {"caller_project": caller.project_id})
+            usable = [network for network in shared if network.subnets != "[]" and not network.external]
+        if len(usable) > 1:
+            raise errors.NetworkAmbiguous(
+                "Multiple possible networks found, use a Network ID to be more specific.",
+            )
+        return [NicRequest(network_id=network.id) for network in usable]
+
+    async def _group_ids(self, tx: Transaction, caller: Caller, groups: Sequence[str]) -> list[str]:
+        """Ids of groups given by name or id. Raises SecurityGroupNotFound, NetworkAmbiguous."""
+        if not groups:
+            return []
+        own = await tx.find(SecurityGroupRow, project_id=caller.project_id)
+        shared = await tx.rows(SecurityGroupRow, _SHARED_GROUPS, {"caller_project": caller.project_id})
+        known = {row.id: row for row in [*own, *shared]}
+        return [_named(name, known) for name in dict.fromkeys(groups)]
+
+    # ---- connecting ------------------------------------------------------------------------------------------------
+
+    async def plug(
+        self,
+        device_id: str,
+        device_owner: str,
+        project_id: str,
+        request: NicRequest,
+        *,
+        key: str,
+        groups: Sequence[str] = (),
+        hostname: str = "",
+        zone: str = "",
+    ) -> NicView:
+        """Make or adopt the port of a request; the same key finds what was done before."""
+        room = self._room
+        caller = Caller(user_id="", project_id=project_id)
+        owner = device_owner or f"compute:{zone or 'nova'}"
+
+        async def write(tx: Transaction) -> str:
+            done = await tx.get(PortRow, plug_key=key)
+            if done:
+                return done.id
+            if request.port_id:
+                return await self._adopt(tx, request, device_id, owner, hostname, key)
+            network = await tx.get(NetworkRow, id=request.network_id)
+            if network is None:
+                raise errors.NetworkNotFound(f"Network {request.network_id} could not be found.")
+            ids = await self._group_ids(tx, caller, groups)
+            if not ids and network.port_security:
+                ids = [(await default_group(room, tx, project_id)).id]
+            await room.quota.take(tx, project_id, port=1)
+            new = NewPort(
+                project_id=project_id,
+                device_id=device_id,
+                device_owner=owner,
+                addresses=[Wanted(ip=request.fixed_ip)] if request.fixed_ip else None,
+                groups=ids if network.port_security else (),
+                dns_name=_label(hostname),
+                plug_key=key,
+                preserve=False,
+                nic_tag=request.tag,
+            )
+            return (await operations.make(room, tx, network, new)).id
+
+        port_id = await room.database.write(write)
+        return next(nic for nic in await self.nics(device_id) if nic.port_id == port_id)
+
+    async def _adopt(
+        self, tx: Transaction, request: NicRequest, device_id: str, owner: str, hostname: str, key: str
+    ) -> str:
+        port = await tx.get(PortRow, id=request.port_id)
+        if port is None:
+            raise errors.PortNotFound(f"Port {request.port_id} could not be found.")
+        if port.device_id not in ("", device_id):
+            raise errors.PortInUse(f"Port {port.id} is still in use.")
+        changes: dict[str, Any] = {
+            "device_id": device_id,
+            "device_owner": owner,
+            "plug_key": key,
+            "nic_tag": request.tag,
+        }
+        if not port.dns_name and hostname:
+            changes["dns_name"] = _label(hostname)
+        await operations.change(self._room, tx, port, **changes)
+        return port.id
+
+    async def bind(self, port_id: str, host: str) -> None:
+        """The port lives on this node from now on: its network, groups and the port itself are ordered there."""
+        await self._set_host(port_id, host, only_from=None)
+
+    async def unbind(self, port_id: str, host: str) -> None:
+        """The port no longer lives on this node, unless it moved on meanwhile."""
+        await self._set_host(port_id, "", only_from=host)
+
+    async def _set_host(self, port_id: str, host: str, only_from: str | None) -> None:
+        async def write(tx: Transaction) -> None:
+            port = await tx.get(PortRow, id=port_id)
+            if port is None:
+                if only_from is None:
+                    raise errors.PortNotFound(f"Port {port_id} could not be found.")
+                return
+            if only_from is None or port.host == only_from:
+                await operations.change(self._room, tx, port, host=host)
+
+        await self._room.database.write(write)
+
+    async def unplug(self, device_id: str, port_id: str) -> None:
+        """Delete a port that plug made; free one that was given. Nothing happens when it is not this device's."""
+        room = self._room
+
+        async def write(tx: Transaction) -> None:
+            port = await tx.get(PortRow, id=port_id)
+            if port is None or port.device_id != device_id:
+                return
+            if port.preserve:
+                free = {"device_id": "", "device_owner": "", "host": "", "plug_key": None, "nic_tag": ""}
+                await operations.change(room, tx, port, **free, dns_name="")
+            else:
+                await release_port(room, tx, port.id)
+                await operations.erase(room, tx, port)
+
+        await room.database.write(write)
+
+    # ---- looking ---------------------------------------------------------------------------------------------------
+
+    async def nics(self, device_id: str) -> list[NicView]:
+        """The ports of a device, in the order in which it got them."""
+        return (await self.nics_of([device_id]))[device_id]
+
+    async def nics_of(self, device_ids: Sequence[str]) -> dict[str, list[NicView]]:
+        """The ports of several devices, in a constant number of queries."""
+        found: dict[str, list[NicView]] = {device: [] for device in device_ids}
+        if not found:
+            return found
+        async with self._room.database.read() as tx:
+            ports = await tx.find(PortRow, device_id=list(found), order_by="created_at")
+            if not ports:
+                return found
+            networks = {n.id: n for n in await tx.find(NetworkRow, id=sorted({p.network_id for p in ports}))}
+            subnets = {s.id: s for s in await tx.find(SubnetRow, network_id=sorted(networks))}
+            group_ids = sorted({id for port in ports for id in msgspec.json.decode(port.groups)})
+            groups = {g.id: g.name for g in await tx.find(SecurityGroupRow, id=group_ids)} if group_ids else {}
+            floating = await tx.find(FloatingIpRow, port_id=[port.id for port in ports])
+        for port in ports:
+            leading = [(row.fixed, row.address) for row in floating if row.port_id == port.id]
+            found[port.device_id].append(_view(port, networks[port.network_id], subnets, groups, leading))
+        return found
+
+
+_SHARED = Query(sa.select(NetworkRow.table).where(NetworkRow.c.id.in_(rbac.shared_ids("network"))))
+_SHARED_GROUPS = Query(
+    sa.select(SecurityGroupRow.table).where(SecurityGroupRow.c.id.in_(rbac.shared_ids("security_group")))
+)
+
+
+def _owns(caller: Caller, network: NetworkRow) -> bool:
+    return caller.is_admin or network.project_id == caller.project_id
+
+
+def _usable(caller: Caller, network: NetworkRow) -> bool:
+    return _owns(caller, network) or network.external or rbac.shared_with(network.shared_with, caller.project_id)
+
+
+def _named(name: str, known: dict[str, SecurityGroupRow]) -> str:
+    if name in known:
+        return name
+    found = [row.id for row in known.values() if row.name == name]
+    if len(found) > 1:
+        raise errors.NetworkAmbiguous(
+            f"Multiple security groups found matching '{name}'. Use an ID to be more specific.",
+            type_name="NoUniqueMatch",
+        )
+    if not found:
+        raise errors.SecurityGroupNotFound(f"Security group {name} not found.")
+    return found[0]
+
+
+def _label(hostname: str) -> str:
+    """A host's name as a DNS label; empty if it cannot be one."""
+    label = hostname.partition(".")[0][:63].strip("-").lower()
+    return label if label and all(c.isascii() and (c.isalnum() or c == "-") for c in label) else ""
+
+
+def _view(
+    port: PortRow,
+    network: NetworkRow,
+    subnets: dict[str, SubnetRow],
+    groups: dict[str, str],
+    floating: list[tuple[str, str]],
+) -> NicView:
+    return NicView(
+        port_id=port.id,
+        network_id=network.id,
+        network_name=network.name,
+        mac=port.mac,
+        addresses=[_address(has.ip_address, subnets[has.subnet_id]) for has in given_of(port.fixed_ips)],
+        floating=floating,
+        host=port.host,
+        up=port.up,
+        status=port.status,
+        groups=[groups[id] for id in msgspec.json.decode(port.groups) if id in groups],
+        mtu=network.mtu,
+        preserve=port.preserve,
+        vnic_type=port.vnic_type,
+        tag=port.nic_tag,
+    )
+
+
+def _address(ip: str, subnet: SubnetRow) -> AddressView:
+    return AddressView(
+        ip=ip,
+        version=subnet.version,
+        subnet_id=subnet.id,
+        cidr=subnet.cidr,
+        gateway=subnet.gateway,
+        dns=msgspec.json.decode(subnet.dns),
+        routes=[(route["destination"], route["nexthop"]) for route in msgspec.json.decode(subnet.routes)],
+        dhcp=subnet.dhcp,
+    )

@@ -1,0 +1,1 @@
+"""Quality of service: policies, and the limits and marks that are their rules."""

@@ -1,0 +1,78 @@
+"""Shares: who else may use a thing that a project owns."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import sqlalchemy as sa
+
+from cumulet.core.db import Id, Ref, Row, Short, Transaction, stored
+from cumulet.core.web.call import Call
+from cumulet.core.web.listing import Clause
+from cumulet.lib.ids import new_uuid
+
+SHARED = "access_as_shared"
+EXTERNAL = "access_as_external"
+EVERYBODY = "*"
+
+
+@stored(
+    "network_rbac_policies",
+    sa.Index("network_rbac_policies_once", "object_id", "action", "target", unique=True),
+    sa.Index("network_rbac_policies_target", "object_type", "target"),
+)
+class RbacRow(Row):
+    """A project, or everybody, may use an object."""
+
+    id: Id
+    project_id: Ref
+    object_type: Short
+    object_id: Ref
+    action: Short
+    target: Ref
+
+
+def sees_all(call: Call) -> bool:
+    """Administrators and other services see every project's rows."""
+    return call.may("context_is_admin") or call.may("service_api")
+
+
+def caller_project() -> sa.BindParameter[str]:
+    return sa.bindparam("caller_project", type_=sa.String)
+
+
+@cache
+def shared_ids(object_type: str) -> sa.Select[tuple[str]]:
+    """The ids of a kind of object that the caller may use although another project owns them."""
+    return sa.select(RbacRow.c.object_id).where(
+        RbacRow.c.object_type == sa.literal_column(f"'{object_type}'"),
+        RbacRow.c.target.in_([sa.literal_column("'*'"), caller_project()]),
+    )
+
+
+@cache
+def own_or_shared(row: type[Row], object_type: str) -> Clause:
+    return sa.or_(row.c.project_id == caller_project(), row.c.id.in_(shared_ids(object_type)))
+
+
+async def share(tx: Transaction, object_type: str, row_id: str, owner: str, action: str, target: str) -> None:
+    """Let `target` use an object; already so is well."""
+    where = {"object_id": row_id, "action": action, "target": target}
+    if not await tx.get(RbacRow, **where):
+        await tx.insert(RbacRow(new_uuid(), owner, object_type, row_id, action, target))
+
+
+async def unshare(tx: Transaction, object_id: str, action: str = "", target: str = "") -> None:
+    """Take shares back; all of an object's when nothing else is said."""
+    narrowed = {**({"action": action} if action else {}), **({"target": target} if target else {})}
+    await tx.delete(RbacRow, object_id=object_id, **narrowed)
+
+
+async def targets(tx: Transaction, object_id: str, action: str = SHARED) -> str:
+    """Those an object is shared with, as the text that its row keeps for the view."""
+    return " ".join(sorted(row.target for row in await tx.find(RbacRow, object_id=object_id, action=action)))
+
+
+def shared_with(text: str, project_id: str) -> bool:
+    """Does a row's text name this project or everybody?"""
+    return bool(text) and (EVERYBODY in text or project_id in text.split())

@@ -1,0 +1,1 @@
+"""Routers: between networks, and out of the cloud."""

@@ -1,0 +1,1 @@
+"""Security groups: what may pass at the ports that are their members."""

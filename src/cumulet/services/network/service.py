@@ -1,0 +1,48 @@
+"""The network service's manifest."""
+
+from __future__ import annotations
+
+from cumulet.core.web.dialects.network import NetworkDialect
+from cumulet.core.web.service import Service
+from cumulet.services.network import quotas, tags
+from cumulet.services.network.address_groups import address_groups
+from cumulet.services.network.address_pools.pools import subnetpools
+from cumulet.services.network.address_pools.scopes import address_scopes
+from cumulet.services.network.extensions import extension_endpoints
+from cumulet.services.network.networks.networks import networks
+from cumulet.services.network.noun import Noun
+from cumulet.services.network.ports.ports import ports
+from cumulet.services.network.security_groups.groups import security_groups
+from cumulet.services.network.security_groups.rules import security_group_rules
+from cumulet.services.network.subnets.subnets import subnets
+from cumulet.services.network.versions import resources_endpoint, roots
+
+NOUNS: tuple[Noun, ...] = (
+    networks,
+    subnets,
+    ports,
+    security_groups,
+    security_group_rules,
+    subnetpools,
+    address_scopes,
+    address_groups,
+)
+TAGGED: tuple[Noun, ...] = (networks, subnets, ports, security_groups, subnetpools)
+OTHERS = (quotas.QUOTAS, quotas.DETAILS)
+"""Facets of what is no noun."""
+
+
+def service() -> Service:
+    routes = [resources_endpoint(NOUNS), *extension_endpoints(NOUNS, *OTHERS), *quotas.endpoints()]
+    for noun in TAGGED:
+        routes += tags.endpoints(noun)
+    return Service(
+        type="network",
+        name="neutron",
+        path="/network",
+        prefix="/v2.0",
+        dialect=NetworkDialect(),
+        resources=NOUNS,
+        routes=routes,
+        roots=roots(),
+    )

@@ -1,0 +1,243 @@
+"""What may be done with subnets: the only code that writes their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from cumulet.core.db import Transaction
+from cumulet.services.network import errors, ipam
+from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.ports.operations import change, ensure_dhcp_port
+from cumulet.services.network.ports.row import DHCP, INTERFACE, OF_ROUTERS, PortRow
+from cumulet.services.network.room import Network
+from cumulet.services.network.standard import TagRow, json_text, standard
+from cumulet.services.network.stirring import stir
+from cumulet.services.network.subnets.row import AddressRow, SubnetRow
+
+MOST_SUBNETS = 64
+"""Subnets of one network."""
+
+
+class NewSubnet(msgspec.Struct, kw_only=True):
+    """A subnet to be made. `gateway` None: none at all; empty: the first address."""
+
+    project_id: str
+    cidr: str
+    name: str = ""
+    description: str = ""
+    tags: Sequence[str] = ()
+    gateway: str | None = ""
+    dhcp: bool = True
+    pools: Sequence[tuple[str, str]] | None = None
+    dns: Sequence[str] = ()
+    routes: Sequence[dict[str, str]] = ()
+    service_types: Sequence[str] = ()
+    ra_mode: str = ""
+    address_mode: str = ""
+    subnetpool_id: str = ""
+    segment_id: str = ""
+    dns_publish_fixed_ip: bool = False
+
+
+async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewSubnet) -> SubnetRow:
+    """Insert a subnet; its network has a DHCP port in it if it is to have DHCP."""
+    # Changing the network's row first makes two requests for overlapping subnets stand in line.
+    await stir(tx, NetworkRow, "network", [network.id])
+    cidr = ipam.network_of(new.cidr)
+    _refuse_odd_modes(new, cidr)
+    others = await tx.find(SubnetRow, network_id=network.id)
+    if len(others) >= MOST_SUBNETS:
+        raise errors.InvalidInput(f"Network {network.id} has {MOST_SUBNETS} subnets, which is the most it may have.")
+    for other in others:
+        theirs = ipam.network_of(other.cidr)
+        if theirs.version == cidr.version and theirs.overlaps(cidr):
+            raise errors.InvalidInput(
+                f"Invalid input for operation: Requested subnet with cidr: {cidr} for network: {network.id} overlaps "
+                f"with another subnet."
+            )
+    gateway = ipam.default_gateway(cidr) if new.gateway == "" else new.gateway or ""
+    _refuse_odd_gateway(cidr, gateway)
+    row = SubnetRow(
+        **standard(msgspec.structs.asdict(new), room.clock),
+        network_id=network.id,
+        network_project_id=network.project_id,
+        version=cidr.version,
+        cidr=str(cidr),
+        gateway=gateway,
+        dhcp=new.dhcp,
+        pools=ipam.pools_text(cidr.version, choose_pools(cidr, new.pools, gateway)),
+        dns=json_text(check_dns(room, new.dns)),
+        routes=json_text(check_routes(room, new.routes, cidr.version)),
+        service_types=json_text(list(new.service_types)),
+        ra_mode=new.ra_mode,
+        address_mode=new.address_mode,
+        subnetpool_id=new.subnetpool_id,
+        segment_id=new.segment_id,
+        dns_publish_fixed_ip=new.dns_publish_fixed_ip,
+    )
+    await tx.insert(row)
+    await list_in_network(room, tx, network)
+    if row.makes_own_addresses:
+        await _add_to_ports(room, tx, row)
+    return row
+
+
+async def list_in_network(room: Network, tx: Transaction, network: NetworkRow) -> None:
+    """Bring the network's row and its DHCP port in line with its subnets."""
+    subnets = await tx.find(SubnetRow, network_id=network.id, order_by="created_at")
+    await tx.update(NetworkRow, {"id": network.id}, subnets=json_text([subnet.id for subnet in subnets]))
+    with_dhcp = [subnet.id for subnet in subnets if subnet.dhcp and subnet.pools != "[]"]
+    await ensure_dhcp_port(room, tx, network, with_dhcp)
+    await stir(tx, NetworkRow, "network", [network.id])
+
+
+async def _add_to_ports(room: Network, tx: Transaction, subnet: SubnetRow) -> None:
+    """Hosts make themselves an address in a new subnet of this kind: their ports are to know it."""
+    for port in await tx.find(PortRow, network_id=subnet.network_id):
+        if port.device_owner not in (*OF_ROUTERS, DHCP):
+            wanted = [Wanted(has.subnet_id, has.ip_address) for has in given_of(port.fixed_ips)]
+            await change(room, tx, port, addresses=[*wanted, Wanted(subnet.id)])
+
+
+def choose_pools(cidr: ipam.Subnetwork, pools: Sequence[tuple[str, str]] | None, gateway: str) -> list[ipam.Pool]:
+    """Given pools, or all that is left of the subnet."""
+    if pools is None:
+        return ipam.default_pools(cidr, gateway)
+    try:
+        return ipam.checked_pools(cidr, pools, gateway)
+    except ipam.InvalidPool as refusal:
+        kinds = {
+            "invalid": errors.InvalidAllocationPool,
+            "outside": errors.OutOfBoundsAllocationPool,
+            "overlap": errors.OverlappingAllocationPools,
+            "gateway": errors.GatewayConflictWithAllocationPools,
+        }
+        raise kinds[refusal.reason](str(refusal)) from refusal
+
+
+def _refuse_odd_modes(new: NewSubnet, cidr: ipam.Subnetwork) -> None:
+    if (new.ra_mode or new.address_mode) and cidr.version == 4:
+        raise errors.InvalidInput("ipv6_ra_mode and ipv6_address_mode are for subnets of IP version 6 only.")
+    if (new.ra_mode or new.address_mode) and not new.dhcp:
+        raise errors.InvalidInput("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False.")
+    if new.ra_mode and new.address_mode and new.ra_mode != new.address_mode:
+        raise errors.InvalidInput(
+            f"ipv6_ra_mode set to '{new.ra_mode}' with ipv6_address_mode set to '{new.address_mode}' is not valid. If "
+            "both attributes are set, they must be the same value"
+        )
+    if {"slaac", "dhcpv6-stateless"} & {new.ra_mode, new.address_mode} and cidr.prefixlen != 64:
+        raise errors.InvalidInput(
+            f"Invalid CIDR {cidr} for IPv6 address mode: addresses are made from MACs, which needs a prefix of /64."
+        )
+    if new.dhcp and cidr.prefixlen == cidr.max_prefixlen:
+        raise errors.InvalidInput(f"A subnet of one address ({cidr}) has no room for DHCP. Set enable_dhcp to false.")
+    if cidr.is_multicast or cidr.is_loopback:
+        raise errors.InvalidInput(f"Invalid input for operation: {cidr} is a multicast or loopback subnet.")
+
+
+def _refuse_odd_gateway(cidr: ipam.Subnetwork, gateway: str) -> None:
+    if not gateway:
+        return
+    number = ipam.number_of(gateway)
+    if cidr.version != (6 if ":" in gateway else 4):
+        raise errors.InvalidInput("Invalid input for operation: gateway_ip is not of the subnet's IP version.")
+    inside = int(cidr.network_address) <= number <= int(cidr.broadcast_address)
+    whole = ipam.usable(cidr)
+    if cidr.version == 4 and inside and not whole.first <= number <= whole.last:
+        raise errors.InvalidInput(f"Invalid input for operation: Gateway is not valid on subnet: {gateway}.")
+
+
+def check_dns(room: Network, servers: Sequence[str]) -> list[str]:
+    if len(servers) > room.most_name_servers:
+        raise errors.InvalidInput(
+            f"Unable to complete operation. The number of DNS nameservers exceeds the limit {room.most_name_servers}.",
+            type_name="DNSNameServersExhausted",
+        )
+    return list(servers)
+
+
+def check_routes(room: Network, routes: Sequence[dict[str, str]], version: int) -> list[dict[str, str]]:
+    if len(routes) > room.most_host_routes:
+        raise errors.InvalidInput(
+            f"Unable to complete operation. The number of host routes exceeds the limit {room.most_host_routes}.",
+            type_name="HostRoutesExhausted",
+        )
+    for route in routes:
+        if (":" in route["destination"]) != (version == 6) or (":" in route["nexthop"]) != (version == 6):
+            raise errors.InvalidInput("Invalid input for operation: host_routes must be of the subnet's IP version.")
+    return [{"destination": route["destination"], "nexthop": route["nexthop"]} for route in routes]
+
+
+async def update(room: Network, tx: Transaction, row: SubnetRow, changes: dict[str, Any]) -> SubnetRow:
+    """Write changed columns; `pools` come as pairs of addresses."""
+    cidr = ipam.network_of(row.cidr)
+    gateway = changes.get("gateway", row.gateway)
+    if "gateway" in changes and gateway != row.gateway:
+        _refuse_odd_gateway(cidr, gateway)
+        await _refuse_gateway_of_router(tx, row)
+    if "pools" in changes:
+        pools = choose_pools(cidr, changes["pools"], gateway)
+        changes["pools"] = ipam.pools_text(row.version, pools)
+    elif gateway and any(p.first <= ipam.number_of(gateway) <= p.last for p in ipam.pools_of(row.pools)):
+        raise errors.GatewayConflictWithAllocationPools(
+            f"Gateway ip {gateway} conflicts with an allocation pool of {row.cidr}."
+        )
+    changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
+    if not changed:
+        return row
+    changed |= {"updated_at": room.clock.now(), "revision": row.revision + 1}
+    await tx.update(SubnetRow, {"id": row.id}, **changed)
+    network = await tx.get(NetworkRow, id=row.network_id)
+    if network:
+        await list_in_network(room, tx, network)
+    return msgspec.structs.replace(row, **changed)
+
+
+async def _refuse_gateway_of_router(tx: Transaction, row: SubnetRow) -> None:
+    if not row.gateway:
+        return
+    used = await tx.get(AddressRow, subnet_id=row.id, key=ipam.key_of(row.version, ipam.number_of(row.gateway)))
+    port = await tx.get(PortRow, id=used.port_id) if used else None
+    if port and port.device_owner == INTERFACE:
+        raise errors.GatewayIpInUse(
+            f"Current gateway ip {row.gateway} already in use by port {port.id}. Unable to update."
+        )
+
+
+async def refuse_in_use(tx: Transaction, row: SubnetRow) -> None:
+    """Raise SubnetInUse while ports that do not give way have addresses of it."""
+    addresses = await tx.find(AddressRow, subnet_id=row.id)
+    ports = (
+        {port.id: port for port in await tx.find(PortRow, id=sorted({a.port_id for a in addresses}))}
+        if addresses
+        else {}
+    )
+    users = [
+        port.id
+        for port in ports.values()
+        if port.device_owner != DHCP and (not row.makes_own_addresses or port.device_owner in OF_ROUTERS)
+    ]
+    if users:
+        raise errors.SubnetInUse(
+            f"Unable to complete operation on subnet {row.id}: One or more ports have an IP allocation from this "
+            f"subnet. The ports are: {', '.join(sorted(users)[:20])}"
+        )
+    for port in ports.values():
+        if port.device_owner != DHCP:
+            left = [has for has in given_of(port.fixed_ips) if has.subnet_id != row.id]
+            text = msgspec.json.encode(left).decode()
+            await tx.update(PortRow, {"id": port.id}, fixed_ips=text)
+            await tx.delete(AddressRow, subnet_id=row.id, port_id=port.id)
+            await stir(tx, PortRow, "port", [port.id])
+
+
+async def erase_subnet(room: Network, tx: Transaction, row: SubnetRow) -> None:
+    """Delete a subnet, which nobody uses any more, and count it out."""
+    if await tx.delete(SubnetRow, id=row.id):
+        await tx.delete(AddressRow, subnet_id=row.id)
+        await tx.delete(TagRow, resource_id=row.id)
+        await room.quota.give_back(tx, row.project_id, subnet=1)
