@@ -12,7 +12,7 @@ from cumulet.core.reconcile import Loop
 from cumulet.core.web.origin import Origin
 from cumulet.core.web.service import FrontDoor, Service
 from cumulet.drivers.image_store.base import ImageStore
-from cumulet.drivers.image_store.files import FileStore
+from cumulet.drivers.image_store.files import FileImageStore
 from cumulet.lib.clock import Clock
 from cumulet.programs.health import Healthcheck, Metrics
 from cumulet.programs.secrets import admin_password, node_secret
@@ -39,11 +39,6 @@ from cumulet.services.image import seed as image_seed
 from cumulet.services.image import service as image_service
 from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image
-from cumulet.services.network import policies as network_policies
-from cumulet.services.network import seed as network_seed
-from cumulet.services.network import service as network_service
-from cumulet.services.network.public import NetworkDoor
-from cumulet.services.network.room import Network
 from cumulet.services.placement import policies as placement_policies
 from cumulet.services.placement import service as placement_service
 from cumulet.services.placement.public import PlacementDoor
@@ -54,13 +49,16 @@ log = logging.getLogger("cumulet.serve")
 POLICY_SECONDS = 5.0
 
 
-
-
 class Cloud:
     """The rooms of one cloud, wired. Nothing runs until somebody runs `loops` and serves `app`."""
 
     def __init__(
-        self, settings: Settings, database: Database, bus: Bus, clock: Clock, stores: dict[str, ImageStore] | None = None
+        self,
+        settings: Settings,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        stores: dict[str, ImageStore] | None = None,
     ) -> None:
         self.settings = settings
         self.database, self.bus, self.clock = database, bus, clock
@@ -78,17 +76,14 @@ class Cloud:
         self.placement = Placement(rules=self._rules("placement", placement_policies.DEFAULTS), **self._ground())
         placement = PlacementDoor(self.placement)
         self.image = Image(
-            stores=stores or {"file": FileStore(state / "images")},
-            staging=FileStore(state / "staging"),
+            stores=stores or {"file": FileImageStore(state / "images")},
+            staging=FileImageStore(state / "staging"),
             rules=self._rules("image", image_policies.DEFAULTS),
             **self._ground(),
         )
         image = ImageDoor(self.image)
         self.fleet.image_bytes = image.open
-        self.network = Network(
-            fleet=fleet, rules=self._rules("network", network_policies.DEFAULTS), **self._ground()
-        )
-        network = NetworkDoor(self.network)
+        # NET
         self.block_storage = BlockStorage(
             fleet=fleet,
             image=image,
@@ -100,8 +95,8 @@ class Cloud:
             fleet=fleet,
             identity=identity,
             placement=placement,
-            image=image,
-            network=network,
+            images=image,
+            networks=None,
             volumes=volumes,
             rules=self._rules("compute", compute_policies.DEFAULTS),
             **self._ground(),
@@ -110,7 +105,6 @@ class Cloud:
             "identity": identity_service.service(),
             "placement": placement_service.service(),
             "image": image_service.service(),
-            "network": network_service.service(),
             "block_storage": block_storage_service.service(),
             "compute": compute_service.service(),
             "fleet": fleet_service.service(),
@@ -123,9 +117,7 @@ class Cloud:
             Loop(reconciler, bus, clock)
             for reconciler in (
                 *image_service.reconcilers(self.image),
-                *network_service.reconcilers(self.network),
                 *block_storage_service.reconcilers(self.block_storage),
-                *compute_service.reconcilers(self.compute),
             )
         ]
         keystone = self.doors["identity"]
@@ -152,7 +144,18 @@ class Cloud:
     async def seed(self) -> None:
         """What a young cloud has: users, catalogue, flavors, networks, an image. Doing it again changes nothing."""
         settings = self.settings
-        catalogue = [service for service in self.services.values() if service.type != "fleet"]
+        catalogue = [
+            identity_bootstrap.Offered(
+                type=service.type,
+                name=service.name,
+                path=service.path,
+                prefix=service.prefix if service.catalog_version else "",
+                catalog_project=service.catalog_project,
+                description=service.description,
+            )
+            for service in self.services.values()
+            if service.type != "fleet"
+        ]
         await identity_bootstrap.bootstrap(
             self.identity,
             admin_password=admin_password(settings),
@@ -161,9 +164,6 @@ class Cloud:
             services=catalogue,
         )
         await compute_seed.seed(self.compute)
-        await network_seed.seed(
-            self.network, floating_range=settings.floating_range, fixed_range=settings.fixed_range
-        )
         simulated = settings.mode == "simulate"
         tiny = settings.state / "seed" / "tiny.qcow2"
         await image_seed.seed(self.image, tiny=tiny if tiny.exists() else None, simulated=simulated)

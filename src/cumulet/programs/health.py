@@ -38,7 +38,9 @@ class Metrics:
         from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        lost = CounterMetricFamily("cumulet_lost_wakes", "Keys that a sweep found and nobody had woken", labels=["topic"])
+        lost = CounterMetricFamily(
+            "cumulet_lost_wakes", "Keys that a sweep found and nobody had woken", labels=["topic"]
+        )
         waiting = GaugeMetricFamily("cumulet_keys_waiting", "Keys that run or wait", labels=["topic"])
         for loop in self._loops:
             lost.add_metric([loop.reconciler.topic], loop.lost_wakes)

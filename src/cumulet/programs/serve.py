@@ -60,7 +60,8 @@ async def _serve(settings: Settings) -> None:
         if settings.mode == "simulate":
             from cumulet.programs.simulate import SimulatedNode
 
-            group.create_task(SimulatedNode(cloud, settings).run())
+            for number in range(settings.simulated_nodes):
+                group.create_task(SimulatedNode(cloud, f"sim{number + 1}").run())
         stopped = group.create_task(_answer(cloud, sockets))
         await stopped
         for task in group._tasks:  # type: ignore[attr-defined]

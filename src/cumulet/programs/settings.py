@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fixed_range: str = "10.0.0.0/26"
     node_name: str = ""
     """Empty: the host's name."""
+    simulated_nodes: int = 2
+    """Nodes of the simulated world."""
     uplink: bool = False
     """Guests reach the outside world through this host."""
     workers: int = 1

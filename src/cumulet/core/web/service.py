@@ -52,6 +52,8 @@ class Service:
     """The first part below the prefix may be the caller's project id."""
     catalog_project: bool = False
     """The catalogue's URL ends in the project id."""
+    catalog_version: bool = True
+    """The catalogue's URL names the major version; without it clients ask the version document first."""
     description: str = ""
 
     def endpoints(self) -> list[Endpoint]:

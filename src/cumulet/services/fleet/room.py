@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+from cumulet.contracts.asks import Ask
 from cumulet.core.room import Room
 from cumulet.lib.clock import SECOND
 
@@ -19,7 +20,8 @@ class Fleet(Room):
 
     image_bytes: Callable[[str], AsyncIterator[bytes]] | None = None
     """Where nodes get the bytes of an image from; set when the image room is there."""
-    image_sink: Callable[[str, AsyncIterator[bytes]], object] | None = None
+    local_asks: dict[str, Callable[[Ask], Awaitable[bytes]]] = field(default_factory=dict)
+    """Nodes of this very process, by their address: asked by a call instead of over a wire."""
     waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
     """Nodes whose question for new assignments hangs, by name."""
 

@@ -26,6 +26,7 @@ def service() -> Service:
         name="keystone",
         path="/identity",
         prefix="/v3",
+        catalog_version=False,
         dialect=IdentityDialect(),
         resources=[domains, tagged_projects, users, groups, roles, regions, services, endpoints],
         routes=[

@@ -11,6 +11,12 @@ from cumulet.services.image.images.reconciler import ImageReconciler, StoreRecon
 from cumulet.services.image.imports import resource as imports
 from cumulet.services.image.imports.reconciler import ImportReconciler
 from cumulet.services.image.imports.tasks import tasks
+from cumulet.services.image.metadefs import resource_types
+from cumulet.services.image.metadefs.namespaces import namespaces
+from cumulet.services.image.metadefs.objects import objects
+from cumulet.services.image.metadefs.properties import properties
+from cumulet.services.image.metadefs.resource_types import associations
+from cumulet.services.image.metadefs.tags import tags
 from cumulet.services.image.room import Image
 
 
@@ -20,9 +26,16 @@ def service() -> Service:
         name="glance",
         path="/image",
         prefix="/v2",
+        catalog_version=False,
         dialect=ImageDialect(),
-        resources=[tasks],
-        routes=[*images.endpoints(), *members.endpoints(), *imports.endpoints(), *info.endpoints()],
+        resources=[tasks, namespaces, objects, properties, tags, associations],
+        routes=[
+            *images.endpoints(),
+            *members.endpoints(),
+            *imports.endpoints(),
+            *info.endpoints(),
+            *resource_types.endpoints(),
+        ],
         roots=versions.roots(),
         description="What machines and volumes are made from",
     )

@@ -1,0 +1,82 @@
+"""The simulated world's nodes, in the process of the API: the real agent over drivers that only pretend."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cumulet.contracts.asks import Ask
+from cumulet.contracts.assignments import NodeFacts
+from cumulet.core.errors import Conflict, NotFound
+from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
+from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
+from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
+from cumulet.lib.clock import Clock
+from cumulet.node.agent import Agent
+from cumulet.programs.direct import DirectControlPlane
+from cumulet.services.fleet.room import Fleet
+
+VCPUS, MEMORY_MIB, DISK_GIB = 1024, 4 << 20, 100_000
+"""What a simulated node offers: more than any laptop, so that the tests of tools meet quotas, not walls."""
+HYPERVISOR_VERSION = 7_002_019
+
+
+class HasFleet(Protocol):
+    """What a simulated node needs of its cloud."""
+
+    @property
+    def fleet(self) -> Fleet: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+class World:
+    """What outlives the processes: the machines, wires and disks of one simulated node."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.machines = FakeMachines(clock)
+        self.fabric = FakeFabric()
+        self.volumes = VolumeWorld(capacity_gib=DISK_GIB)
+
+
+class SimulatedNode:
+    """One node of the simulated world."""
+
+    def __init__(self, cloud: HasFleet, name: str, world: World | None = None) -> None:
+        self.name = name
+        self.world = world or World(cloud.clock)
+        self.hypervisor = FakeHypervisor(self.world.machines)
+        self.agent = Agent(
+            control_plane=DirectControlPlane(cloud.fleet, name),
+            clock=cloud.clock,
+            facts=self.facts,
+            hypervisor=self.hypervisor,
+            network=FakeNetwork(self.world.fabric),
+            backends={"local": FakeVolumes(self.world.volumes)},
+        )
+        cloud.fleet.local_asks[f"local:{name}"] = self.answer
+
+    def facts(self) -> NodeFacts:
+        return NodeFacts(
+            name=self.name,
+            hypervisor="QEMU",
+            accelerator="fake",
+            hypervisor_version=HYPERVISOR_VERSION,
+            vcpus=VCPUS,
+            memory_mib=MEMORY_MIB,
+            disk_gib=DISK_GIB,
+            tunnel_address="127.0.0.1",
+            address=f"local:{self.name}",
+        )
+
+    async def answer(self, ask: Ask) -> bytes:
+        """The fleet's questions, answered without a wire."""
+        machine = ask.parameters.get("machine", "")
+        if ask.what == "console_log":
+            try:
+                return await self.hypervisor.console_log(machine, int(ask.parameters.get("limit", "0")) or 1 << 20)
+            except LookupError as error:
+                raise NotFound(f"machine {machine} has no console") from error
+        raise Conflict(f"A simulated machine has no {ask.what}.")
+
+    async def run(self) -> None:
+        await self.agent.run()
