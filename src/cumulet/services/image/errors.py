@@ -117,3 +117,23 @@ class DownloadFailed(BadRequest):
 
 class ImportFailed(Conflict):
     """An import cannot go on, for a reason that its task tells."""
+
+
+class InvalidDefinition(BadRequest):
+    """A metadata definition is malformed."""
+
+
+class NamespaceNotFound(NotFound):
+    pass
+
+
+class DefinitionNotFound(NotFound):
+    """A namespace has no object, property, tag or association of this name."""
+
+
+class DefinitionExists(Conflict):
+    """A namespace, or something in one, has this name already."""
+
+
+class NamespaceProtected(Forbidden):
+    pass

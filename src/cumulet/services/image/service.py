@@ -5,7 +5,7 @@ from __future__ import annotations
 from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.image import ImageDialect
 from cumulet.core.web.service import Service
-from cumulet.services.image import info, members, versions
+from cumulet.services.image import info, members, schemas, versions
 from cumulet.services.image.images import resource as images
 from cumulet.services.image.images.reconciler import ImageReconciler, StoreReconciler
 from cumulet.services.image.imports import resource as imports
@@ -35,6 +35,7 @@ def service() -> Service:
             *imports.endpoints(),
             *info.endpoints(),
             *resource_types.endpoints(),
+            *schemas.endpoints(),
         ],
         roots=versions.roots(),
         description="What machines and volumes are made from",
