@@ -32,6 +32,20 @@ def test_reasons_are_counted() -> None:
     assert report.reason_lines(RESULTS) == ["failed x1: NotFound: no image", "missing x2: no stores"]
 
 
+def test_reasons_that_differ_in_ids_only_are_one() -> None:
+    reasons = [
+        f"nothing at /users/{user}/credentials of tempest-UsersTest-{number}"
+        for user, number in (
+            ("3f62e748261b414caee511881182ce89", 2132295696),
+            ("0d58bffd-6b64-46a7-9aa7-ae3b6743414b", 35078527),
+        )
+    ]
+
+    lines = report.reason_lines([result(f"a.A.test_{why[-3:]}", Verdict.FAILED, why) for why in reasons])
+
+    assert lines == ["failed x2: nothing at /users/…/credentials of tempest-UsersTest-…"]
+
+
 def test_the_report_can_be_read_again(tmp_path: Path) -> None:
     report.write(tmp_path, RESULTS)
 

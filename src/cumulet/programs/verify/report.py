@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from cumulet.programs.verify.suites import group_of
 from cumulet.programs.verify.verdicts import Result, Verdict
 
 REASONS_SHOWN = 12
+_CHANGING = re.compile(r"(req-)?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}|(?<=-)\d{6,}")
 NAMES_SHOWN = 50
 
 
@@ -30,10 +32,10 @@ def suite_lines(suite: str, results: Sequence[Result], seconds: float, *, cut_of
 
 
 def reason_lines(results: Sequence[Result]) -> list[str]:
-    """Why tests failed, were missing or were left out, the most frequent reasons first."""
+    """Why tests failed, were missing or were left out, the most frequent reasons first; ids do not tell them apart."""
     lines = []
     for verdict in (Verdict.FAILED, Verdict.MISSING, Verdict.SKIPPED, Verdict.NOTRUN):
-        reasons = Counter(result.why[:150] for result in results if result.verdict is verdict)
+        reasons = Counter(_CHANGING.sub("…", result.why)[:200] for result in results if result.verdict is verdict)
         lines += [f"{verdict} x{count}: {reason}" for reason, count in reasons.most_common(REASONS_SHOWN)]
     return lines
 
