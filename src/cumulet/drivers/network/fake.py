@@ -134,6 +134,9 @@ class _Journey:
         receiver = self._port(network_id, traffic.destination)
         if receiver is not None:
             return self._judge.allows(receiver, "ingress", traffic)
+        network = self._networks[network_id]
+        if network.external and any(s.gateway == str(traffic.destination) for s in network.subnets):
+            return True  # The provider's own router.
         legs = chain.from_iterable(_legs(router) for router in self._routers)
         return any(
             leg.network_id == network_id
