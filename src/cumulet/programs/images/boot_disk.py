@@ -41,10 +41,7 @@ class Contents:
     initramfs: Path
     command_line: str
     root: Path
-    root_label: str
-    root_mib: int
-    file_system: tuple[str, ...] = ()
-    """More arguments for `mke2fs`."""
+    """The root file system, a whole number of MiB long."""
 
 
 def boot_record(code: bytes, partitions: Sequence[Partition]) -> bytes:
@@ -67,20 +64,30 @@ def systemd_boot_entry(command_line: str) -> str:
     return f"title Linux\nlinux /vmlinuz\ninitrd /initrd\noptions {command_line}\n"
 
 
+def root_file_system(folder: Path, image: Path, *, label: str, mib: int, options: Sequence[str] = ()) -> None:
+    """Write a folder into a new ext4 file system, owned by root."""
+    with image.open("wb") as file:
+        file.truncate(mib * _MIB)
+    # In a user namespace an ordinary user's own files are root's, as they shall be in the guest.
+    as_root = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+    arguments = ["-q", "-t", "ext4", "-L", label, "-E", "root_owner=0:0", *options, "-d", str(folder), str(image)]
+    run([*as_root, "mke2fs", *arguments], timeout=600)
+
+
 def make(contents: Contents, tools: Path, work: Path, destination: Path) -> None:
-    """Write the disk as a compressed qcow2 file, whole or not at all."""
+    """Write the disk as a compressed qcow2 file, whole or not at all. `work` is where its parts may lie meanwhile."""
     boot_mib = (contents.kernel.stat().st_size + contents.initramfs.stat().st_size) // _MIB + 4
     boot = Partition(start=_MIB // _SECTOR, size=boot_mib * _MIB // _SECTOR, type=_EFI_TYPE, bootable=True)
-    root = Partition(start=boot.start + boot.size, size=contents.root_mib * _MIB // _SECTOR, type=_LINUX_TYPE)
+    root_size = contents.root.stat().st_size
+    root = Partition(start=boot.start + boot.size, size=root_size // _SECTOR, type=_LINUX_TYPE)
     code = (tools / "usr/lib/syslinux/mbr/mbr.bin").read_bytes()
     disk = work / "disk.raw"
     with disk.open("wb") as file:
         file.write(boot_record(code, [boot, root]))
         file.truncate((root.start + root.size) * _SECTOR)
-    fat = _boot_file_system(contents, tools, work, boot)
-    ext4 = _root_file_system(contents, work, root)
-    for source, place in ((fat, boot), (ext4, root)):
-        target = ["of=" + str(disk), "bs=1M", f"seek={place.start * _SECTOR // _MIB}", "conv=notrunc,sparse"]
+    boot_image = _boot_file_system(contents, tools, work, boot)
+    for source, place in ((boot_image, boot), (contents.root, root)):
+        target = [f"of={disk}", "bs=1M", f"seek={place.start * _SECTOR // _MIB}", "conv=notrunc,sparse"]
         run(["dd", f"if={source}", *target], timeout=300)
         source.unlink()
     finished = destination.with_name(destination.name + ".part")
@@ -108,15 +115,4 @@ def _boot_file_system(contents: Contents, tools: Path, work: Path, place: Partit
     for source, name in files.items():
         run(["mcopy", "-i", str(image), str(source), f"::{name}"], timeout=60, path=path)
     run(["syslinux", "--install", str(image)], timeout=60, path=path)
-    return image
-
-
-def _root_file_system(contents: Contents, work: Path, place: Partition) -> Path:
-    image = work / "root.ext4"
-    with image.open("wb") as file:
-        file.truncate(place.size * _SECTOR)
-    # In a user namespace an ordinary user's own files are root's, as they shall be in the guest.
-    as_root = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
-    options = ["-q", "-t", "ext4", "-L", contents.root_label, "-E", "root_owner=0:0", *contents.file_system]
-    run([*as_root, "mke2fs", *options, "-d", str(contents.root), str(image)], timeout=600)
     return image

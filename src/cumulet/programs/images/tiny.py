@@ -77,15 +77,10 @@ def build(destination: Path, progress: Callable[[str], None] = lambda _: None) -
         (work / "initrd").write_bytes(_initramfs(packages, packages / "lib/modules" / version))
         _root(packages, version, work / "root")
         progress("writing the disk")
-        contents = boot_disk.Contents(
-            kernel=packages / f"boot/vmlinuz-{version}",
-            initramfs=work / "initrd",
-            command_line=_COMMAND_LINE,
-            root=work / "root",
-            root_label="cumulet-root",
-            root_mib=64,
-            file_system=_FILE_SYSTEM,
-        )
+        root = work / "root.ext4"
+        boot_disk.root_file_system(work / "root", root, label="cumulet-root", mib=64, options=_FILE_SYSTEM)
+        kernel_file = packages / f"boot/vmlinuz-{version}"
+        contents = boot_disk.Contents(kernel_file, work / "initrd", _COMMAND_LINE, root)
         boot_disk.make(contents, work / "tools", work, destination)
         progress(f"done: {destination}, {destination.stat().st_size / (1 << 20):.1f} MiB")
 
