@@ -192,9 +192,9 @@ class MachineFacts(Record, frozen=True, kw_only=True):
     digest: str = ""
     """Digest of the spec that this machine fulfils; empty while it does not."""
     disks: tuple[str, ...] = ()
-    """Ids of the disks connected now."""
+    """Ids of the disks connected now; of a machine that is off, those it will start with."""
     nics: tuple[str, ...] = ()
-    """Ids of the ports connected now."""
+    """Ids of the ports connected now, or likewise."""
     hard_reboots: int = 0
     soft_reboots: int = 0
     rebuilds: int = 0

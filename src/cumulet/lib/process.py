@@ -265,13 +265,13 @@ def _keep_descriptors() -> None:
 def identify(pid: int) -> Identity | None:
     """Who has this number now."""
     found = _stat(pid)
-    return Identity(pid=pid, started=found[1], boot=boot_id()) if found else None
+    return Identity(pid=pid, started=found.started, boot=boot_id()) if found else None
 
 
 def is_alive(identity: Identity) -> bool:
     """Whether that very process still runs; a zombie does not."""
     found = _stat(identity.pid)
-    return found is not None and found[1] == identity.started and identity.boot == boot_id() and found[0] not in "ZX"
+    return found is not None and found.started == identity.started and identity.boot == boot_id() and not found.ended
 
 
 def send_signal(identity: Identity, number: signal.Signals) -> bool:
@@ -332,7 +332,7 @@ async def kill(identity: Identity) -> int | None:
 
 def _reap(identity: Identity) -> int | None:
     found = _stat(identity.pid)
-    if found is None or found[1] != identity.started:
+    if found is None or found.started != identity.started:
         return None
     try:
         pid, status = os.waitpid(identity.pid, os.WNOHANG)
@@ -341,14 +341,21 @@ def _reap(identity: Identity) -> int | None:
     return os.waitstatus_to_exitcode(status) if pid else None
 
 
-def _stat(pid: int) -> tuple[str, int] | None:
-    """(state, start) of a process. The name in between may hold anything, so count from its last bracket."""
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    started: int
+    ended: bool
+
+
+def _stat(pid: int) -> _Stat | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    # The name in between may hold anything, so count from its last bracket.
     fields = text[text.rindex(b")") + 2 :].split()
-    return fields[0].decode(), int(fields[19])
+    # The first thread may be a zombie long before the others have let go of locks and files.
+    return _Stat(started=int(fields[19]), ended=fields[0] in (b"Z", b"X") and int(fields[17]) <= 1)
 
 
 @cache

@@ -12,6 +12,19 @@ class ImageUnusable(Exception):
     """An image is not what it claims to be, or cannot be opened safely; the message may be shown to its owner."""
 
 
+class Unfit(Exception):
+    """The order asks for something that this kind of machine cannot have; only another order can help. The message is
+    for its owner."""
+
+
+class MachineFailed(Exception):
+    """Something could not be done to a machine. The message is for its owner, the details are for the operator."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
 class ImageFiles(Protocol):
     """Where a driver finds the bytes of an image on this node."""
 
@@ -40,7 +53,12 @@ class Hypervisor(Protocol):
     version: int
 
     async def ensure(self, spec: MachineSpec) -> MachineFacts:
-        """Make the machine as wished: disks, power, counters, hot-plugged disks and cards. Facts say how far it got."""
+        """Make the machine as wished: disks, power, counters, hot-plugged disks and cards.
+
+        Facts say how far it got. Their digest is that of the spec when all of it is so; what is then still to come with
+        the next start are a new number of processors, size of memory and the like. A fault with the code 400 can be
+        helped only by another order; with any other code it may help to call again.
+        """
         ...
 
     async def remove(self, machine_id: str) -> None:
@@ -72,7 +90,10 @@ class OffersSnapshot(Protocol):
     """A hypervisor that can copy a disk while the machine runs."""
 
     async def snapshot(self, machine_id: str, disk_id: str, disk_format: str, destination: str) -> int:
-        """Write a consistent copy of the disk to the file `destination`; its size in bytes."""
+        """Write a copy of the disk, as it is at one moment, to the file `destination`; its size in bytes.
+
+        Raises `Unfit` and `MachineFailed`.
+        """
         ...
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cumulet.contracts.machines import MachineSpec
+from cumulet.drivers.hypervisor.base import Unfit
 from cumulet.drivers.hypervisor.qemu import devices
-from cumulet.drivers.hypervisor.qemu.devices import Disk, Nic, Unfit, Words
+from cumulet.drivers.hypervisor.qemu.devices import Disk, Nic, Words
 
 _MACHINE_TYPE = re.compile(r"(pc-)?(q35|i440fx)(-[0-9]{1,2}\.[0-9]{1,2})?|pc")
 _CPU_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

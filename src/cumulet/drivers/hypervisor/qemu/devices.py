@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cumulet.contracts.machines import Bus, DeviceType, DiskSpec, MachineSpec, NicSpec
+from cumulet.drivers.hypervisor.base import Unfit
 
 Words = dict[str, object]
 """What QEMU reads as JSON."""
@@ -23,10 +24,6 @@ PORTS = 32
 _MODELS = {"virtio": "virtio-net-pci", "e1000": "e1000", "e1000e": "e1000e", "rtl8139": "rtl8139", "vmxnet3": "vmxnet3"}
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _SERIAL = re.compile(r"[A-Za-z0-9_.-]{0,36}")
-
-
-class Unfit(Exception):
-    """The order asks for a device that this kind of machine cannot have; the message is for its owner."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cumulet.contracts.machines import Bus, DeviceType, DiskSpec, GuestData, ImageRef, MachineSpec
-from cumulet.drivers.hypervisor.base import ImageFiles, VolumeFiles
+from cumulet.drivers.hypervisor.base import ImageFiles, Unfit, VolumeFiles
 from cumulet.drivers.hypervisor.qemu import config_drive, qemu_img, volumes
-from cumulet.drivers.hypervisor.qemu.devices import CONFIG, RESCUE, Disk, Unfit, Words, boot_order
+from cumulet.drivers.hypervisor.qemu.devices import CONFIG, RESCUE, Disk, Words, boot_order
 from cumulet.drivers.hypervisor.qemu.firmware import Firmware
 from cumulet.drivers.hypervisor.qemu.journal import Folder
 from cumulet.drivers.hypervisor.qemu.qemu_img import GIB, MIB
 from cumulet.lib import process
 from cumulet.lib.process import Limits, User
+from cumulet.lib.qcow2 import read_header
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SECONDS_TO_FORMAT = 300
@@ -125,7 +126,7 @@ class Disks:
         path, _ = self.path(folder, spec)
         if spec.image is not None:
             await self._ensure_image(folder, spec.id, spec.image, size)
-            if size > qemu_img.virtual_size(path):
+            if size > read_header(path).virtual_size:
                 await qemu_img.grow(path, size, self._user)
         elif not path.exists():
             await self._make_blank(path, spec, size)
@@ -135,7 +136,7 @@ class Disks:
         if path.exists():
             return
         self._link(Path(await self._images.path(image)), base)
-        if size and size < qemu_img.virtual_size(base):
+        if size and size < read_header(base).virtual_size:
             raise Unfit("the flavor's disk is too small for the image")
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)

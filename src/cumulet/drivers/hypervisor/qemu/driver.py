@@ -6,36 +6,30 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
-from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, VolumeFiles
-from cumulet.drivers.hypervisor.qemu import console, disks, plugging, power, snapshots
-from cumulet.drivers.hypervisor.qemu.devices import Unfit
+from cumulet.drivers.hypervisor.base import ImageFiles, MachineFailed, VolumeFiles
+from cumulet.drivers.hypervisor.qemu import console, disks, open_volumes, power, snapshots
 from cumulet.drivers.hypervisor.qemu.diagnostics import diagnostics
 from cumulet.drivers.hypervisor.qemu.disks import Disks, RenderGuest
-from cumulet.drivers.hypervisor.qemu.host import Host, MachineFailed
+from cumulet.drivers.hypervisor.qemu.host import Host
 from cumulet.drivers.hypervisor.qemu.journal import Folder, folders
 from cumulet.drivers.hypervisor.qemu.machine import Machine, new_journal
-from cumulet.drivers.hypervisor.qemu.monitor import MonitorLost, Refused
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, with_kvm
-from cumulet.drivers.hypervisor.qemu.steps import Act, Step, facts_of, next_step, rescue_of
-from cumulet.drivers.hypervisor.qemu.taps import TapMissing
+from cumulet.drivers.hypervisor.qemu.pursuit import FAILURES, fault_of, pursue
+from cumulet.drivers.hypervisor.qemu.steps import facts_of, next_step
 from cumulet.lib import process
 from cumulet.lib.clock import Clock, SystemClock
-from cumulet.lib.process import ProcessFailed, User
+from cumulet.lib.process import User
 
 _LONGEST_SOCKET_PATH = 107
 _SECONDS_BETWEEN_TRIMS = 10.0
 _AT_ONCE = 16
-
-_FAILURES = (Unfit, ImageUnusable, MachineFailed, ProcessFailed, MonitorLost, Refused, TapMissing, OSError)
-"""What may go wrong with one machine; anything else is a bug."""
 
 
 class QemuHypervisor:
@@ -85,8 +79,8 @@ class QemuHypervisor:
         machine = await self._begin(spec)
         async with machine.lock:
             try:
-                return await self._pursue(machine, spec)
-            except _FAILURES as error:
+                return await pursue(machine, spec)
+            except FAILURES as error:
                 return await self._facts(machine, fault_of(error))
 
     async def _begin(self, spec: MachineSpec) -> Machine:
@@ -99,25 +93,12 @@ class QemuHypervisor:
             machine = self._machines[spec.id] = Machine(self._host, folder, journal, self._note_change)
         return machine
 
-    async def _pursue(self, machine: Machine, spec: MachineSpec) -> MachineFacts:
-        """Take one step after the other, looking again before each, until none is left."""
-        if machine.journal.spec != spec:
-            await machine.remember(spec=spec)
-        machine.folder.make(self._host.user)
-        taken: set[Step] = set()
-        while True:
-            if machine.leaving:
-                raise MachineFailed("The machine is being removed.")
-            seen = await machine.look()
-            step = next_step(spec, machine.journal, seen)
-            if step is None:
-                break
-            if step in taken:
-                raise MachineFailed(f"It had no effect to {step.act.value}.", machine.last_words())
-            taken.add(step)
-            await _ACTS[step.act](machine, step.target)
-        await _settle(machine, at_rest=seen.status is None and not seen.saved)
-        return facts_of(machine.journal, seen, fulfilled=True)
+    async def halt(self, machine_id: str) -> None:
+        """Shut a machine down, as a host does before it goes down itself; the next order may start it again."""
+        machine = await self._existing(machine_id)
+        async with machine.lock:
+            if await machine.find_process() is not None:
+                await power.shut_down(machine)
 
     async def remove(self, machine_id: str) -> None:
         machine = await self._machine(machine_id)
@@ -186,6 +167,25 @@ class QemuHypervisor:
     async def diagnostics(self, machine_id: str) -> dict[str, object]:
         return await diagnostics(await self._existing(machine_id))
 
+    async def machines_with(self, volume_id: str) -> Sequence[str]:
+        return [machine.id for machine in await self._with_volume(volume_id)]
+
+    async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+        for machine in await self._with_volume(volume_id):
+            await open_volumes.resize(machine, volume_id, size_bytes)
+
+    async def take_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None:
+        for machine in await self._with_volume(volume_id):
+            await open_volumes.take_snapshot(machine, volume_id, snapshot_id)
+
+    async def drop_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None:
+        for machine in await self._with_volume(volume_id):
+            await open_volumes.drop_snapshot(machine, volume_id, snapshot_id)
+
+    async def _with_volume(self, volume_id: str) -> list[Machine]:
+        machines = [await self._machine(folder.path.name) for folder in folders(self._state)]
+        return await open_volumes.holders([machine for machine in machines if machine is not None], volume_id)
+
     async def close(self) -> None:
         """Let go of all machines, which run on."""
         if self._trimming is not None:
@@ -219,7 +219,7 @@ class QemuHypervisor:
     async def _facts(self, machine: Machine, fault: Fault | None) -> MachineFacts:
         try:
             seen = await machine.look()
-        except _FAILURES as error:
+        except FAILURES as error:
             return MachineFacts(id=machine.id, power=Power.CRASHED, fault=fault or fault_of(error))
         fulfilled = fault is None and next_step(machine.journal.spec, machine.journal, seen) is None
         facts = facts_of(machine.journal, seen, fulfilled)
@@ -242,65 +242,6 @@ class QemuHypervisor:
                 limit = machine.journal.spec.console_log_kib << 10
                 with contextlib.suppress(console.NotOurs, OSError):
                     await asyncio.to_thread(console.trim, machine.folder.sockets.console_log, limit)
-
-
-async def _settle(machine: Machine, at_rest: bool) -> None:
-    """The order is met; so are all verbs that were counted, as far as they had anything to act on."""
-    spec, journal = machine.journal.spec, machine.journal
-    changes: dict[str, object] = {
-        name: getattr(spec, name)
-        for name in ("hard_reboots", "soft_reboots", "interrupts")
-        if getattr(journal, name) < getattr(spec, name)
-    }
-    if at_rest and journal.power is not Power.STOPPED:
-        changes["power"] = Power.STOPPED
-    if journal.shutdown_asked_at != 0:
-        changes["shutdown_asked_at"] = 0
-    if changes:
-        await machine.remember(**changes)
-
-
-async def _remake_disks(machine: Machine) -> None:
-    await machine.host.disks.forget(machine.folder, rescue_only=False)
-    await machine.remember(rebuilds=machine.journal.spec.rebuilds)
-
-
-async def _switch_rescue(machine: Machine) -> None:
-    await machine.host.disks.forget(machine.folder, rescue_only=True)
-    await machine.remember(rescue=rescue_of(machine.journal.spec))
-
-
-def _plain(act: Callable[[Machine], Coroutine[Any, Any, None]]) -> Callable[[Machine, str], Awaitable[None]]:
-    return lambda machine, target: act(machine)
-
-
-_ACTS: dict[Act, Callable[[Machine, str], Awaitable[None]]] = {
-    Act.CUT_POWER: _plain(power.cut_power),
-    Act.SHUT_DOWN: _plain(power.shut_down),
-    Act.REMAKE_DISKS: _plain(_remake_disks),
-    Act.SWITCH_RESCUE: _plain(_switch_rescue),
-    Act.START: _plain(power.start),
-    Act.RESTORE: _plain(power.restore),
-    Act.SAVE: _plain(power.save),
-    Act.FORGET_MEMORY: _plain(power.forget_memory),
-    Act.PAUSE: _plain(power.pause),
-    Act.CONTINUE: _plain(power.go_on),
-    Act.INTERRUPT: _plain(power.interrupt),
-    Act.UNPLUG_DISK: plugging.unplug_disk,
-    Act.UNPLUG_NIC: plugging.unplug_nic,
-    Act.PLUG_DISK: plugging.plug_disk,
-    Act.PLUG_NIC: plugging.plug_nic,
-    Act.GROW_DISK: plugging.grow_disk,
-}
-
-
-def fault_of(error: Exception) -> Fault:
-    """A failure in words for the machine's owner. 400: only another order can help; 500: trying again may."""
-    if isinstance(error, Unfit | ImageUnusable):
-        return Fault(message=str(error), code=400)
-    if isinstance(error, MachineFailed):
-        return Fault(message=str(error), details=error.details)
-    return Fault(message="The node could not do what was ordered.", details=f"{type(error).__name__}: {error}")
 
 
 def _socket(path: Path) -> str:

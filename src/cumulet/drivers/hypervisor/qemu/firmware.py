@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from cumulet.drivers.hypervisor.qemu.devices import Unfit
+from cumulet.drivers.hypervisor.base import Unfit
 
 PLACES = (Path("/etc/qemu/firmware"), Path("/usr/share/qemu/firmware"))
 

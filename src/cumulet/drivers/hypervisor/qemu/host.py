@@ -1,4 +1,4 @@
-"""What all machines of one node share, and how any of them can fail."""
+"""What all machines of one node share."""
 
 from __future__ import annotations
 
@@ -26,11 +26,3 @@ class Host:
     """The name of the interface that belongs to a port."""
     disks: Disks
     clock: Clock
-
-
-class MachineFailed(Exception):
-    """Something could not be done to a machine. The message is for its owner, the details for the operator."""
-
-    def __init__(self, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.details = details

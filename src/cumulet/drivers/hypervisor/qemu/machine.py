@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from cumulet.contracts.machines import MachineSpec, Power
-from cumulet.drivers.hypervisor.qemu.host import Host, MachineFailed
+from cumulet.drivers.hypervisor.base import MachineFailed
+from cumulet.drivers.hypervisor.qemu.host import Host
 from cumulet.drivers.hypervisor.qemu.journal import Folder, Journal
 from cumulet.drivers.hypervisor.qemu.monitor import Event, Monitor, MonitorLost
 from cumulet.drivers.hypervisor.qemu.steps import Seen
@@ -36,6 +37,7 @@ class Machine:
         self.folder = folder
         self.journal = journal
         self.lock = asyncio.Lock()
+        self._saving = asyncio.Lock()
         self.copying = asyncio.Lock()
         """Held while one of its disks is copied."""
         self.leaving = False
@@ -55,7 +57,12 @@ class Machine:
     async def remember(self, **changes: object) -> None:
         """Change the journal, here and on disk."""
         self.journal = msgspec.structs.replace(self.journal, **changes)
-        await asyncio.to_thread(self.folder.save, self.journal)
+        await asyncio.shield(self._save())
+
+    async def _save(self) -> None:
+        # One after the other, also when whoever wanted the last one has been cancelled.
+        async with self._saving:
+            await asyncio.to_thread(self.folder.save, self.journal)
 
     async def look(self) -> Seen:
         """How it is now."""
@@ -96,7 +103,7 @@ class Machine:
         self._follow(identity)
 
     def take_lock(self) -> int:
-        """The lock that a new process is to hold for its life."""
+        """The lock that a new process is to hold for its life. Raises FileNotFoundError before the folder is made."""
         fd = os.open(self.folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -159,6 +166,8 @@ class Machine:
             os.close(self.take_lock())
         except MachineFailed:
             return True
+        except FileNotFoundError:
+            return False
         return False
 
     async def _connect(self, identity: Identity | None) -> Monitor:

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from cumulet.contracts.machines import Bus, DiskSpec, MachineSpec, NicSpec
+from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.drivers.hypervisor.qemu import devices, volumes
-from cumulet.drivers.hypervisor.qemu.devices import Nic, Unfit
+from cumulet.drivers.hypervisor.qemu.devices import Nic
 from cumulet.drivers.hypervisor.qemu.disks import secret_id
-from cumulet.drivers.hypervisor.qemu.host import MachineFailed
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.monitor import Refused
 from cumulet.drivers.hypervisor.qemu.qemu_img import GIB

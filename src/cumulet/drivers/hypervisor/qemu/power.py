@@ -7,10 +7,10 @@ import contextlib
 import os
 
 from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.hypervisor.qemu import devices, firmware, volumes
 from cumulet.drivers.hypervisor.qemu.command import Flash, Launch, command, versioned
 from cumulet.drivers.hypervisor.qemu.disks import secret_id
-from cumulet.drivers.hypervisor.qemu.host import MachineFailed
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.monitor import Event, MonitorLost, Refused
 from cumulet.drivers.hypervisor.qemu.steps import RUNNING_STATES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 from cumulet.lib import process
@@ -16,15 +15,6 @@ FORMATS = {"raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "vdi": "vdi", "vhd": 
 _SECONDS_TO_CREATE = 60
 _SECONDS_TO_COPY = 3600
 _WRITER_OVERHEAD = 64 * MIB
-
-
-def virtual_size(path: Path) -> int:
-    """The size of a qcow2 file as a guest sees it, read without running anything."""
-    with path.open("rb") as file:
-        head = file.read(32)
-    if len(head) < 32 or head[:4] != b"QFI\xfb":
-        raise ValueError(f"{path} is no qcow2 file")
-    return int(struct.unpack_from(">Q", head, 24)[0])
 
 
 async def create_overlay(path: Path, base: str, size: int, user: User | None) -> None:

@@ -9,9 +9,8 @@ import shutil
 from pathlib import Path
 
 from cumulet.contracts.machines import DiskSpec
+from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.drivers.hypervisor.qemu import qemu_img
-from cumulet.drivers.hypervisor.qemu.devices import Unfit
-from cumulet.drivers.hypervisor.qemu.host import MachineFailed
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.monitor import Event, Refused
 from cumulet.drivers.hypervisor.qemu.qemu_img import FORMATS

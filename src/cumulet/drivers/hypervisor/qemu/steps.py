@@ -146,13 +146,14 @@ def power_of(journal: Journal, seen: Seen) -> Power:
 
 def facts_of(journal: Journal, seen: Seen, fulfilled: bool) -> MachineFacts:
     """The report on a machine."""
-    connected = journal.running if journal.running is not None and (seen.status or seen.saved) else None
+    alive = seen.status is not None or seen.saved
+    connected = journal.running if journal.running is not None and alive else journal.spec
     return MachineFacts(
         id=journal.spec.id,
         power=power_of(journal, seen),
         digest=digest_of(journal.spec) if fulfilled else "",
-        disks=tuple(disk.id for disk in connected.disks) if connected else (),
-        nics=tuple(nic.port_id for nic in connected.nics) if connected else (),
+        disks=tuple(disk.id for disk in connected.disks),
+        nics=tuple(nic.port_id for nic in connected.nics),
         hard_reboots=journal.hard_reboots,
         soft_reboots=journal.soft_reboots,
         rebuilds=journal.rebuilds,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 
 from cumulet.contracts.machines import VolumeConnection
-from cumulet.drivers.hypervisor.qemu.devices import Unfit, Words
+from cumulet.drivers.hypervisor.base import Unfit
+from cumulet.drivers.hypervisor.qemu.devices import Words
 
 _HOST = re.compile(r"[A-Za-z0-9:.\[\]-]{1,255}")
 _TARGET = re.compile(r"[A-Za-z0-9:._/-]{1,223}")

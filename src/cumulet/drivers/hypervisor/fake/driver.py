@@ -1,0 +1,199 @@
+"""The door to a world of pretended machines: the same promises as a real hypervisor, kept in no time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from cumulet.contracts.assignments import Fault
+from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
+from cumulet.contracts.record import digest_of
+from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
+from cumulet.drivers.hypervisor.fake.disk import empty_disk
+from cumulet.drivers.hypervisor.fake.world import GIB, ON, FakeMachine, FakeMachines
+from cumulet.lib.clock import SECOND
+from cumulet.lib.ids import is_uuid
+
+
+class FakeHypervisor:
+    """The door to a world of pretended machines; it keeps nothing itself."""
+
+    name = "fake"
+    accelerator = "fake"
+    version = 1_000_000
+
+    def __init__(self, machines: FakeMachines) -> None:
+        self._world = machines
+
+    async def ensure(self, spec: MachineSpec) -> MachineFacts:
+        world = self._world
+        world.pass_time()
+        machine = world.machines.get(spec.id)
+        if machine is None:
+            if not is_uuid(spec.id):
+                raise ValueError(f"{spec.id!r} is no id of a machine")
+            machine = world.machines[spec.id] = FakeMachine(spec=spec, running=spec)
+            _count(machine)
+            machine.rebuilds = spec.rebuilds
+        if machine.spec != spec:
+            machine.spec, machine.digest = spec, ""
+        self._make_content(machine)
+        fault = await self._make_power(machine)
+        if machine.power in ON:
+            _plug(machine)
+        if fault is not None:
+            return _facts(machine, fault)
+        _count(machine)
+        machine.digest = machine.digest or digest_of(spec)
+        return _facts(machine)
+
+    def _make_content(self, machine: FakeMachine) -> None:
+        """What it starts from."""
+        spec, rescue = machine.spec, machine.spec.rescue.sha512 if machine.spec.rescue else ""
+        if machine.rebuilds < spec.rebuilds or machine.rescue != rescue:
+            self._off(machine)
+            if machine.rebuilds < spec.rebuilds:
+                machine.written = 0
+            machine.rebuilds, machine.rescue = max(machine.rebuilds, spec.rebuilds), rescue
+
+    async def _make_power(self, machine: FakeMachine) -> Fault | None:
+        spec = machine.spec
+        if spec.wanted is Power.STOPPED:
+            await self._shut_down(machine)
+            return None
+        if machine.hard_reboots < spec.hard_reboots:
+            self._off(machine)
+        if machine.power is Power.SUSPENDED and spec.wanted is not Power.SUSPENDED:
+            machine.power = spec.wanted
+            machine.written_at = self._world.clock.now()
+        if machine.power in ON and machine.soft_reboots < spec.soft_reboots:
+            await self._shut_down(machine)
+        if machine.power in (Power.STOPPED, Power.CRASHED):
+            self._world.start(machine, spec.wanted)
+        self._world.write(machine)
+        machine.power = spec.wanted
+        if spec.wanted is Power.RUNNING and self._world.is_full():
+            # As with a real disk: the guest is stopped in the middle of its write, and goes on when there is room.
+            machine.power = Power.PAUSED
+            return Fault(message="There is no space left on the disk of the node.")
+        return None
+
+    async def _shut_down(self, machine: FakeMachine) -> None:
+        world = self._world
+        if machine.power in ON:
+            obeys = world.obeys()
+            seconds = min(world.obey_seconds, machine.spec.shutdown_seconds) if obeys else machine.spec.shutdown_seconds
+            if seconds:
+                await world.clock.sleep(seconds)
+            if obeys:
+                machine.lines.append((world.clock.now(), "Power down"))
+        self._off(machine)
+
+    def _off(self, machine: FakeMachine) -> None:
+        self._world.write(machine)
+        machine.power = Power.STOPPED
+
+    async def remove(self, machine_id: str) -> None:
+        self._world.machines.pop(machine_id, None)
+        self._world.changes.pop(machine_id, None)
+
+    async def found(self) -> Sequence[MachineFacts]:
+        self._world.pass_time()
+        return [_facts(machine) for machine in self._world.machines.values()]
+
+    async def console_log(self, machine_id: str, limit: int) -> bytes:
+        self._world.pass_time()
+        machine = self._world.machines.get(machine_id)
+        now = self._world.clock.now()
+        text = "".join(f"{line}\r\n" for at, line in machine.lines if at <= now) if machine else ""
+        return text.encode()[-limit:]
+
+    async def changed(self) -> str:
+        while True:
+            self._world.pass_time()
+            for machine_id in self._world.changes:
+                del self._world.changes[machine_id]
+                return machine_id
+            await self._world.change()
+
+    async def snapshot(self, machine_id: str, disk_id: str, disk_format: str, destination: str) -> int:
+        machine = self._existing(machine_id)
+        disk = next((disk for disk in machine.running.disks if disk.id == disk_id), None)
+        if disk is None:
+            raise Unfit(f"the machine has no disk {disk_id!r}")
+        content = empty_disk(disk_format, disk.size_gib * GIB)
+        await asyncio.to_thread(Path(destination).write_bytes, content)
+        return len(content)
+
+    async def diagnostics(self, machine_id: str) -> dict[str, object]:
+        machine = self._existing(machine_id)
+        on = machine.power in ON
+        spec, up = machine.running, self._world.clock.now() - machine.started_at
+        written = round(self._world.write(machine))
+        disk = {"read_bytes": 0, "read_requests": 0, "write_bytes": written, "write_requests": written >> 12}
+        counts = {
+            f"{way}_{what}": 0 for way in ("rx", "tx") for what in ("octets", "packets", "errors", "drop", "rate")
+        }
+        return {
+            "state": {Power.STOPPED: "shutdown"}.get(machine.power, machine.power.value),
+            "driver": "libvirt",
+            "hypervisor": "fake",
+            "hypervisor_os": "linux",
+            "uptime": up // SECOND if on else 0,
+            "config_drive": spec.config_drive,
+            "num_cpus": spec.vcpus if on else 0,
+            "num_nics": len(spec.nics) if on else 0,
+            "num_disks": len(spec.disks) if on else 0,
+            "cpu_details": [{"id": n, "time": up * 1000, "utilisation": 1} for n in range(spec.vcpus)] if on else [],
+            "nic_details": [{"mac_address": nic.mac, **counts} for nic in spec.nics] if on else [],
+            "disk_details": [{**disk, "errors_count": 0} for _ in spec.disks] if on else [],
+            "memory_details": {"maximum": spec.memory_mib, "used": spec.memory_mib if on else 0},
+        }
+
+    def _existing(self, machine_id: str) -> FakeMachine:
+        self._world.pass_time()
+        machine = self._world.machines.get(machine_id)
+        if machine is None:
+            raise MachineFailed("There is no such machine on this node.")
+        return machine
+
+
+def _plug(machine: FakeMachine) -> None:
+    """Volumes and cards follow the order at once; the rest with the next start."""
+    wanted = {disk.id: disk for disk in machine.spec.disks if disk.volume is not None}
+    kept = [disk for disk in machine.running.disks if disk.volume is None]
+    order = {disk.id: place for place, disk in enumerate(machine.spec.disks)}
+    disks = sorted([*kept, *wanted.values()], key=lambda disk: order.get(disk.id, 0))
+    machine.running = msgspec.structs.replace(machine.running, disks=tuple(disks), nics=machine.spec.nics)
+
+
+def _count(machine: FakeMachine) -> None:
+    """All verbs that were counted are met."""
+    machine.hard_reboots = max(machine.hard_reboots, machine.spec.hard_reboots)
+    machine.soft_reboots = max(machine.soft_reboots, machine.spec.soft_reboots)
+    machine.interrupts = max(machine.interrupts, machine.spec.interrupts)
+
+
+def _facts(machine: FakeMachine, fault: Fault | None = None) -> MachineFacts:
+    on = machine.power in (*ON, Power.SUSPENDED)
+    connected = machine.running if on else machine.spec
+    as_ordered = fault is None and machine.power is machine.spec.wanted
+    if fault is None and machine.power is Power.CRASHED:
+        fault = Fault(message="The machine's process ended by itself.")
+    return MachineFacts(
+        id=machine.spec.id,
+        power=machine.power,
+        digest=machine.digest if as_ordered else "",
+        disks=tuple(disk.id for disk in connected.disks),
+        nics=tuple(nic.port_id for nic in connected.nics),
+        hard_reboots=machine.hard_reboots,
+        soft_reboots=machine.soft_reboots,
+        rebuilds=machine.rebuilds,
+        interrupts=machine.interrupts,
+        rescued=bool(machine.rescue),
+        started_at=machine.started_at,
+        fault=fault,
+    )

@@ -1,0 +1,100 @@
+"""Carry an order out: look, decide, act, one step after the other, until nothing is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from cumulet.contracts.assignments import Fault
+from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
+from cumulet.drivers.hypervisor.base import ImageUnusable, MachineFailed, Unfit
+from cumulet.drivers.hypervisor.qemu import plugging, power
+from cumulet.drivers.hypervisor.qemu.machine import Machine
+from cumulet.drivers.hypervisor.qemu.monitor import MonitorLost, Refused
+from cumulet.drivers.hypervisor.qemu.steps import Act, Step, facts_of, next_step, rescue_of
+from cumulet.drivers.hypervisor.qemu.taps import TapMissing
+from cumulet.lib.process import ProcessFailed
+from cumulet.lib.qcow2 import NotQcow2
+
+FAILURES = (Unfit, ImageUnusable, MachineFailed, ProcessFailed, MonitorLost, Refused, TapMissing, NotQcow2, OSError)
+"""What may go wrong with one machine; anything else is a bug."""
+
+
+async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
+    """Make the machine as ordered. Whoever calls holds its lock. Raises one of `FAILURES`."""
+    if machine.journal.spec != spec:
+        await machine.remember(spec=spec)
+    machine.folder.make(machine.host.user)
+    taken: set[Step] = set()
+    while True:
+        if machine.leaving:
+            raise MachineFailed("The machine is being removed.")
+        seen = await machine.look()
+        step = next_step(spec, machine.journal, seen)
+        if step is None:
+            break
+        if step in taken:
+            raise MachineFailed(f"It had no effect to {step.act.value}.", machine.last_words())
+        taken.add(step)
+        await _ACTS[step.act](machine, step.target)
+    await _settle(machine, at_rest=seen.status is None and not seen.saved)
+    return facts_of(machine.journal, seen, fulfilled=True)
+
+
+def fault_of(error: Exception) -> Fault:
+    """A failure in words for the machine's owner. 400: only another order can help; 500: trying again may."""
+    if isinstance(error, Unfit | ImageUnusable):
+        return Fault(message=str(error), code=400)
+    if isinstance(error, MachineFailed):
+        return Fault(message=str(error), details=error.details)
+    return Fault(message="The node could not do what was ordered.", details=f"{type(error).__name__}: {error}")
+
+
+async def _settle(machine: Machine, at_rest: bool) -> None:
+    """The order is met; so are all verbs that were counted, as far as they had anything to act on."""
+    spec, journal = machine.journal.spec, machine.journal
+    changes: dict[str, object] = {
+        name: getattr(spec, name)
+        for name in ("hard_reboots", "soft_reboots", "interrupts")
+        if getattr(journal, name) < getattr(spec, name)
+    }
+    if at_rest and journal.power is not Power.STOPPED:
+        changes["power"] = Power.STOPPED
+    if journal.shutdown_asked_at != 0:
+        changes["shutdown_asked_at"] = 0
+    if changes:
+        await machine.remember(**changes)
+
+
+async def _remake_disks(machine: Machine) -> None:
+    await machine.host.disks.forget(machine.folder, rescue_only=False)
+    await machine.remember(rebuilds=machine.journal.spec.rebuilds)
+
+
+async def _switch_rescue(machine: Machine) -> None:
+    await machine.host.disks.forget(machine.folder, rescue_only=True)
+    await machine.remember(rescue=rescue_of(machine.journal.spec))
+
+
+def _plain(act: Callable[[Machine], Coroutine[Any, Any, None]]) -> Callable[[Machine, str], Awaitable[None]]:
+    return lambda machine, target: act(machine)
+
+
+_ACTS: dict[Act, Callable[[Machine, str], Awaitable[None]]] = {
+    Act.CUT_POWER: _plain(power.cut_power),
+    Act.SHUT_DOWN: _plain(power.shut_down),
+    Act.REMAKE_DISKS: _plain(_remake_disks),
+    Act.SWITCH_RESCUE: _plain(_switch_rescue),
+    Act.START: _plain(power.start),
+    Act.RESTORE: _plain(power.restore),
+    Act.SAVE: _plain(power.save),
+    Act.FORGET_MEMORY: _plain(power.forget_memory),
+    Act.PAUSE: _plain(power.pause),
+    Act.CONTINUE: _plain(power.go_on),
+    Act.INTERRUPT: _plain(power.interrupt),
+    Act.UNPLUG_DISK: plugging.unplug_disk,
+    Act.UNPLUG_NIC: plugging.unplug_nic,
+    Act.PLUG_DISK: plugging.plug_disk,
+    Act.PLUG_NIC: plugging.plug_nic,
+    Act.GROW_DISK: plugging.grow_disk,
+}

@@ -1,0 +1,274 @@
+"""Worlds for the suites of hypervisors: the same things can be done to pretended machines and to real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from cumulet.contracts.machines import (
+    DiskSpec,
+    GuestData,
+    ImageRef,
+    MachineSpec,
+    NicSpec,
+    Power,
+    VolumeConnection,
+)
+from cumulet.drivers.hypervisor.base import Hypervisor, OffersDiagnostics, OffersSnapshot
+from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
+from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
+from cumulet.drivers.hypervisor.qemu.journal import Folder
+from cumulet.drivers.hypervisor.qemu.probe import Abilities, probe
+from cumulet.lib import process
+from cumulet.lib.process import User
+from tests.support.boot_sector import boot_disk
+from tests.support.clock import JumpingClock
+
+GUEST_USER = User(64_055, 64_055)
+"""Nobody's numbers: what runs as them can open only what it was given."""
+PATIENCE = 20.0
+
+
+class Door(Hypervisor, OffersSnapshot, OffersDiagnostics, Protocol):
+    """What both kinds of hypervisor offer."""
+
+
+class World(Protocol):
+    """Machines, and what happens to them from the outside."""
+
+    async def open(self) -> Door:
+        """The door of a new process, after the end of the earlier one."""
+        ...
+
+    def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef: ...
+
+    def volume(self) -> VolumeConnection: ...
+
+    def port(self) -> NicSpec: ...
+
+    async def boots(self, machine_id: str, count: int) -> None:
+        """Wait until its guest was started so many times, as its console tells."""
+        ...
+
+    def kill(self, machine_id: str) -> None:
+        """Its process dies."""
+        ...
+
+    def turn_off_inside(self, machine_id: str) -> None:
+        """Its guest turns itself off."""
+        ...
+
+    def has_process(self, machine_id: str) -> bool: ...
+
+    async def close(self) -> None: ...
+
+
+def machine(world: World, **changes: object) -> MachineSpec:
+    """An order for a small machine that should run."""
+    spec = MachineSpec(
+        id=str(uuid.uuid4()),
+        wanted=Power.RUNNING,
+        vcpus=1,
+        memory_mib=32,
+        disks=(DiskSpec(id="root", device="vda", image=world.image(), boot_index=0),),
+        nics=(),
+        guest=GuestData(hostname="maple", name="Maple", project_id="forest"),
+        shutdown_seconds=10,
+    )
+    return msgspec.structs.replace(spec, **changes)
+
+
+def with_volume(spec: MachineSpec, volume: VolumeConnection, **more: object) -> MachineSpec:
+    disk = msgspec.structs.replace(DiskSpec(id=volume.volume_id, device="vdb", volume=volume, size_gib=1), **more)
+    return msgspec.structs.replace(spec, disks=(*spec.disks, disk))
+
+
+class FakeWorld:
+    def __init__(self) -> None:
+        self.clock = JumpingClock()
+        self.machines = FakeMachines(self.clock, boot_seconds=3.0)
+        self._door = FakeHypervisor(self.machines)
+
+    async def open(self) -> Door:
+        self._door = FakeHypervisor(self.machines)
+        return self._door
+
+    def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef:
+        return ImageRef(id=str(uuid.uuid4()), sha512=f"{word}{deaf}", disk_format="qcow2", size=1 << 20)
+
+    def volume(self) -> VolumeConnection:
+        return VolumeConnection(volume_id=str(uuid.uuid4()))
+
+    def port(self) -> NicSpec:
+        return NicSpec(port_id=str(uuid.uuid4()), network_id=str(uuid.uuid4()), mac="fa:16:3e:00:00:01")
+
+    async def boots(self, machine_id: str, count: int) -> None:
+        self.clock.jump(3.0)
+        log = await self._door.console_log(machine_id, 1 << 16)
+        assert log.count(b"login:") == count, log
+
+    def kill(self, machine_id: str) -> None:
+        self.machines.crash(machine_id)
+
+    def turn_off_inside(self, machine_id: str) -> None:
+        self.machines.power_off(machine_id)
+
+    def has_process(self, machine_id: str) -> bool:
+        return self.machines.machines[machine_id].power in (Power.RUNNING, Power.PAUSED)
+
+    async def close(self) -> None:
+        pass
+
+
+class QemuWorld:
+    """Real machines in a namespace of their own. Their disks are one sector of code, so they start in no time."""
+
+    def __init__(self, abilities: Abilities, render_guest: Mapping[str, bytes] | None = None) -> None:
+        self.abilities = abilities
+        # Not the test's own folder, which nobody but its user may enter.
+        self.folder = Path(tempfile.mkdtemp(prefix="cumulet-", dir="/tmp"))
+        self.folder.chmod(0o711)
+        for name in ("images", "volumes"):
+            (self.folder / name).mkdir(mode=0o711)
+        self.namespace = f"cumulet-{self.folder.name[-8:]}"
+        subprocess.run(["ip", "netns", "add", self.namespace], check=True, timeout=10)
+        self._files = render_guest or {"openstack/latest/meta_data.json": b"{}"}
+        self.door = self._open()
+
+    async def open(self) -> QemuHypervisor:
+        await self.door.close()
+        self.door = self._open()
+        return self.door
+
+    def _open(self) -> QemuHypervisor:
+        return QemuHypervisor(
+            self.folder / "state",
+            self,
+            _Volumes(self.folder / "volumes"),
+            tap_name,
+            lambda guest, machine_id: self._files,
+            abilities=self.abilities,
+            net_namespace=self.namespace,
+            user=GUEST_USER,
+        )
+
+    def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef:
+        name = f"{word}-deaf" if deaf else word
+        file = self.folder / "images" / f"{name}.qcow2"
+        if not file.exists():
+            raw = file.with_suffix(".raw")
+            raw.write_bytes(boot_disk(word, deaf=deaf))
+            argv = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(file)]
+            subprocess.run(argv, check=True, timeout=30)
+        return ImageRef(id=str(uuid.uuid4()), sha512=name, disk_format="qcow2", size=file.stat().st_size)
+
+    async def path(self, image: ImageRef) -> str:
+        return str(self.folder / "images" / f"{image.sha512}.qcow2")
+
+    def volume(self) -> VolumeConnection:
+        connection = VolumeConnection(volume_id=str(uuid.uuid4()))
+        argv = ["qemu-img", "create", "-q", "-f", "qcow2", self.volume_file(connection), "1G"]
+        subprocess.run(argv, check=True, timeout=30)
+        return connection
+
+    def volume_file(self, connection: VolumeConnection) -> str:
+        return str(self.folder / "volumes" / f"{connection.volume_id}.qcow2")
+
+    def port(self) -> NicSpec:
+        port = str(uuid.uuid4())
+        argv = ["ip", "-n", self.namespace, "tuntap", "add", "dev", tap_name(port), "mode", "tap"]
+        subprocess.run(argv, check=True, timeout=10)
+        return NicSpec(port_id=port, network_id=str(uuid.uuid4()), mac="fa:16:3e:00:00:01", mtu=1450)
+
+    async def boots(self, machine_id: str, count: int) -> None:
+        await self.says(machine_id, "boot ", count)
+
+    async def says(self, machine_id: str, words: str, count: int = 1) -> bytes:
+        """Wait until its console has said this so many times."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                log = await self.door.console_log(machine_id, 1 << 16)
+                if log.count(words.encode()) >= count:
+                    assert log.count(words.encode()) == count, log
+                    return log
+                await asyncio.sleep(0.01)
+
+    def press(self, machine_id: str, key: str) -> None:
+        """Send a key down its serial line."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(PATIENCE)
+            line.connect(self.door.serial_socket(machine_id))
+            line.sendall(key.encode())
+
+    def kill(self, machine_id: str) -> None:
+        identity = self.identity(machine_id)
+        assert identity is not None
+        process.send_signal(identity, signal.SIGKILL)
+
+    def turn_off_inside(self, machine_id: str) -> None:
+        self.press(machine_id, "q")
+
+    def identity(self, machine_id: str) -> process.Identity | None:
+        journal = Folder.of(self.folder / "state", machine_id).load()
+        return journal.process if journal is not None else None
+
+    def has_process(self, machine_id: str) -> bool:
+        return bool(self.processes(machine_id))
+
+    def processes(self, machine_id: str) -> list[int]:
+        """All processes that run this machine, whoever started them."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if f"guest={machine_id}".encode() in words and b"qemu-system" in words[0]:
+                    found.append(int(entry.name))
+        return found
+
+    async def close(self) -> None:
+        door = await self.open()
+        for facts in await door.found():
+            await door.remove(facts.id)
+        await door.close()
+        await process.run(["ip", "netns", "del", self.namespace], timeout=10)
+        await asyncio.to_thread(shutil.rmtree, self.folder)
+
+
+class _Volumes:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, volume_id: str) -> str:
+        return str(self._folder / f"{volume_id}.qcow2")
+
+
+def tap_name(port_id: str) -> str:
+    return f"tap{port_id[:8]}"
+
+
+async def tcg() -> Abilities:
+    """What this machine can do for sure: the suites are the same everywhere."""
+    state = Path(tempfile.mkdtemp(prefix="cumulet-"))
+    try:
+        found = await probe(state)
+    finally:
+        shutil.rmtree(state)
+    return Abilities(accelerator="tcg", version=found.version)
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
