@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cumulet.services.image.errors import ImageExists
 from cumulet.services.image.images import data, status
-from cumulet.services.image.images.measure import PIECE
+from cumulet.services.image.images.measure import BATCH
 from cumulet.services.image.images.operations import change, create
 from cumulet.services.image.images.row import ImageRow
 from cumulet.services.image.room import Image
@@ -43,7 +43,7 @@ async def seed(room: Image, *, tiny: Path | None, simulated: bool) -> None:
 
 async def _file(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
+        while piece := file.read(BATCH):
             yield piece
 
 

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from cumulet.lib.disk_format import Inspector
 from cumulet.services.image.errors import DataRefused, SizeMismatch
 
-PIECE = 1 << 20
+BATCH = 1 << 20
 """Bytes handed to the hashing threads at once: enough to make the hand-over cheap, few enough for any memory."""
+_MOST_CHUNKS = 256
 
 _ARCHIVES = {"ova", "docker", "compressed"}
 """Containers whose bytes are an archive and not a disk; nothing here opens them."""
@@ -42,22 +43,28 @@ class Measure:
     async def over(self, chunks: AsyncIterator[bytes], pool: ThreadPoolExecutor) -> AsyncIterator[bytes]:
         """The same bytes, measured on their way. Raises at the end when they are refused: then nobody may keep them.
 
-        While the consumer writes one piece, the threads digest it.
+        While the consumer writes one batch, the threads digest it.
         """
         loop = asyncio.get_running_loop()
-        async for piece in pieces(chunks):
-            self.size += len(piece)
-            work = [loop.run_in_executor(pool, self._md5.update, piece), loop.run_in_executor(pool, self._look, piece)]
+        async for batch in batches(chunks):
+            self.size += sum(map(len, batch))
+            work = [loop.run_in_executor(pool, look, batch) for look in (self._look_for_md5, self._look)]
             try:
-                yield piece
+                for chunk in batch:
+                    yield chunk
             finally:
                 await asyncio.gather(*work)
         await loop.run_in_executor(pool, self._finish)
 
-    def _look(self, piece: bytes) -> None:
-        self._sha512.update(piece)
-        if self._inspector is not None:
-            self._inspector.feed(piece)
+    def _look_for_md5(self, batch: list[bytes]) -> None:
+        for chunk in batch:
+            self._md5.update(chunk)
+
+    def _look(self, batch: list[bytes]) -> None:
+        for chunk in batch:
+            self._sha512.update(chunk)
+            if self._inspector is not None:
+                self._inspector.feed(chunk)
 
     def _finish(self) -> None:
         if self._announced is not None and self._announced != self.size:
@@ -73,13 +80,15 @@ class Measure:
         self.virtual_size = found.virtual_size
 
 
-async def pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in pieces of one size, the last one shorter."""
-    gathered = bytearray()
+async def batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """The same chunks, as many at once as are worth a hop to a thread. None is copied."""
+    batch: list[bytes] = []
+    gathered = 0
     async for chunk in chunks:
-        gathered += chunk
-        if len(gathered) >= PIECE:
-            yield bytes(gathered)
-            gathered.clear()
-    if gathered:
-        yield bytes(gathered)
+        batch.append(chunk)
+        gathered += len(chunk)
+        if gathered >= BATCH or len(batch) >= _MOST_CHUNKS:
+            yield batch
+            batch, gathered = [], 0
+    if batch:
+        yield batch
