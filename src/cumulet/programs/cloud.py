@@ -39,6 +39,10 @@ from cumulet.services.image import seed as image_seed
 from cumulet.services.image import service as image_service
 from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image
+from cumulet.services.network import policies as network_policies
+from cumulet.services.network import service as network_service
+from cumulet.services.network.public import NetworkDoor
+from cumulet.services.network.room import Network
 from cumulet.services.placement import policies as placement_policies
 from cumulet.services.placement import service as placement_service
 from cumulet.services.placement.public import PlacementDoor
@@ -83,7 +87,8 @@ class Cloud:
         )
         image = ImageDoor(self.image)
         self.fleet.image_bytes = image.open
-        # NET
+        self.network = Network(fleet=fleet, rules=self._rules("network", network_policies.DEFAULTS), **self._ground())
+        network = NetworkDoor(self.network)
         self.block_storage = BlockStorage(
             fleet=fleet,
             image=image,
@@ -96,7 +101,7 @@ class Cloud:
             identity=identity,
             placement=placement,
             images=image,
-            networks=None,
+            networks=network,
             volumes=volumes,
             rules=self._rules("compute", compute_policies.DEFAULTS),
             **self._ground(),
@@ -105,6 +110,7 @@ class Cloud:
             "identity": identity_service.service(),
             "placement": placement_service.service(),
             "image": image_service.service(),
+            "network": network_service.service(),
             "block_storage": block_storage_service.service(),
             "compute": compute_service.service(),
             "fleet": fleet_service.service(),
@@ -168,7 +174,7 @@ class Cloud:
         tiny = settings.state / "seed" / "tiny.qcow2"
         await image_seed.seed(self.image, tiny=tiny if tiny.exists() else None, simulated=simulated)
         if not simulated:
-            from cumulet.programs.node import own_facts
+            from cumulet.programs.host import own_facts
             from cumulet.services.fleet import nodes
 
             await nodes.admit(self.fleet, own_facts(settings), node_secret(settings))

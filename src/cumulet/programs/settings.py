@@ -40,6 +40,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fixed_range: str = "10.0.0.0/26"
     node_name: str = ""
     """Empty: the host's name."""
+    node_address: str = ""
+    """host:port at which the cloud asks this node questions; empty: a unix socket, for the API's own host."""
+    tunnel_address: str = ""
+    """Where this node receives the traffic of networks that span nodes; empty: they end here."""
     simulated_nodes: int = 2
     """Nodes of the simulated world."""
     uplink: bool = False

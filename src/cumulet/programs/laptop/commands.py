@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from cumulet.programs.laptop import clouds_yaml, local_conf, mode, processes
+from cumulet.programs.laptop.halt import halt
 from cumulet.programs.laptop.page import page
 from cumulet.programs.laptop.progress import step
 from cumulet.programs.secrets import admin_password
@@ -228,9 +229,8 @@ def down(state: Path | None) -> None:
     settings = _kept(state)
     ended = _stop(settings.state)
     if settings.mode != "simulate":
-        from cumulet.programs.node import stop_machines
-
-        stop_machines(settings)
+        with step("Stopping machines and networks"):
+            halt(settings)
     click.echo(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")
 
 
@@ -260,9 +260,7 @@ def reset(state: Path | None, yes: bool) -> None:
         click.confirm(f"Delete the whole cloud in {settings.state}?", abort=True)
     _stop(settings.state)
     if settings.mode != "simulate":
-        from cumulet.programs.node import remove_everything
-
-        remove_everything(settings)
+        halt(settings)
     shutil.rmtree(settings.state)
     click.echo("Deleted.")
 
