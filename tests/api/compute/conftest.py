@@ -1,22 +1,23 @@
-"""Compute alone, over a real database."""
+"""Compute among real neighbours, over a real database, with simulated nodes."""
 
 from __future__ import annotations
 
 import pytest
+import pytest_asyncio
 
-from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
-from cumulet.core.web.service import FrontDoor
-from cumulet.lib.clock import SystemClock
-from cumulet.services.compute.policies import DEFAULTS
-from cumulet.services.compute.room import Compute
-from cumulet.services.compute.service import service
 from tests.support.client import Client
-from tests.support.personas import authenticate
+from tests.support.small_cloud import SmallCloud
+
+
+@pytest_asyncio.fixture
+async def cloud(database: Database, bus: MemoryBus) -> SmallCloud:
+    made = SmallCloud(database, bus)
+    await made.start()
+    return made
 
 
 @pytest.fixture
-def compute(database: Database, bus: MemoryBus) -> Client:
-    room = Compute(database=database, bus=bus, clock=SystemClock(), rules=Rules(DEFAULTS))
-    return Client(FrontDoor(service(), room, authenticate))
+def compute(cloud: SmallCloud) -> Client:
+    return cloud.compute

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cumulet.core.access.quota import Quota
 from cumulet.core.room import Room
+from cumulet.services.compute.neighbours import Fleet, Identity, Images, Networks, Placement, Volumes
 
 QUOTAS = {
     "instances": 10,
@@ -21,9 +22,20 @@ QUOTAS = {
 }
 """What a project may hold while nobody has said otherwise; the real service's defaults."""
 
+ZONE = "nova"
+"""The zone of nodes that say none; under the name that clients expect."""
+
 
 @dataclass(kw_only=True)
 class Compute(Room):
     """The compute service's room."""
 
+    images: Images
+    networks: Networks
+    volumes: Volumes
+    placement: Placement
+    fleet: Fleet
+    identity: Identity
     quota: Quota = field(default_factory=lambda: Quota("compute", QUOTAS))
+    console_url: str = ""
+    """Where the console proxy stands, such as `http://host:6080/vnc_lite.html`; empty: this service's own."""

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.compute import ComputeDialect
 from cumulet.core.web.service import Service
+from cumulet.services.compute import documents, extra_specs, snapshots
+from cumulet.services.compute.aggregates import aggregates
+from cumulet.services.compute.flavors import flavors
 from cumulet.services.compute.keypairs import keypairs
+from cumulet.services.compute.nodes import NodeReconciler
+from cumulet.services.compute.room import Compute
+from cumulet.services.compute.server_groups import groups
+from cumulet.services.compute.servers import handlers, remake
+from cumulet.services.compute.servers.reconciler import ServerReconciler
+from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.versions import EARLIEST, LATEST
+
+VERBS = (extra_specs, handlers, remake, snapshots)
+"""Files that declare verbs of nouns which stand elsewhere; imported for that."""
 
 
 def service() -> Service:
@@ -17,6 +30,14 @@ def service() -> Service:
         dialect=ComputeDialect(
             service="compute", header="X-OpenStack-Nova-API-Version", earliest=EARLIEST, latest=LATEST
         ),
-        resources=[keypairs],
+        resources=[servers, flavors, keypairs, groups, aggregates],
+        roots=documents.ROOTS,
+        routes=documents.ROUTES,
         project_in_path=True,
+        description="Servers, and what they are made of",
     )
+
+
+def reconcilers(room: Compute) -> list[Reconciler]:
+    """What brings the world to the wishes of this room."""
+    return [NodeReconciler(room), ServerReconciler(room), snapshots.SnapshotReconciler(room)]

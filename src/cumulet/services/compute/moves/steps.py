@@ -1,0 +1,289 @@
+"""How a move goes on: off at the source, then on at the destination; kept on both until its owner has decided.
+
+`migrating` → `post-migrating` → `finished`, and from there `confirmed` or `reverted`. A move that fails before it is
+finished brings the server back to what it was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cumulet.contracts.assignments import Fault, Kind
+from cumulet.contracts.machines import ImageRef
+from cumulet.core.db import Transaction
+from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
+from cumulet.services.compute.flavors import Flavor
+from cumulet.services.compute.history import note_settled
+from cumulet.services.compute.moves.row import MoveRow
+from cumulet.services.compute.room import Compute
+from cumulet.services.compute.servers.look import Look, resources_of
+from cumulet.services.compute.servers.place import claim_best, request_for
+from cumulet.services.compute.servers.row import DiskRow, ServerRow
+from cumulet.services.compute.servers.store import copy_of, save, wish_again
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cumulet.services.compute.servers.ladder import Ladder
+
+_flavor = msgspec.json.Decoder(Flavor)
+_image = msgspec.json.Decoder(ImageRef)
+NO_ROOM = "No valid host was found. Its own has too little room."
+LOCAL_STAYS = "It keeps its disk on its host, which no other host can read. Boot servers that shall move from volumes."
+
+
+class Moves:
+    """The open moves of one room's servers."""
+
+    def __init__(self, room: Compute, ladder: Ladder) -> None:
+        self.room = room
+        self.ladder = ladder
+
+    async def step(self, look: Look) -> Outcome:
+        move = look.move
+        if move is None:
+            return Done()
+        if move.kind == "evacuation":
+            return await self.evacuate(look, move)
+        match (move.wish, move.status):
+            case ("go", "finished"):
+                return await self.climb(look) or Done()
+            case ("go", "post-migrating"):
+                return await self.climb(look) or await self.finish(look, move)
+            case ("go", _):
+                return await self.prepare(look, move)
+            case ("confirm", _):
+                return await self.confirm(look, move)
+        return await self.revert(look, move)
+
+    async def climb(self, look: Look) -> Outcome | None:
+        """The next step of the server's ladder where it stands; None: all is as ordered there."""
+        step = next_step(self.ladder.goals, look, wanted=True)
+        return await step.act(look) if step else None
+
+    # ---- there -----------------------------------------------------------------------------------------------------
+
+    async def prepare(self, look: Look, move: MoveRow) -> Outcome:
+        if not move.destination:
+            return await self.choose(look, move)
+        waiting = await self.climb(look)
+        if waiting is not None:
+            return waiting  # not off yet
+        await self.arrive(look, move, move.destination, move.new_flavor, "resize_finish", "post-migrating")
+        return Again()
+
+    async def choose(self, look: Look, move: MoveRow) -> Outcome:
+        server, source = look.server, move.source
+        flavor = _flavor.decode(move.new_flavor)
+        volume_root = not self.keeps_local_disk(look)
+        wanted = resources_of(flavor, root_is_volume=volume_root)
+        only = move.host_wanted
+        if not volume_root:
+            if move.kind == "migration" or only not in ("", source):
+                return Failed(Fault(message=LOCAL_STAYS, code=400))
+            only = source
+        avoid = frozenset({source}) if move.kind == "migration" else frozenset[str]()
+        grown = wanted
+        if only == source:
+            # On the same host both sizes are held at once, so that going back always fits.
+            now = look.claims.get(source, {})
+            grown = {name: max(amount, now.get(name, 0)) for name, amount in wanted.items()}
+        elif source not in avoid and move.kind == "resize":
+            avoid = frozenset({source})
+        request = await request_for(self.room, server, flavor, grown, host=only, avoid=avoid)
+        if only == source:
+            held = await self.room.placement.claim(
+                server.id, source, grown, project_id=server.project_id, user_id=server.user_id
+            )
+            found: tuple[str, str] | Fault = (source, server.zone) if held else Fault(message=NO_ROOM)
+        else:
+            found = await claim_best(self.room, server, request)
+        if isinstance(found, Fault):
+            return Failed(found)
+        name = found[0]
+        await self.write(look, move, lambda row: None, destination=name, status="migrating")
+        return Again()
+
+    @staticmethod
+    def keeps_local_disk(look: Look) -> bool:
+        """Whether anything of it lies on its host alone."""
+        root_on_volume = any(disk.boot_index == 0 and not disk.local for disk in look.kept)
+        own = any(disk.local for disk in look.kept) or look.flavor.ephemeral > 0 or look.flavor.swap > 0
+        return own or not (root_on_volume or not look.server.image_ref)
+
+    async def arrive(self, look: Look, move: MoveRow, host: str, flavor: str, task: str, status: str) -> None:
+        """The server is off; from now on it belongs on this host, at this size."""
+        if host != look.server.host:
+            await self.leave(look)
+        node = await self.room.fleet.node(host)
+
+        def alter(row: ServerRow) -> None:
+            row.host, row.flavor, row.flavor_id = host, flavor, _flavor.decode(flavor).id
+            row.zone = (node.zone if node else "") or row.zone
+            row.wanted, row.move, row.power, row.ran = move.power, task, "stopped", ""
+            wish_again(row, self.room.clock.now())
+
+        await self.write(look, move, alter, status=status)
+
+    async def leave(self, look: Look) -> None:
+        """Take ports and volumes from the host that the server stood on."""
+        host = look.server.host
+        for disk in look.kept:
+            if not disk.local and disk.connection:
+                await self.room.volumes.disconnect(disk.id)
+                await self.room.database.write(
+                    lambda tx, disk=disk: tx.update(DiskRow, {"id": disk.id}, connection="", connected=False)  # type: ignore[misc]
+                )
+        for nic in look.cards:
+            if nic.port_id:
+                await self.room.networks.unbind(nic.port_id, host)
+
+    async def finish(self, look: Look, move: MoveRow) -> Outcome:
+        generation = look.server.generation
+
+        def alter(row: ServerRow) -> None:
+            row.move = "resized"
+            row.met = max(row.met, generation)
+
+        await self.write(look, move, alter, status="finished")
+        return Done()
+
+    # ---- the owner has decided ---------------------------------------------------------------------------------------
+
+    async def confirm(self, look: Look, move: MoveRow) -> Outcome:
+        server = look.server
+        if move.source != move.destination:
+            await self.room.fleet.withdraw(move.source, Kind.MACHINE, server.id)
+            await self.room.placement.release(server.id, move.source)
+        else:
+            await self.claim_exactly(look, move.new_flavor, move.destination)
+        await self.close(look, move, "confirmed", give_back=larger(move.old_flavor, move.new_flavor))
+        return Again()
+
+    async def revert(self, look: Look, move: MoveRow) -> Outcome:
+        if move.status == "reverting":
+            waiting = await self.climb(look)
+            if waiting is not None:
+                return waiting  # not off yet at the destination
+            await self.arrive(look, move, move.source, move.old_flavor, "resize_reverting", "reverted-starting")
+            return Again()
+        waiting = await self.climb(look)
+        if waiting is not None:
+            return waiting
+        await self.go_back(look, move)
+        await self.close(look, move, "reverted", give_back=larger(move.new_flavor, move.old_flavor))
+        return Again()
+
+    async def go_back(self, look: Look, move: MoveRow) -> None:
+        """Nothing is held at the destination any more."""
+        if move.destination and move.source != move.destination:
+            await self.room.fleet.withdraw(move.destination, Kind.MACHINE, look.server.id)
+            await self.room.placement.release(look.server.id, move.destination)
+        elif move.destination:
+            await self.claim_exactly(look, move.old_flavor, move.source)
+
+    async def claim_exactly(self, look: Look, flavor: str, host: str) -> None:
+        server = look.server
+        wanted = resources_of(_flavor.decode(flavor), root_is_volume=not self.keeps_local_disk(look))
+        await self.room.placement.claim(server.id, host, wanted, project_id=server.project_id, user_id=server.user_id)
+
+    async def fail(self, look: Look, move: MoveRow, fault: Fault) -> None:
+        """Before it is finished a move that fails is undone: the wish returns to what was met before."""
+        await self.go_back(look, move)
+        now = self.room.clock.now()
+
+        def alter(row: ServerRow) -> None:
+            row.host, row.flavor, row.flavor_id = move.source, move.old_flavor, _flavor.decode(move.old_flavor).id
+            row.wanted, row.move = move.power, ""
+            wish_again(row, now)
+
+        async def history(tx: Transaction) -> None:
+            await note_settled(tx, look.server.id, look.server.generation, now, failed=True)
+
+        await self.room.database.write(history)
+        await self.close(look, move, "error", give_back=larger(move.new_flavor, move.old_flavor), alter=alter)
+
+    # ---- evacuation --------------------------------------------------------------------------------------------------
+
+    async def evacuate(self, look: Look, move: MoveRow) -> Outcome:
+        """Its host is lost: made anew on another, without asking the old one, which drops it when it returns."""
+        server = look.server
+        if not move.destination:
+            wanted = resources_of(look.flavor, root_is_volume=not self.keeps_local_disk(look))
+            request = await request_for(
+                self.room, server, look.flavor, wanted, host=move.host_wanted, avoid=frozenset({move.source})
+            )
+            found = await claim_best(self.room, server, request)
+            if isinstance(found, Fault):
+                return Failed(found)
+            await self.write(look, move, lambda row: None, destination=found[0], status="pre-migrating")
+            return Again()
+        if server.host != move.destination:
+            await self.room.fleet.withdraw(move.source, Kind.MACHINE, server.id)
+            await self.room.placement.release(server.id, move.source)
+            await self.arrive(look, move, move.destination, move.new_flavor, "rebuilding", "done-moving")
+            return Again()
+        waiting = await self.climb(look)
+        if waiting is not None:
+            return waiting
+        await self.close(look, move, "done", give_back={})
+        return Again()
+
+    # ---- writing -----------------------------------------------------------------------------------------------------
+
+    async def write(self, look: Look, move: MoveRow, alter: Callable[[ServerRow], None], **changes: str | None) -> None:
+        """Change the server and its move in one transaction."""
+
+        async def work(tx: Transaction) -> None:
+            await self._write(tx, look, move, alter, changes)
+
+        await self.room.database.write(work)
+
+    async def _write(
+        self,
+        tx: Transaction,
+        look: Look,
+        move: MoveRow,
+        alter: Callable[[ServerRow], None],
+        changes: dict[str, str | None],
+    ) -> ServerRow | None:
+        before = await tx.get(ServerRow, id=look.server.id)
+        if before is None or before.deleted_at:
+            return None
+        row = copy_of(before)
+        if before.generation == look.server.generation:
+            alter(row)
+            await tx.update(MoveRow, {"id": move.id}, updated_at=self.room.clock.now(), **changes)
+            await save(tx, self.room, before, row)
+        return row
+
+    async def close(
+        self,
+        look: Look,
+        move: MoveRow,
+        status: str,
+        *,
+        give_back: dict[str, int],
+        alter: Callable[[ServerRow], None] | None = None,
+    ) -> None:
+        """The move has ended."""
+        generation = look.server.generation
+
+        def ended(row: ServerRow) -> None:
+            row.move = ""
+            row.met = max(row.met, generation)
+
+        async def work(tx: Transaction) -> None:
+            row = await self._write(tx, look, move, alter or ended, {"status": status, "open": None})
+            if row is not None:
+                await self.room.quota.give_back(tx, row.project_id, **give_back)
+
+        await self.room.database.write(work)
+
+
+def larger(left: str, right: str) -> dict[str, int]:
+    """By how much the first flavor's counted resources exceed the second's."""
+    one, other = _flavor.decode(left), _flavor.decode(right)
+    return {"cores": max(0, one.vcpus - other.vcpus), "ram": max(0, one.ram - other.ram)}

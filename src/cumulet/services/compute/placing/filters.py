@@ -1,0 +1,166 @@
+"""Why a host cannot take a server. Each filter answers with a reason, or with nothing; under names operators know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
+
+from cumulet.services.compute.placing.hosts import Host, Request
+
+Filter = Callable[[Host, Request], str]
+
+
+def compute(host: Host, request: Request) -> str:
+    if host.disabled:
+        return "it is disabled"
+    return "" if host.alive else "it has not been heard of lately"
+
+
+def availability_zone(host: Host, request: Request) -> str:
+    if request.zone and request.zone != host.zone:
+        return f"it is in zone {host.zone}, not {request.zone}"
+    return ""
+
+
+def requested_host(host: Host, request: Request) -> str:
+    if request.host and request.host != host.name:
+        return f"only {request.host} was asked for"
+    return "it is the host to move away from" if host.name in request.avoid else ""
+
+
+def resources(host: Host, request: Request) -> str:
+    short = [
+        f"{name} {amount} > {max(0, int(host.free.get(name, 0)))}"
+        for name, amount in request.resources.items()
+        if amount > host.free.get(name, 0)
+    ]
+    return f"too little is free ({', '.join(short)})" if short else ""
+
+
+def compute_capabilities(host: Host, request: Request) -> str:
+    known = {"hypervisor_type": host.hypervisor, "cpu_info:arch": host.architecture}
+    for key, wanted in request.extra_specs.items():
+        scope, _, name = key.rpartition(":")
+        if scope not in ("capabilities",) and not key.startswith("capabilities:"):
+            continue
+        name = key.removeprefix("capabilities:")
+        if not matches(known.get(name), wanted):
+            return f"its {name} is not {wanted}"
+    for key, wanted in request.extra_specs.items():
+        if key.startswith("trait:"):
+            has = key.removeprefix("trait:") in host.traits
+            if (wanted == "required") != has and wanted in ("required", "forbidden"):
+                return f"the trait {key.removeprefix('trait:')} is {wanted}"
+    return ""
+
+
+def image_properties(host: Host, request: Request) -> str:
+    architecture = request.image_properties.get("hw_architecture") or request.image_properties.get("architecture")
+    if architecture and architecture != host.architecture:
+        return f"the image is for {architecture}, the host is {host.architecture}"
+    kind = request.image_properties.get("img_hv_type") or request.image_properties.get("hypervisor_type")
+    if kind and kind.lower() not in (host.hypervisor, "qemu", "kvm"):
+        return f"the image is for the hypervisor {kind}"
+    return ""
+
+
+def aggregate_extra_specs(host: Host, request: Request) -> str:
+    prefix = "aggregate_instance_extra_specs:"
+    for key, wanted in request.extra_specs.items():
+        name = key.removeprefix(prefix)
+        if name == key:
+            continue
+        values = [aggregate.metadata[name] for aggregate in host.aggregates if name in aggregate.metadata]
+        if not any(matches(value, wanted) for value in values):
+            return f"no aggregate of it has {name} {wanted}"
+    return ""
+
+
+def aggregate_tenants(host: Host, request: Request) -> str:
+    """An aggregate with `filter_tenant_id` takes only servers of these projects."""
+    named = [
+        value
+        for aggregate in host.aggregates
+        for key, value in aggregate.metadata.items()
+        if key.startswith("filter_tenant_id")
+    ]
+    projects = {project.strip() for value in named for project in value.split(",")}
+    return "its aggregate is kept for other projects" if projects and request.project_id not in projects else ""
+
+
+def same_host(host: Host, request: Request) -> str:
+    if request.same_host and not request.same_host & host.servers:
+        return "none of the servers that it should be with is here"
+    return ""
+
+
+def different_host(host: Host, request: Request) -> str:
+    return "a server that it should be apart from is here" if request.different_host & host.servers else ""
+
+
+def anti_affinity(host: Host, request: Request) -> str:
+    if request.policy != "anti-affinity":
+        return ""
+    here = len(request.group_members & host.servers)
+    return f"{here} of its group are here already" if here >= request.max_per_host else ""
+
+
+def affinity(host: Host, request: Request) -> str:
+    if request.policy != "affinity" or not request.group_members:
+        return ""
+    return "" if request.group_members & host.servers else "its group is on another host"
+
+
+FILTERS: dict[str, Filter] = {
+    "ComputeFilter": compute,
+    "AvailabilityZoneFilter": availability_zone,
+    "RequestedHostFilter": requested_host,
+    "ResourceFilter": resources,
+    "ComputeCapabilitiesFilter": compute_capabilities,
+    "ImagePropertiesFilter": image_properties,
+    "AggregateInstanceExtraSpecsFilter": aggregate_extra_specs,
+    "AggregateMultiTenancyIsolation": aggregate_tenants,
+    "SameHostFilter": same_host,
+    "DifferentHostFilter": different_host,
+    "ServerGroupAntiAffinityFilter": anti_affinity,
+    "ServerGroupAffinityFilter": affinity,
+}
+FORCED: Sequence[str] = ("RequestedHostFilter", "ResourceFilter")
+"""What even a host that an administrator names must pass."""
+
+
+def matches(value: str | None, wanted: str) -> bool:
+    """Compare as extra specs do: `<in> word`, `<or> a <or> b`, `>= 3`, `!= x`, or the text itself."""
+    if value is None:
+        return False
+    word, _, rest = wanted.strip().partition(" ")
+    rest = rest.strip()
+    if word == "<in>":
+        return rest in value
+    if word == "<or>":
+        return value in [part.strip() for part in rest.split("<or>")]
+    if word == "<all-in>":
+        return all(part in value for part in rest.split())
+    if word in ("s==", "=="):
+        return value == rest
+    if word in ("s!=", "!="):
+        return value != rest
+    if word in (">=", "<=", "=", ">", "<", "s>=", "s<=", "s>", "s<"):
+        return _compares(value, word, rest)
+    return fnmatch(value, wanted)
+
+
+def _compares(value: str, operator: str, bound: str) -> bool:
+    try:
+        left, right = float(value), float(bound)
+    except ValueError:
+        return False
+    if operator.endswith(">="):
+        return left >= right
+    if operator.endswith("<="):
+        return left <= right
+    if operator.endswith(">"):
+        return left > right
+    if operator.endswith("<"):
+        return left < right
+    return left >= right  # the language's `=` means: at least

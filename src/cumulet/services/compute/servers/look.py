@@ -1,0 +1,113 @@
+"""Everything there is to know about one server at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import msgspec
+
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.machines import MachineFacts, MachineSpec
+from cumulet.contracts.record import digest_of
+from cumulet.services.compute.flavors import Flavor
+from cumulet.services.compute.moves.row import MoveRow
+from cumulet.services.compute.neighbours import HeldLike, NicLike, NodeLike
+from cumulet.services.compute.room import Compute
+from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
+from cumulet.services.compute.servers.spec import machine_spec
+
+_flavor_decoder = msgspec.json.Decoder(Flavor)
+_facts_decoder = msgspec.json.Decoder(MachineFacts)
+
+
+@dataclass
+class Look:
+    """The wish of a server, and all facts about it."""
+
+    server: ServerRow
+    disks: list[DiskRow]
+    nics: list[NicRow]
+    ports: dict[str, NicLike]
+    held: dict[str, HeldLike]
+    """By node."""
+    claims: dict[str, dict[str, int]]
+    nodes: dict[str, NodeLike]
+    """Those that have to do with this server."""
+    move: MoveRow | None = None
+    servers_of_group: Sequence[str] = field(default=())
+
+    @cached_property
+    def flavor(self) -> Flavor:
+        return flavor_of(self.server)
+
+    @cached_property
+    def machine(self) -> MachineFacts | None:
+        """The machine on the server's host, as it was last seen there."""
+        return self.machine_on(self.server.host)
+
+    def machine_on(self, host: str) -> MachineFacts | None:
+        held = self.held.get(host)
+        if held is None or held.gone or not held.observed or len(held.facts) < 3:
+            return None
+        return _facts_decoder.decode(held.facts)
+
+    @cached_property
+    def spec(self) -> MachineSpec:
+        """The order for the server's host."""
+        return machine_spec(self.server, self.flavor, self.disks, self.nics, self.ports)
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(self.spec)
+
+    def alive(self, host: str) -> bool:
+        node = self.nodes.get(host)
+        return node is not None and node.alive
+
+    @property
+    def kept(self) -> list[DiskRow]:
+        return [disk for disk in self.disks if disk.wanted == "attached"]
+
+    @property
+    def cards(self) -> list[NicRow]:
+        return [nic for nic in self.nics if nic.wanted == "attached"]
+
+    @property
+    def dropped(self) -> list[DiskRow | NicRow]:
+        """Disks and cards that are to go while the server stays."""
+        rows: list[DiskRow | NicRow] = [*self.disks, *self.nics]
+        return [row for row in rows if row.wanted == "gone"]
+
+
+def flavor_of(server: ServerRow) -> Flavor:
+    return _flavor_decoder.decode(server.flavor)
+
+
+def resources_of(flavor: Flavor, *, root_is_volume: bool) -> dict[str, int]:
+    """What a server of this size takes from its host."""
+    swap_gib = -(-flavor.swap // 1024)
+    disk = (0 if root_is_volume else flavor.disk) + flavor.ephemeral + swap_gib
+    wanted = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": disk}
+    return {name: amount for name, amount in wanted.items() if amount}
+
+
+async def look_at(room: Compute, server_id: str) -> Look | None:
+    """Read the wish and the facts. None: there is no such server any more."""
+    async with room.database.read() as tx:
+        server = await tx.get(ServerRow, id=server_id)
+        if server is None or server.deleted_at:
+            return None
+        disks = await tx.find(DiskRow, server_id=server_id, order_by="device")
+        nics = await tx.find(NicRow, server_id=server_id, order_by="place")
+        move = await tx.get(MoveRow, server_id=server_id, open="open")
+    ports = {nic.port_id: nic for nic in await room.networks.nics(server_id)}
+    held = {held.node: held for held in await room.fleet.held(Kind.MACHINE, server_id)}
+    claims = await room.placement.claims(server_id)
+    nodes: dict[str, NodeLike] = {}
+    for name in {server.host, *held, *claims} - {""}:
+        node = await room.fleet.node(name)
+        if node is not None:
+            nodes[name] = node
+    return Look(server, disks, nics, ports, held, claims, nodes, move)

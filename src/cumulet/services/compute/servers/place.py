@@ -1,0 +1,69 @@
+"""Finding a host for a server: what it asks for, and the claim that holds the place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from cumulet.contracts.assignments import Fault
+from cumulet.services.compute.flavors import Flavor
+from cumulet.services.compute.hosts import survey
+from cumulet.services.compute.placing.choose import choose
+from cumulet.services.compute.placing.hosts import Request
+from cumulet.services.compute.room import Compute
+from cumulet.services.compute.server_groups import group_of
+from cumulet.services.compute.servers.row import ServerRow
+
+NO_VALID_HOST = "No valid host was found. "
+
+
+def ids_of(value: Any) -> frozenset[str]:
+    return frozenset(value if isinstance(value, list) else [value] if value else [])
+
+
+async def request_for(
+    room: Compute,
+    server: ServerRow,
+    flavor: Flavor,
+    resources: Mapping[str, int],
+    *,
+    host: str = "",
+    avoid: frozenset[str] = frozenset(),
+    prefer: str = "",
+) -> Request:
+    """What this server asks of a host."""
+    hints: dict[str, Any] = msgspec.json.decode(server.hints)
+    policy, members, most = "", frozenset[str](), 1
+    group = await group_of(room, server.group_id) if server.group_id else None
+    if group:
+        policy, members, most = group[0].policy, group[1] - {server.id}, group[0].max_per_host or 1
+    properties: dict[str, Any] = msgspec.json.decode(server.image)
+    return Request(
+        resources=resources,
+        project_id=server.project_id,
+        zone=server.pinned_zone,
+        host=host,
+        avoid=avoid,
+        prefer=prefer,
+        extra_specs=flavor.extra_specs,
+        image_properties={name: str(value) for name, value in properties.items()},
+        same_host=ids_of(hints.get("same_host")),
+        different_host=ids_of(hints.get("different_host")),
+        policy=policy,
+        group_members=members,
+        max_per_host=most,
+    )
+
+
+async def claim_best(room: Compute, server: ServerRow, request: Request) -> tuple[str, str] | Fault:
+    """The name and zone of the best host, after a place there was claimed; or why there is none."""
+    hosts = await survey(room, request.same_host | request.different_host | request.group_members)
+    choice = choose(hosts, request)
+    for host in choice.hosts:
+        if await room.placement.claim(
+            server.id, host.name, dict(request.resources), project_id=server.project_id, user_id=server.user_id
+        ):
+            return host.name, host.zone
+    return Fault(message=NO_VALID_HOST + choice.summary, code=500, details=choice.explanation)

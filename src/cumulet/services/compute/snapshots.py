@@ -1,0 +1,231 @@
+"""Images of servers: begun by an action, filled by a one-shot that carries the disk from node to image store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.core.db import PRIMARY, Instant, Query, Ref, Row, Short, Transaction, stored
+from cumulet.core.errors import BadRequest, CloudError, Conflict
+from cumulet.core.reconcile import Again, Done, Outcome
+from cumulet.core.web.body import OPTIONAL, REQUIRED
+from cumulet.core.web.call import Call
+from cumulet.core.web.request import Response
+from cumulet.core.web.versions import version
+from cumulet.core.web.wire import Int, Name, Text
+from cumulet.lib.clock import SECOND
+from cumulet.lib.ids import new_uuid
+from cumulet.services.compute.history import finish_action
+from cumulet.services.compute.room import Compute
+from cumulet.services.compute.servers.actions import API, SERVERS, given
+from cumulet.services.compute.servers.admission import within
+from cumulet.services.compute.servers.look import flavor_of
+from cumulet.services.compute.servers.operations import VERBS, act, check
+from cumulet.services.compute.servers.resource import servers
+from cumulet.services.compute.servers.row import ServerRow, Wanted
+from cumulet.services.compute.servers.store import note
+from cumulet.services.compute.servers.wishes import ServerMetadata
+
+ATTEMPTS = 3
+RETRY_SECONDS = 5.0
+ACTIONS = {"snapshot": "createImage", "backup": "createBackup"}
+DEADLINE = 6 * 3600 * SECOND
+
+# What a new image does not take over from the one its server was made of.
+_NOT_INHERITED = frozenset({"min_disk", "min_ram", "disk_format", "container_format", "cache_in_nova", "bittorrent"})
+
+
+@stored("compute_snapshots", sa.Index("compute_snapshots_server", "server_id"))
+class SnapshotRow(Row):
+    """An image that a server's disk is being copied into. The row goes when that ended."""
+
+    id: Annotated[str, sa.String(36), PRIMARY]
+    """The image's."""
+    server_id: Ref
+    kind: Short
+    """`snapshot`, `backup` or `shelve`."""
+    rotation: int
+    attempts: int
+    created_at: Instant
+
+
+def properties_of(row: ServerRow, kind: str, metadata: dict[str, str]) -> dict[str, str]:
+    """What an image says of the server that it was made of."""
+    kept = {
+        name: value
+        for name, value in msgspec.json.decode(row.image).items()
+        if name not in _NOT_INHERITED and not name.startswith(("os_hash", "signature"))
+    }
+    return {
+        **kept,
+        "instance_uuid": row.id,
+        "user_id": row.user_id,
+        "image_type": kind,
+        "base_image_ref": row.image_id,
+        **metadata,
+    }
+
+
+async def begin(
+    room: Compute, call: Call, row: ServerRow, name: str, kind: str, metadata: dict[str, str], more: dict[str, str]
+) -> str:
+    """A queued image for this server's disk."""
+    if not row.image_ref:
+        raise Conflict(
+            f"Instance {row.id} is booted from a volume: make a snapshot of the volume, and an image of that."
+        )
+    image_id = new_uuid()
+    flavor = flavor_of(row)
+    await room.images.create_for_snapshot(
+        call.caller,
+        image_id,
+        name,
+        properties_of(row, kind, metadata) | more,
+        disk_format="qcow2",
+        min_disk=flavor.disk,
+        min_ram=0,
+    )
+    return image_id
+
+
+async def begin_shelved_image(room: Compute, call: Call, row: ServerRow) -> str:
+    """The image that a shelved server comes back from."""
+    image_id = await begin(room, call, row, f"{row.name}-shelved", "snapshot", {}, {})
+    await room.database.write(lambda tx: remember(tx, room, image_id, row.id, "shelve", 0))
+    return image_id
+
+
+async def remember(tx: Transaction, room: Compute, image_id: str, server_id: str, kind: str, rotation: int) -> None:
+    await tx.insert(SnapshotRow(image_id, server_id, kind, rotation, 0, room.clock.now()))
+    tx.wake("snapshot", image_id)
+
+
+async def start(room: Compute, call: Call, row: ServerRow, verb: str, image_id: str, kind: str, rotation: int) -> None:
+    async def also(tx: Transaction, found: ServerRow) -> None:
+        await remember(tx, room, image_id, row.id, kind, rotation)
+
+    def alter(found: ServerRow) -> None:
+        found.job = "image_snapshot" if kind == "snapshot" else "image_backup"
+
+    try:
+        await act(room, call, row, verb, alter, also)
+    except CloudError:
+        await room.images.abandon(image_id)
+        raise
+
+
+@servers.action(
+    "createImage",
+    SERVERS + "create_image",
+    given("name", Name),
+    given("metadata", ServerMetadata, OPTIONAL),
+)
+async def create_image(room: Compute, call: Call, row: ServerRow) -> Response:
+    check(call, row, VERBS["createImage"])
+    metadata = call.wish.get("metadata") or {}
+    async with room.database.read() as tx:
+        limits = await room.quota.limits(tx, call.caller.project_id)
+    within(len(metadata), limits["metadata_items"], "Image metadata limit exceeded:")
+    image_id = await begin(room, call, row, call.wish["name"], "snapshot", metadata, {})
+    await start(room, call, row, "createImage", image_id, "snapshot", 0)
+    return begun(call, image_id)
+
+
+def begun(call: Call, image_id: str) -> Response:
+    """Where the image is: in a header at first, in the body later."""
+    if call.version >= version("2.45"):
+        return Response.json(202, {"image_id": image_id})
+    return Response(202, headers={"Location": f"{call.base.rpartition('/')[0]}/images/{image_id}"})
+
+
+@servers.action(
+    "createBackup",
+    API + "os-create-backup",
+    given("name", Name),
+    given("backup_type", Text(255)),
+    given("rotation", Int(0), REQUIRED),
+    given("metadata", ServerMetadata, OPTIONAL),
+)
+async def create_backup(room: Compute, call: Call, row: ServerRow) -> Response:
+    wish = call.wish
+    check(call, row, VERBS["createBackup"])
+    if not row.image_ref:
+        raise BadRequest("Backup is not supported for volume-backed instances.")
+    kind = {"backup_type": wish["backup_type"]}
+    image_id = await begin(room, call, row, wish["name"], "backup", wish.get("metadata") or {}, kind)
+    await start(room, call, row, "createBackup", image_id, "backup", wish["rotation"])
+    return begun(call, image_id)
+
+
+class SnapshotReconciler:
+    """Fills the images of servers, one after the other's own time."""
+
+    topic = "snapshot"
+    also: tuple[str, ...] = ()
+
+    def __init__(self, room: Compute) -> None:
+        self.room = room
+
+    async def step(self, key: str) -> Outcome:
+        async with self.room.database.read() as tx:
+            row = await tx.get(SnapshotRow, id=key)
+            server = await tx.get(ServerRow, id=row.server_id) if row else None
+        if row is None:
+            return Done()
+        now = self.room.clock.now()
+        if server is None or server.deleted_at or server.wanted == Wanted.GONE or not server.host:
+            return await self.end(row, failed="The server is no longer there.")
+        if row.attempts >= ATTEMPTS or now - row.created_at > DEADLINE:
+            return await self.end(row, failed="The disk could not be copied.")
+        await self.room.database.write(lambda tx: tx.update(SnapshotRow, {"id": key}, attempts=row.attempts + 1))
+        pieces = self.room.fleet.stream(server.host, "snapshot", machine=server.id, disk="root", format="qcow2")
+        try:
+            await self.room.images.upload(key, pieces)
+        except CloudError as error:
+            if error.status in (404, 409, 413):
+                return await self.end(row, failed=error.message)
+            return Again(RETRY_SECONDS, error.message)
+        return await self.end(row)
+
+    async def end(self, row: SnapshotRow, *, failed: str = "") -> Outcome:
+        """The server is told, and the image of a failure goes."""
+        if failed:
+            await self.room.images.abandon(row.id)
+
+        def alter(server: ServerRow) -> None:
+            server.job = ""
+            if failed and row.kind == "shelve" and server.wanted == Wanted.SHELVED:
+                # Without its image it could not come back: it stays where it is.
+                server.wanted, server.shelved_image_id = Wanted.STOPPED, ""
+
+        await note(self.room, row.server_id, alter)
+
+        async def write(tx: Transaction) -> None:
+            await tx.delete(SnapshotRow, id=row.id)
+            if row.kind != "shelve":  # a shelved server is not off its host yet
+                await finish_action(tx, row.server_id, ACTIONS[row.kind], self.room.clock.now(), error=failed)
+            tx.wake("server", row.server_id)
+
+        await self.room.database.write(write)
+        return Done()
+
+    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
+        async with self.room.database.read() as tx:
+            return [key for (key,) in await tx.tuples(_keys(), {"after": after, "most": limit})]
+
+    async def every(self, after: str, limit: int) -> Sequence[str]:
+        return await self.unsettled(after, limit)
+
+
+@cache
+def _keys() -> Query:
+    return Query(
+        sa.select(SnapshotRow.c.id)
+        .where(SnapshotRow.c.id > sa.bindparam("after", type_=sa.String))
+        .order_by(SnapshotRow.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )
