@@ -54,7 +54,8 @@ class Noun(Resource):
         key: str = "",
         default_sort: Sequence[tuple[str, str]] = (("id", "asc"),),
         marker_column: str = "id",
-        parent: Resource | None = None,
+        parent: Noun | None = None,
+        parent_column: str = "",
     ) -> None:
         fields = [field for facet in facets for field in facet.fields]
         columns = {field.name: _column(row, field.source or field.name) for field in fields}
@@ -84,6 +85,8 @@ class Noun(Resource):
             parent=parent,
         )
         self.facets = tuple(facets)
+        self.of = parent
+        self._of_column = parent_column
         self.rule = rule or one
         self.attributes = Attributes(fields)
         self.quota = quota
@@ -105,6 +108,7 @@ class Noun(Resource):
             wishes = [self.attributes.for_create(item) for item in items]
 
             async def write(tx: Transaction) -> list[Any]:
+                await self.enter_parent(tx, call)
                 made = []
                 for item, wish in zip(items, wishes, strict=True):
                     mine = dict(wish)
@@ -202,6 +206,11 @@ class Noun(Resource):
             if self.quota:
                 await room.quota.give_back(tx, row.project_id, **{self.quota: 1})
 
+    async def enter_parent(self, tx: Transaction, call: Call) -> None:
+        """Find the row that this noun's rows belong to, as `call.parent`."""
+        if self.of:
+            call.parent = await self.of.sought(tx, call, call.path[self.of.key])
+
     # ---- who may ---------------------------------------------------------------------------------------------------
 
     def target_of(self, call: Call, row: Any) -> dict[str, object]:
@@ -212,6 +221,8 @@ class Noun(Resource):
             "tenant_id": project,
             "shared": project != call.caller.project_id,
         }
+        if call.parent is not None:
+            found["ext_parent:project_id"] = call.parent.project_id
         return found | dict(self._aspects(call, row)) if self._aspects else found
 
     async def _admit_creation(
@@ -226,6 +237,8 @@ class Noun(Resource):
             )
         around = await self._surroundings(tx, wish) if self._surroundings else {}
         target = {**wish, "tenant_id": project, **around}
+        if call.parent is not None:
+            target["ext_parent:project_id"] = call.parent.project_id
         call.allow(f"create_{self.rule}", target)
         self.allow_attributes(call, f"create_{self.rule}", given, target)
         if self.quota:
@@ -268,12 +281,20 @@ class Noun(Resource):
 
     # ---- finding and listing ---------------------------------------------------------------------------------------
 
+    def narrow(self, call: Call, question: Question) -> None:
+        """Keep a question to what the caller may see, and to what belongs to the row named before it."""
+        super().narrow(call, question)
+        if self.of:
+            column = self.row.c[self._of_column]
+            question.where("of", column == sa.bindparam("of_parent", type_=sa.String), {"of_parent": call.parent.id})
+
     async def sought(self, tx: Transaction, call: Call, key: str) -> Any:
         """The row of this key among those the caller may see, read in this transaction."""
         rows: list[Any] = []
         if len(key) <= 64:
             question = Question()
             question.where("key", self.row.c.id == sa.bindparam("key", type_=sa.String), {"key": key})
+            await self.enter_parent(tx, call)
             self.narrow(call, question)
             rows, _ = await self.lister.page(tx, question, "id")
         if not rows:
@@ -292,6 +313,7 @@ class Noun(Resource):
 
     async def _list(self, room: Network, call: Call) -> Any:
         async with room.database.read() as tx:
+            await self.enter_parent(tx, call)
             rows, more = await self.page(tx, call, self.question(call))
         return self.present_list(call, Listed(self.permitted(call, rows), more))
 

@@ -23,7 +23,7 @@ from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.groups import default_group
 from cumulet.services.network.security_groups.row import SecurityGroupRow
-from cumulet.services.network.subnets.row import SubnetRow
+from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
 __all__ = ["AddressView", "NetworkDoor", "NicRequest", "NicView"]
 
@@ -130,9 +130,9 @@ class NetworkDoor:
         return request
 
     async def _refuse_taken(self, tx: Transaction, network: NetworkRow, ip: str) -> None:
-        for port in await tx.find(PortRow, network_id=network.id):
-            if any(has.ip_address == ip for has in given_of(port.fixed_ips)):
-                raise errors.IpAddressInUse(f"Fixed IP address {ip} is already in use on instance {port.device_id}.")
+        used = await tx.find(AddressRow, ip=ip, network_id=network.id)
+        if used:
+            raise errors.IpAddressInUse(f"Fixed IP address {ip} is already in use by port {used[0].port_id}.")
 
     async def _by_itself(self, tx: Transaction, caller: Caller) -> list[NicRequest]:
         """The only network that the project has, or else the only one shared with it; none is well."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.network import NetworkDialect
 from cumulet.core.web.service import Service
 from cumulet.services.network import quotas, tags
@@ -9,10 +10,18 @@ from cumulet.services.network.address_groups import address_groups
 from cumulet.services.network.address_pools.pools import subnetpools
 from cumulet.services.network.address_pools.scopes import address_scopes
 from cumulet.services.network.extensions import extension_endpoints
+from cumulet.services.network.floating_ips.floating_ips import floatingips
+from cumulet.services.network.floating_ips.port_forwardings import port_forwardings
 from cumulet.services.network.networks.networks import networks
+from cumulet.services.network.networks.reconciler import NetworkReconciler
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.ports import ports
+from cumulet.services.network.ports.reconciler import PortReconciler
+from cumulet.services.network.room import Network
+from cumulet.services.network.routers.reconciler import NodeWatcher, RouterReconciler
+from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.security_groups.groups import security_groups
+from cumulet.services.network.security_groups.reconciler import GroupReconciler
 from cumulet.services.network.security_groups.rules import security_group_rules
 from cumulet.services.network.subnets.subnets import subnets
 from cumulet.services.network.versions import resources_endpoint, roots
@@ -23,13 +32,27 @@ NOUNS: tuple[Noun, ...] = (
     ports,
     security_groups,
     security_group_rules,
+    routers,
+    floatingips,
+    port_forwardings,
     subnetpools,
     address_scopes,
     address_groups,
 )
-TAGGED: tuple[Noun, ...] = (networks, subnets, ports, security_groups, subnetpools)
+TAGGED: tuple[Noun, ...] = (networks, subnets, ports, security_groups, routers, floatingips, subnetpools)
 OTHERS = (quotas.QUOTAS, quotas.DETAILS)
 """Facets of what is no noun."""
+
+
+def reconcilers(room: Network) -> list[Reconciler]:
+    """What brings this service's wishes to the nodes."""
+    return [
+        NetworkReconciler(room),
+        PortReconciler(room),
+        GroupReconciler(room),
+        RouterReconciler(room),
+        NodeWatcher(room),
+    ]
 
 
 def service() -> Service:

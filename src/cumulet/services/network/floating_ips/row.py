@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from cumulet.core.db import Id, Json, Name, Number, Ref, Row, Short, Transaction, stored
 from cumulet.services.network import errors
 from cumulet.services.network.ports.addressing import given_of
+from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.standard import Standard
@@ -36,7 +37,6 @@ class FloatingIpRow(Standard):
     fixed_of: Annotated[str, sa.String(128)] | None
     router_id: Ref
     status: Short
-    qos_policy_id: Ref
     dns_name: Name
     dns_domain: Name
     port_details: Json
@@ -50,19 +50,36 @@ class FloatingIpRow(Standard):
     sa.Index("network_port_forwardings_outer", "floating_ip_id", "protocol", "external_port", unique=True),
 )
 class ForwardingRow(Row):
-    """A port of a floating IP that leads to a port of a fixed address. Ranges end at the `_last` columns."""
+    """A port of a floating IP that leads to a port of a fixed address."""
 
     id: Id
     project_id: Ref
     floating_ip_id: Ref
     protocol: Short
     external_port: Number
-    external_last: Number
     internal_port: Number
-    internal_last: Number
     internal_ip: Short
     port_id: Ref
     description: Name
+
+
+def details_of(port: PortRow) -> str:
+    """The port behind a floating IP, as that shows it."""
+    shown = {
+        "name": port.name,
+        "network_id": port.network_id,
+        "mac_address": port.mac,
+        "admin_state_up": port.admin_up,
+        "status": port.status,
+        "device_id": port.device_id,
+        "device_owner": port.device_owner,
+    }
+    return msgspec.json.encode(shown).decode()
+
+
+async def show_port(tx: Transaction, port: PortRow) -> None:
+    """A port changed: bring the floating IPs that lead there in line."""
+    await tx.update(FloatingIpRow, {"port_id": port.id}, port_details=details_of(port))
 
 
 async def release_port(room: Network, tx: Transaction, port_id: str) -> None:

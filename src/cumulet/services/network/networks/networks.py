@@ -337,8 +337,8 @@ async def erase_parts(room: Network, tx: Transaction, row: NetworkRow) -> None:
     users = [port for port in ports if port.device_owner != DHCP]
     if users:
         raise errors.NetworkInUse(
-            f"Unable to complete operation on network {row.id}. There are one or more ports still in use on the network,"
-            f" id for these ports is: {','.join(port.id for port in users[:20])}."
+            f"Unable to complete operation on network {row.id}. There are one or more ports still in use on the "
+            f"network, id for these ports is: {','.join(port.id for port in users[:20])}."
         )
     for port in ports:
         await erase(room, tx, port)

@@ -10,6 +10,7 @@ import msgspec
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.network import errors
+from cumulet.services.network.floating_ips.row import show_port
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import addressing
 from cumulet.services.network.ports.addressing import Given, Wanted
@@ -45,10 +46,7 @@ class NewPort(msgspec.Struct, kw_only=True):
     pairs: Sequence[dict[str, str]] = ()
     dhcp_options: Sequence[dict[str, Any]] = ()
     dns_name: str = ""
-    dns_domain: str = ""
     qos_policy_id: str = ""
-    propagate_uplink_status: bool = True
-    numa_policy: str = ""
     plug_key: str | None = None
     preserve: bool = True
     nic_tag: str = ""
@@ -87,12 +85,9 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         pairs=json_text(_pairs(new.pairs, mac)),
         dhcp_options=json_text(new.dhcp_options),
         dns_name=new.dns_name,
-        dns_domain=new.dns_domain,
         dns_assignment=dns_assignment(room, network, new.dns_name, given),
         qos_policy_id=new.qos_policy_id,
         qos_network_policy_id=network.qos_policy_id,
-        propagate_uplink_status=new.propagate_uplink_status,
-        numa_policy=new.numa_policy,
         plug_key=new.plug_key,
         preserve=new.preserve,
         nic_tag=new.nic_tag,
@@ -186,6 +181,7 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
         await tx.update(PortRow, {"id": row.id}, **changed)
     except Duplicate as taken:
         raise _mac_taken(row.mac, row.network_id) from taken
+    await show_port(tx, row)
     await tell(tx, before, row, set(changed))
     return row
 
@@ -202,7 +198,6 @@ OF_THE_SPEC = {
     "pairs",
     "dhcp_options",
     "dns_name",
-    "dns_domain",
     "qos_policy_id",
 }
 """Columns that the order to the nodes is made of."""

@@ -199,7 +199,6 @@ ports = Noun(
                 Field("dns_assignment", Text(), source=Passed("dns_assignment")),
             ),
         ),
-        Facet("dns-domain-ports", "DNS domains of ports", (Field("dns_domain", DnsName, create="", update=OPTIONAL),)),
         Facet(
             "qos",
             "Quality of service",
@@ -209,24 +208,6 @@ ports = Noun(
             "qos-port-network-policy",
             "A port shows its network's policy",
             (Field("qos_network_policy_id", Text(), source=OrNull("qos_network_policy_id")),),
-        ),
-        Facet(
-            "uplink-status-propagation",
-            "Propagation of the uplink's status",
-            (Field("propagate_uplink_status", Bool, create=True),),
-        ),
-        Facet(
-            "port-numa-affinity-policy",
-            "NUMA affinity of ports",
-            (
-                Field(
-                    "numa_affinity_policy",
-                    Enum("required", "preferred", "legacy", "socket").or_null(),
-                    create=OPTIONAL,
-                    update=OPTIONAL,
-                    source=OrNull("numa_policy"),
-                ),
-            ),
         ),
         Facet(
             "ip_allocation",
@@ -279,10 +260,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
             pairs=pairs,
             dhcp_options=_options([], wish.get("extra_dhcp_opts") or []),
             dns_name=wish["dns_name"],
-            dns_domain=wish["dns_domain"],
             qos_policy_id=await applied_policy(tx, call, wish.get("qos_policy_id")),
-            propagate_uplink_status=wish["propagate_uplink_status"],
-            numa_policy=wish.get("numa_affinity_policy") or "",
         ),
     )
 
@@ -362,7 +340,6 @@ _PLAIN = {
     "device_id": "device_id",
     "device_owner": "device_owner",
     "dns_name": "dns_name",
-    "dns_domain": "dns_domain",
     "binding:vnic_type": "vnic_type",
     "port_security_enabled": "port_security",
 }
@@ -382,8 +359,6 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
         changes["host"] = wish["binding:host_id"] or ""
     if "binding:profile" in wish:
         changes["profile"] = json_text(wish["binding:profile"] or {})
-    if "numa_affinity_policy" in wish:
-        changes["numa_policy"] = wish["numa_affinity_policy"] or ""
     if "qos_policy_id" in wish:
         changes["qos_policy_id"] = await applied_policy(tx, call, wish["qos_policy_id"])
     if "extra_dhcp_opts" in wish:

@@ -47,12 +47,9 @@ class PortRow(Standard):
     pairs: Json
     dhcp_options: Json
     dns_name: Name
-    dns_domain: Name
     dns_assignment: Json
     qos_policy_id: Ref
     qos_network_policy_id: Ref
-    propagate_uplink_status: bool
-    numa_policy: Short
     plug_key: Annotated[str, sa.String(255)] | None
     """The key under which compute had it made or adopted; null for others."""
     preserve: bool

@@ -26,8 +26,6 @@ class RouterRow(Standard):
     snat: bool
     routes: Json
     zone_hints: Json
-    flavor_id: Ref
-    qos_policy_id: Ref
     host: Name
     """The node that runs it; empty: none yet."""
     generation: int

@@ -40,7 +40,6 @@ class NewSubnet(msgspec.Struct, kw_only=True):
     address_mode: str = ""
     subnetpool_id: str = ""
     segment_id: str = ""
-    dns_publish_fixed_ip: bool = False
 
 
 async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewSubnet) -> SubnetRow:
@@ -77,7 +76,6 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewSubn
         address_mode=new.address_mode,
         subnetpool_id=new.subnetpool_id,
         segment_id=new.segment_id,
-        dns_publish_fixed_ip=new.dns_publish_fixed_ip,
     )
     await tx.insert(row)
     await list_in_network(room, tx, network)

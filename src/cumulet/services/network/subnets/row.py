@@ -33,7 +33,6 @@ class SubnetRow(Standard):
     address_mode: Short
     subnetpool_id: Ref
     segment_id: Ref
-    dns_publish_fixed_ip: bool
 
     @property
     def makes_own_addresses(self) -> bool:

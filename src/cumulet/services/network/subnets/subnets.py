@@ -97,11 +97,6 @@ subnets = Noun(
                 ),
             ),
         ),
-        Facet(
-            "subnet-dns-publish-fixed-ip",
-            "DNS publication of fixed IPs",
-            (Field("dns_publish_fixed_ip", Bool, create=False, update=OPTIONAL),),
-        ),
     ],
     missing=errors.SubnetNotFound,
     quota="subnet",
@@ -134,7 +129,6 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
         ra_mode=wish.get("ipv6_ra_mode") or "",
         address_mode=wish.get("ipv6_address_mode") or "",
         subnetpool_id=pool.id if pool else "",
-        dns_publish_fixed_ip=wish["dns_publish_fixed_ip"],
     )
     row = await operations.make(room, tx, network, new)
     if pool and pool.scope_id:
@@ -161,9 +155,7 @@ def _given_cidr(wish: Mapping[str, Any]) -> str:
 
 @subnets.updating
 async def update(room: Network, call: Call, tx: Transaction, row: SubnetRow, wish: dict[str, Any]) -> SubnetRow:
-    changes: dict[str, Any] = {
-        name: wish[name] for name in ("name", "description", "dns_publish_fixed_ip") if name in wish
-    }
+    changes: dict[str, Any] = {name: wish[name] for name in ("name", "description") if name in wish}
     if "gateway_ip" in wish:
         changes["gateway"] = wish["gateway_ip"] or ""
     if "enable_dhcp" in wish:

@@ -1,0 +1,139 @@
+"""The noun `port_forwarding`: ports of a floating IP that lead to ports of fixed addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cumulet.core.db import Duplicate, Transaction
+from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
+from cumulet.core.web.call import Call
+from cumulet.core.web.wire import Enum, Int, Ip, Text, Uuid
+from cumulet.lib.ids import new_uuid
+from cumulet.services.network import errors
+from cumulet.services.network.facets import Facet
+from cumulet.services.network.floating_ips.association import fixed_address, router_between, usable_port
+from cumulet.services.network.floating_ips.floating_ips import floatingips
+from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow, forwardings_text
+from cumulet.services.network.noun import Noun
+from cumulet.services.network.room import Network
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.standard import NameText
+from cumulet.services.network.stirring import stir
+
+port_forwardings = Noun(
+    "/floatingips/{floatingip_id}/port_forwardings",
+    "port_forwarding",
+    "port_forwardings",
+    ForwardingRow,
+    [
+        Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL, source=""))),
+        Facet(
+            "floating-ip-port-forwarding",
+            "Port forwardings",
+            (
+                Field("protocol", Enum("tcp", "udp", ignore_case=True), create=REQUIRED, update=OPTIONAL),
+                Field("external_port", Int(1, 65535), create=REQUIRED, update=OPTIONAL),
+                Field("internal_port", Int(1, 65535), create=REQUIRED, update=OPTIONAL),
+                Field("internal_ip_address", Ip, create=OPTIONAL, update=OPTIONAL, source="internal_ip"),
+                Field("internal_port_id", Uuid, create=REQUIRED, update=OPTIONAL, source="port_id"),
+            ),
+        ),
+        Facet(
+            "floating-ip-port-forwarding-description",
+            "Descriptions of port forwardings",
+            (Field("description", NameText, create="", update=OPTIONAL),),
+        ),
+        Facet("floating-ip-port-forwarding-detail", "Filters of port forwardings"),
+    ],
+    missing=errors.PortForwardingNotFound,
+    owner="",
+    rule="floatingip_port_forwarding",
+    parent=floatingips,
+    parent_column="floating_ip_id",
+)
+port_forwardings.reads()
+
+
+@port_forwardings.creating
+async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> ForwardingRow:
+    floating: FloatingIpRow = call.parent
+    if floating.port_id:
+        raise errors.FloatingIPUsedByPortForwarding(
+            f"Floating IP {floating.id} leads to port {floating.port_id} as a whole. Disassociate it first.",
+            type_name="FipInUseByPortForwarding",
+        )
+    row = ForwardingRow(
+        id=new_uuid(),
+        project_id=floating.project_id,
+        floating_ip_id=floating.id,
+        protocol=wish["protocol"],
+        external_port=wish["external_port"],
+        internal_port=wish["internal_port"],
+        internal_ip="",
+        port_id=wish["internal_port_id"],
+        description=wish["description"],
+    )
+    row.internal_ip, router_id = await _inside(tx, call, floating, row.port_id, wish.get("internal_ip_address", ""))
+    await _refuse_second(tx, row)
+    try:
+        await tx.insert(row)
+    except Duplicate as race:
+        raise _taken(row) from race
+    await _show(room, tx, floating, router_id)
+    return row
+
+
+async def _inside(tx: Transaction, call: Call, floating: FloatingIpRow, port_id: str, ip: str) -> tuple[str, str]:
+    """The inner address, and the router on the way to it."""
+    port = await usable_port(tx, call, port_id)
+    address = fixed_address(port, ip, floating.address)
+    router = await router_between(tx, floating.network_id, port, address)
+    if floating.router_id and floating.router_id != router.id:
+        raise errors.InvalidInput(
+            f"Port {port_id} lies behind router {router.id}; the floating IP's other forwardings behind "
+            f"{floating.router_id}.",
+            type_name="BadRequest",
+        )
+    return address.ip_address, router.id
+
+
+async def _refuse_second(tx: Transaction, row: ForwardingRow) -> None:
+    for other in await tx.find(ForwardingRow, floating_ip_id=row.floating_ip_id, protocol=row.protocol):
+        if other.id != row.id and other.external_port == row.external_port:
+            raise _taken(row)
+
+
+def _taken(row: ForwardingRow) -> errors.InvalidInput:
+    return errors.InvalidInput(
+        f"Bad port_forwarding request: A duplicate port forwarding entry with same attributes already exists, "
+        f"conflicting values are: external_port {row.external_port}, protocol {row.protocol}.",
+        type_name="BadRequest",
+    )
+
+
+async def _show(room: Network, tx: Transaction, floating: FloatingIpRow, router_id: str) -> None:
+    """Bring the floating IP in line with its forwardings."""
+    rows = await tx.find(ForwardingRow, floating_ip_id=floating.id, order_by="external_port")
+    await floatingips.save(room, tx, floating, forwardings=forwardings_text(rows), router_id=router_id if rows else "")
+    await stir(tx, RouterRow, "router", {router_id, floating.router_id})
+
+
+@port_forwardings.updating
+async def update(room: Network, call: Call, tx: Transaction, row: ForwardingRow, wish: dict[str, Any]) -> ForwardingRow:
+    floating: FloatingIpRow = call.parent
+    changes: dict[str, Any] = {port_forwardings.columns[name]: value for name, value in wish.items()}
+    if "internal_port_id" in wish or "internal_ip_address" in wish:
+        port_id = wish.get("internal_port_id", row.port_id)
+        changes["internal_ip"], _ = await _inside(tx, call, floating, port_id, wish.get("internal_ip_address", ""))
+    try:
+        changed: ForwardingRow = await port_forwardings.save(room, tx, row, **changes)
+    except Duplicate as taken:
+        raise _taken(row) from taken
+    await _show(room, tx, floating, floating.router_id)
+    return changed
+
+
+@port_forwardings.deleting
+async def delete(room: Network, call: Call, tx: Transaction, row: ForwardingRow) -> None:
+    await tx.delete(ForwardingRow, id=row.id)
+    await _show(room, tx, call.parent, call.parent.router_id)

@@ -1,0 +1,90 @@
+"""What the reconcilers of this service share: who carries a network, which keys are unsettled, letting go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.networks import ElementFacts
+from cumulet.core.db import Query, Row, Transaction
+from cumulet.services.fleet.public import Held, NodeView
+from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.room import Network
+from cumulet.services.network.stirring import DepartureRow
+
+
+@cache
+def _hosts_query() -> Query:
+    c = PortRow.c
+    return Query(
+        sa.select(c.host).distinct().where(c.network_id == sa.bindparam("network", type_=sa.String), c.host != "")
+    )
+
+
+async def hosts_of(tx: Transaction, network_id: str) -> set[str]:
+    """The nodes on which a network has ports: those that must carry it."""
+    return {host for (host,) in await tx.tuples(_hosts_query(), {"network": network_id})}
+
+
+async def known_nodes(room: Network) -> dict[str, NodeView]:
+    return {node.name: node for node in await room.fleet.nodes()}
+
+
+def facts_of(held: Held) -> ElementFacts | None:
+    """What a node last said of an element; None while it has said nothing."""
+    if not held.observed or held.gone:
+        return None
+    return msgspec.json.decode(held.facts, type=ElementFacts)
+
+
+def is_up(helds: Iterable[Held], host: str) -> bool:
+    """Does this node say that the element is in force?"""
+    facts = [facts_of(held) for held in helds if held.node == host]
+    return any(fact is not None and fact.up for fact in facts)
+
+
+async def withdraw_beyond(room: Network, kind: Kind, key: str, helds: Iterable[Held], wanted: Collection[str]) -> None:
+    """Order the nodes that hold something and should not to let go of it."""
+    for held in helds:
+        if held.node not in wanted and not held.gone:
+            await room.fleet.withdraw(held.node, kind, key)
+
+
+async def let_go(room: Network, kind: Kind, key: str) -> None:
+    """A row is gone: order every node to let go, then forget that it was there."""
+    await withdraw_beyond(room, kind, key, await room.fleet.held(kind, key), ())
+    await room.database.write(lambda tx: tx.delete(DepartureRow, kind=str(kind), id=key))
+
+
+@cache
+def _page_query(row: type[Row], only_unsettled: bool) -> Query:
+    statement = sa.select(row.c.id).where(row.c.id > sa.bindparam("after", type_=sa.String))
+    if only_unsettled:
+        statement = statement.where(row.c.unsettled == sa.true())
+    return Query(statement.order_by(row.c.id).limit(sa.bindparam("page", type_=sa.Integer)))
+
+
+@cache
+def _departures_query() -> Query:
+    c = DepartureRow.c
+    return Query(
+        sa.select(c.id)
+        .where(c.kind == sa.bindparam("kind", type_=sa.String), c.id > sa.bindparam("after", type_=sa.String))
+        .order_by(c.id)
+        .limit(sa.bindparam("page", type_=sa.Integer))
+    )
+
+
+async def keys_of(
+    room: Network, row: type[Row], kind: Kind, after: str, limit: int, *, only_unsettled: bool
+) -> Sequence[str]:
+    """A page of keys of a noun and of what departed, in order."""
+    values = {"after": after, "page": limit}
+    async with room.database.read() as tx:
+        living = await tx.tuples(_page_query(row, only_unsettled), values)
+        departed = await tx.tuples(_departures_query(), {**values, "kind": str(kind)})
+    return sorted({id for (id,) in [*living, *departed]})[:limit]

@@ -1,0 +1,98 @@
+"""Brings ports to the nodes: the whole text where a port lives, its location where its network is carried.
+
+A port that is bound to no node is on no node. Facts of the node on which it lives decide whether it is up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.record import Record
+from cumulet.core.db import Transaction
+from cumulet.core.reconcile.outcome import Done, Outcome
+from cumulet.services.fleet.public import Held
+from cumulet.services.network.floating_ips.row import show_port
+from cumulet.services.network.following import hosts_of, is_up, keys_of, known_nodes, let_go, withdraw_beyond
+from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, PortRow
+from cumulet.services.network.ports.status import status_of
+from cumulet.services.network.qos.row import QosRuleRow
+from cumulet.services.network.room import Network
+from cumulet.services.network.specs import location_spec, port_spec
+from cumulet.services.network.stirring import settle
+
+
+class PortReconciler:
+    """One key is one port."""
+
+    topic = str(Kind.PORT)
+
+    def __init__(self, room: Network) -> None:
+        self._room = room
+
+    async def step(self, key: str) -> Outcome:
+        room = self._room
+        async with room.database.read() as tx:
+            port = await tx.get(PortRow, id=key)
+            hosts = await hosts_of(tx, port.network_id) if port and port.host else set()
+            limits = await _limits(tx, port) if port else []
+        if port is None:
+            await let_go(room, Kind.PORT, key)
+            return Done()
+        helds = await room.fleet.held(Kind.PORT, key)
+        nodes = await known_nodes(room)
+        wanted = hosts & set(nodes)
+        tunnel = nodes[port.host].facts.tunnel_address if port.host in nodes else ""
+        orders: list[tuple[str, Kind, str, Record, int]] = []
+        for node in sorted(wanted):
+            here = node == port.host
+            spec = port_spec(port, tunnel, limits) if here else location_spec(port, tunnel)
+            # Other nodes are told of a move, not of every change: their text keeps its generation.
+            orders.append((node, Kind.PORT, key, spec, port.generation if here else 1))
+        await room.fleet.assign_all(orders)
+        await withdraw_beyond(room, Kind.PORT, key, helds, wanted)
+        seen = port.generation
+        await room.database.write(lambda tx: settle(tx, PortRow, key, seen))
+        await self._note(key, helds)
+        return Done()
+
+    async def _note(self, key: str, helds: Sequence[Held]) -> None:
+        """Turn what the port's node said into its status."""
+
+        async def write(tx: Transaction) -> None:
+            port = await tx.get(PortRow, id=key)
+            if port is None or port.device_owner == DHCP or port.device_owner in OF_ROUTERS:
+                return  # these are up when their network or their router is
+            await note_up(tx, port, bool(port.host) and is_up(helds, port.host))
+
+        await self._room.database.write(write)
+
+    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
+        return await keys_of(self._room, PortRow, Kind.PORT, after, limit, only_unsettled=True)
+
+    async def every(self, after: str, limit: int) -> Sequence[str]:
+        return await keys_of(self._room, PortRow, Kind.PORT, after, limit, only_unsettled=False)
+
+
+async def note_up(tx: Transaction, port: PortRow, up: bool) -> None:
+    """Record whether a port is up, its status with it, and tell whom it concerns."""
+    changed = msgspec.structs.replace(port, up=up)
+    status = status_of(changed)
+    if up == port.up and status == port.status:
+        return
+    await tx.update(PortRow, {"id": port.id}, up=up, status=status)
+    await show_port(tx, msgspec.structs.replace(changed, status=status))
+    if port.device_id:
+        tx.wake("device", port.device_id)
+
+
+async def _limits(tx: Transaction, port: PortRow) -> list[QosRuleRow]:
+    """The rules of the policy in force: the port's own, or else its network's."""
+    policy = port.qos_policy_id
+    if not policy and not port.device_owner.startswith("network:"):
+        network = await tx.get(NetworkRow, id=port.network_id)
+        policy = network.qos_policy_id if network else ""
+    return await tx.find(QosRuleRow, policy_id=policy) if policy else []

@@ -1,0 +1,53 @@
+"""A router's legs: its ports, and what of their addresses others ask about."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+import msgspec
+
+from cumulet.core.db import Transaction
+from cumulet.services.network import ipam
+from cumulet.services.network.ports.addressing import Given, given_of
+from cumulet.services.network.ports.row import GATEWAY, INTERFACE, PortRow
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.subnets.row import SubnetRow
+
+
+class Leg(msgspec.Struct):
+    """A port of a router with its addresses and their subnets."""
+
+    port: PortRow
+    addresses: list[Given]
+    subnets: list[SubnetRow]
+
+    @property
+    def is_gateway(self) -> bool:
+        return self.port.device_owner == GATEWAY
+
+    def reaches(self, ip: str) -> bool:
+        """Is this address on the wire of one of its subnets?"""
+        address = ipaddress.ip_address(ip)
+        return any(address in ipam.network_of(subnet.cidr) for subnet in self.subnets)
+
+
+async def legs_of(tx: Transaction, router: RouterRow) -> list[Leg]:
+    """All legs, the gateway's too, in two queries."""
+    ports = await tx.find(PortRow, device_id=router.id, order_by="created_at")
+    ports = [port for port in ports if port.device_owner in (INTERFACE, GATEWAY)]
+    given = {port.id: given_of(port.fixed_ips) for port in ports}
+    ids = sorted({has.subnet_id for addresses in given.values() for has in addresses})
+    subnets = {subnet.id: subnet for subnet in await tx.find(SubnetRow, id=ids)} if ids else {}
+    return [Leg(port, given[port.id], [subnets[has.subnet_id] for has in given[port.id]]) for port in ports]
+
+
+def overlap(one: Sequence[SubnetRow], others: Sequence[SubnetRow]) -> SubnetRow | None:
+    """The first of these subnets that overlaps with one of the others."""
+    for mine in one:
+        network = ipam.network_of(mine.cidr)
+        for other in others:
+            theirs = ipam.network_of(other.cidr)
+            if mine.id != other.id and theirs.version == network.version and theirs.overlaps(network):
+                return other
+    return None

@@ -1,0 +1,150 @@
+"""Brings each router to one living node, its legs with it, and moves it when that node dies.
+
+The node is written first, into the router's row and those of its leg ports; networks and ports follow by themselves,
+because a leg bound to a node makes that node carry its network. Then the router's text is ordered there, and taken from
+wherever else it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.contracts.assignments import Kind
+from cumulet.core.db import Query, Transaction
+from cumulet.core.reconcile.outcome import Again, Done, Outcome
+from cumulet.services.fleet.public import Held
+from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
+from cumulet.services.network.following import facts_of, keys_of, let_go, withdraw_beyond
+from cumulet.services.network.ports import operations
+from cumulet.services.network.ports.reconciler import note_up
+from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
+from cumulet.services.network.room import Network
+from cumulet.services.network.routers.legs import legs_of
+from cumulet.services.network.routers.placing import choose_node
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.specs import router_spec
+from cumulet.services.network.stirring import settle, stir
+
+NO_NODE_SECONDS = 10.0
+WATCH_SECONDS = 15.0
+
+
+@cache
+def _load_query() -> Query:
+    return Query(sa.select(RouterRow.c.host, sa.func.count()).where(RouterRow.c.host != "").group_by(RouterRow.c.host))
+
+
+class RouterReconciler:
+    """One key is one router."""
+
+    topic = str(Kind.ROUTER)
+
+    def __init__(self, room: Network) -> None:
+        self._room = room
+
+    async def step(self, key: str) -> Outcome:
+        room = self._room
+        async with room.database.read() as tx:
+            router = await tx.get(RouterRow, id=key)
+            if router:
+                legs = await legs_of(tx, router)
+                floating = await tx.find(FloatingIpRow, router_id=key)
+                forwardings = (
+                    await tx.find(ForwardingRow, floating_ip_id=[row.id for row in floating]) if floating else []
+                )
+                load = dict(await tx.tuples(_load_query()))  # type: ignore[arg-type]
+        if router is None:
+            await let_go(room, Kind.ROUTER, key)
+            return Done()
+        zones: list[str] = msgspec.json.decode(router.zone_hints)
+        host = choose_node(await room.fleet.nodes(), load, router.host, zones) if legs else ""
+        if legs and not host:
+            return Again(NO_NODE_SECONDS, "no node lives on which the router could run")
+        if host != router.host or any(leg.port.host != host for leg in legs):
+            await self._move(key, host)
+            return Again(0, f"the router goes to {host or 'nowhere'}")
+        helds = await room.fleet.held(Kind.ROUTER, key)
+        if host:
+            spec = router_spec(router, legs, floating, forwardings)
+            await room.fleet.assign(host, Kind.ROUTER, key, spec, router.generation)
+        await withdraw_beyond(room, Kind.ROUTER, key, helds, {host})
+        await self._note(router, helds)
+        return Done()
+
+    async def _move(self, key: str, host: str) -> None:
+        """Write the node into the router and its legs."""
+        room = self._room
+
+        async def write(tx: Transaction) -> None:
+            await tx.update(RouterRow, {"id": key}, host=host)
+            await stir(tx, RouterRow, str(Kind.ROUTER), [key])
+            for port in await tx.find(PortRow, device_id=key):
+                if port.device_owner in OF_ROUTERS and port.host != host:
+                    await operations.change(room, tx, port, host=host)
+
+        await room.database.write(write)
+
+    async def _note(self, router: RouterRow, helds: Sequence[Held]) -> None:
+        """Turn what the node said into the status of the router, its legs and its floating IPs."""
+        held = next((held for held in helds if held.node == router.host), None)
+        facts = facts_of(held) if held else None
+        up = facts is not None and facts.up
+        current = up and held is not None and held.observed >= router.generation
+        status = "ERROR" if facts is not None and facts.fault is not None else "ACTIVE"
+
+        async def write(tx: Transaction) -> None:
+            await settle(tx, RouterRow, router.id, router.generation)
+            if status != router.status:
+                await tx.update(RouterRow, {"id": router.id}, status=status)
+            for port in await tx.find(PortRow, device_id=router.id):
+                if port.device_owner in OF_ROUTERS:
+                    await note_up(tx, port, up)
+            for row in await tx.find(FloatingIpRow, router_id=router.id):
+                # While a newer text is on its way, what was translated before still is.
+                wanted = "ACTIVE" if up and (current or row.status == "ACTIVE") else "DOWN"
+                if row.status != wanted:
+                    await tx.update(FloatingIpRow, {"id": row.id}, status=wanted)
+
+        await self._room.database.write(write)
+
+    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
+        return await keys_of(self._room, RouterRow, Kind.ROUTER, after, limit, only_unsettled=True)
+
+    async def every(self, after: str, limit: int) -> Sequence[str]:
+        return await keys_of(self._room, RouterRow, Kind.ROUTER, after, limit, only_unsettled=False)
+
+
+class NodeWatcher:
+    """Looks whether nodes live: the routers of a dead one are woken, and when one lives, those that have none.
+
+    Nobody says that a node died, it only falls silent; so this looks again and again.
+    """
+
+    topic = "node"
+
+    def __init__(self, room: Network) -> None:
+        self._room = room
+        self._alive: dict[str, bool] = {}
+
+    async def step(self, key: str) -> Outcome:
+        node = await self._room.fleet.node(key)
+        alive = node is not None and node.alive
+        if alive != self._alive.get(key):
+            self._alive[key] = alive
+            async with self._room.database.read() as tx:
+                routers = await tx.find(RouterRow, host="" if alive else key)
+            for router in routers:
+                self._room.bus.wake(str(Kind.ROUTER), router.id)
+        return Again(WATCH_SECONDS) if node else Done()
+
+    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
+        """At start every node is to be watched."""
+        known = [node.name for node in await self._room.fleet.nodes() if node.name > after]
+        return [name for name in known if name not in self._alive][:limit]
+
+    async def every(self, after: str, limit: int) -> Sequence[str]:
+        return [node.name for node in await self._room.fleet.nodes() if node.name > after][:limit]

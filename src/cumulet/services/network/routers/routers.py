@@ -1,0 +1,160 @@
+"""The noun `router`: what a client sees and sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cumulet.core.db import Transaction
+from cumulet.core.web.body import OPTIONAL, Field
+from cumulet.core.web.call import Call
+from cumulet.core.web.wire import Bool, ListOf, Obj, Text, Uuid
+from cumulet.services.network import errors
+from cumulet.services.network.facets import Facet, Passed
+from cumulet.services.network.noun import Noun
+from cumulet.services.network.ports.operations import erase
+from cumulet.services.network.room import Network
+from cumulet.services.network.routers import interfaces
+from cumulet.services.network.routers.gateway import NO_GATEWAY, set_gateway
+from cumulet.services.network.routers.legs import legs_of
+from cumulet.services.network.routers.routes import checked_routes, given_routes, routes_of
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.standard import STANDARD, json_text, standard
+from cumulet.services.network.stirring import depart, stir
+from cumulet.services.network.wires import FixedIps, Routes
+
+GatewayInfo = Obj(
+    Field("network_id", Uuid.or_null(), create=OPTIONAL),
+    Field("enable_snat", Bool.or_null(), create=OPTIONAL),
+    Field("external_fixed_ips", FixedIps.or_null(), create=OPTIONAL),
+).or_null()
+
+routers = Noun(
+    "/routers",
+    "router",
+    "routers",
+    RouterRow,
+    [
+        *STANDARD,
+        Facet(
+            "router",
+            "Routers",
+            (
+                Field("admin_state_up", Bool, create=True, update=OPTIONAL, source="admin_up"),
+                Field("status", Text()),
+                Field("external_gateway_info", GatewayInfo, create=None, update=OPTIONAL, source=Passed("gateway")),
+            ),
+        ),
+        Facet("ext-gw-mode", "Source translation at the gateway"),
+        Facet("extraroute", "Extra routes", (Field("routes", Routes, update=OPTIONAL, source=Passed("routes")),)),
+        Facet("extraroute-atomic", "Extra routes one by one"),
+        Facet(
+            "router_availability_zone",
+            "Availability zones of routers",
+            (
+                Field("availability_zone_hints", ListOf(Text(), most=8), create=OPTIONAL, source=Passed("zone_hints")),
+                Field(
+                    "availability_zones",
+                    Text(),
+                    source=lambda row, call: (msgspec.json.decode(row.zone_hints) or ["nova"]) if row.host else [],
+                ),
+            ),
+        ),
+    ],
+    missing=errors.RouterNotFound,
+    quota="router",
+    sees=None,
+)
+routers.reads()
+
+
+@routers.creating
+async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> RouterRow:
+    return await make(room, tx, call, wish)
+
+
+async def make(room: Network, tx: Transaction, call: Call, wish: dict[str, Any]) -> RouterRow:
+    """Insert a router, with its gateway if it is to have one."""
+    row = RouterRow(
+        **standard(wish, room.clock),
+        admin_up=wish.get("admin_state_up", True),
+        status="ACTIVE",
+        **NO_GATEWAY,
+        routes="[]",
+        zone_hints=json_text(wish.get("availability_zone_hints", [])),
+        host="",
+        generation=1,
+        unsettled=False,
+    )
+    info = wish.get("external_gateway_info")
+    if info and info.get("network_id"):
+        columns = await set_gateway(room, tx, call, row, info)
+        row = msgspec.structs.replace(row, **columns, unsettled=True)
+        tx.wake("router", row.id)
+    await tx.insert(row)
+    return row
+
+
+@routers.updating
+async def update(room: Network, call: Call, tx: Transaction, row: RouterRow, wish: dict[str, Any]) -> RouterRow:
+    changes: dict[str, Any] = {name: wish[name] for name in ("name", "description") if name in wish}
+    if "admin_state_up" in wish:
+        changes["admin_up"] = wish["admin_state_up"]
+    if "external_gateway_info" in wish:
+        changes |= await set_gateway(room, tx, call, row, wish["external_gateway_info"])
+    if "routes" in wish:
+        changes["routes"] = await checked_routes(room, tx, row, wish["routes"])
+    changed: RouterRow = await routers.save(room, tx, row, **changes)
+    if changed is not row:
+        await stir(tx, RouterRow, "router", [row.id])
+    return changed
+
+
+@routers.deleting
+async def delete(room: Network, call: Call, tx: Transaction, row: RouterRow) -> None:
+    legs = await legs_of(tx, row)
+    if any(not leg.is_gateway for leg in legs):
+        raise errors.RouterInUse(f"Router {row.id} still has ports")
+    if legs:
+        await set_gateway(room, tx, call, row, None)
+    for leg in legs:
+        await erase(room, tx, leg.port)
+    await depart(tx, "router", row.id)
+
+
+@routers.verb("add_router_interface", "add_router_interface")
+async def add_router_interface(
+    room: Network, call: Call, tx: Transaction, row: RouterRow, body: dict[str, Any]
+) -> dict[str, Any]:
+    return await interfaces.add(room, tx, call, row, body)
+
+
+@routers.verb("remove_router_interface", "remove_router_interface")
+async def remove_router_interface(
+    room: Network, call: Call, tx: Transaction, row: RouterRow, body: dict[str, Any]
+) -> dict[str, Any]:
+    return await interfaces.remove(room, tx, row, body)
+
+
+@routers.verb("add_extraroutes", "add_extraroutes")
+async def add_extraroutes(
+    room: Network, call: Call, tx: Transaction, row: RouterRow, body: dict[str, Any]
+) -> RouterRow:
+    before = routes_of(row)
+    return await _reroute(room, tx, row, before + [route for route in given_routes(body) if route not in before])
+
+
+@routers.verb("remove_extraroutes", "remove_extraroutes")
+async def remove_extraroutes(
+    room: Network, call: Call, tx: Transaction, row: RouterRow, body: dict[str, Any]
+) -> RouterRow:
+    gone = given_routes(body)
+    return await _reroute(room, tx, row, [route for route in routes_of(row) if route not in gone])
+
+
+async def _reroute(room: Network, tx: Transaction, row: RouterRow, routes: list[dict[str, str]]) -> RouterRow:
+    changed: RouterRow = await routers.save(room, tx, row, routes=await checked_routes(room, tx, row, routes))
+    if changed is not row:
+        await stir(tx, RouterRow, "router", [row.id])
+    return changed

@@ -1,0 +1,80 @@
+"""Brings groups to the nodes on which their members live, and to those whose groups speak of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.contracts.assignments import Kind
+from cumulet.core.db import Query
+from cumulet.core.reconcile.outcome import Done, Outcome
+from cumulet.services.network.address_groups import AddressGroupRow
+from cumulet.services.network.following import keys_of, known_nodes, let_go, withdraw_beyond
+from cumulet.services.network.ports.row import PortGroupRow, PortRow
+from cumulet.services.network.room import Network
+from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
+from cumulet.services.network.specs import group_spec
+from cumulet.services.network.stirring import settle
+
+
+@cache
+def _members_query() -> Query:
+    return Query(
+        sa.select(PortRow.table)
+        .join(PortGroupRow.table, PortGroupRow.c.port_id == PortRow.c.id)
+        .where(PortGroupRow.c.group_id == sa.bindparam("group", type_=sa.String), PortRow.c.host != "")
+    )
+
+
+@cache
+def _hosts_query() -> Query:
+    """Nodes with members of the group, or of groups whose rules name it."""
+    group = sa.bindparam("group", type_=sa.String)
+    speaking = sa.select(RuleRow.c.group_id).where(RuleRow.c.remote_group_id == group)
+    return Query(
+        sa.select(PortRow.c.host)
+        .distinct()
+        .join(PortGroupRow.table, PortGroupRow.c.port_id == PortRow.c.id)
+        .where(PortRow.c.host != "", sa.or_(PortGroupRow.c.group_id == group, PortGroupRow.c.group_id.in_(speaking)))
+    )
+
+
+class GroupReconciler:
+    """One key is one security group."""
+
+    topic = str(Kind.GROUP)
+
+    def __init__(self, room: Network) -> None:
+        self._room = room
+
+    async def step(self, key: str) -> Outcome:
+        room = self._room
+        async with room.database.read() as tx:
+            group = await tx.get(SecurityGroupRow, id=key)
+            if group:
+                rules = await tx.find(RuleRow, group_id=key)
+                members = await tx.rows(PortRow, _members_query(), {"group": key})
+                hosts = {host for (host,) in await tx.tuples(_hosts_query(), {"group": key})}
+                named = sorted({rule.remote_address_group_id for rule in rules} - {""})
+                lists = await tx.find(AddressGroupRow, id=named) if named else []
+        if group is None:
+            await let_go(room, Kind.GROUP, key)
+            return Done()
+        helds = await room.fleet.held(Kind.GROUP, key)
+        wanted = hosts & set(await known_nodes(room))
+        addresses: dict[str, list[str]] = {row.id: msgspec.json.decode(row.addresses) for row in lists}
+        spec = group_spec(group, rules, members, addresses)
+        await room.fleet.assign_all([(node, Kind.GROUP, key, spec, group.generation) for node in sorted(wanted)])
+        await withdraw_beyond(room, Kind.GROUP, key, helds, wanted)
+        seen = group.generation
+        await room.database.write(lambda tx: settle(tx, SecurityGroupRow, key, seen))
+        return Done()
+
+    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
+        return await keys_of(self._room, SecurityGroupRow, Kind.GROUP, after, limit, only_unsettled=True)
+
+    async def every(self, after: str, limit: int) -> Sequence[str]:
+        return await keys_of(self._room, SecurityGroupRow, Kind.GROUP, after, limit, only_unsettled=False)

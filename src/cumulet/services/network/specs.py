@@ -1,0 +1,180 @@
+"""From rows to orders for nodes. Pure: the same rows give the same text."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from cumulet.contracts.networks import (
+    Address,
+    FloatingSpec,
+    ForwardingSpec,
+    GroupSpec,
+    InterfaceSpec,
+    NetworkSpec,
+    NetworkType,
+    PortSpec,
+    RouterSpec,
+    RuleSpec,
+    SubnetSpec,
+)
+from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
+from cumulet.services.network.ipam import network_of
+from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.ports.addressing import given_of
+from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.qos.row import QosRuleRow
+from cumulet.services.network.routers.legs import Leg
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
+from cumulet.services.network.subnets.row import SubnetRow
+
+
+def network_spec(network: NetworkRow, subnets: Iterable[SubnetRow], dhcp_port: PortRow | None) -> NetworkSpec:
+    """A network with its subnets; DHCP answers on the addresses of its port."""
+    dhcp = {has.subnet_id: has.ip_address for has in given_of(dhcp_port.fixed_ips)} if dhcp_port else {}
+    return NetworkSpec(
+        id=network.id,
+        type=NetworkType(network.network_type),
+        segmentation_id=network.segmentation_id or 0,
+        physical_network=network.physical_network,
+        mtu=network.mtu,
+        subnets=tuple(_subnet_spec(subnet, dhcp.get(subnet.id, "")) for subnet in sorted(subnets, key=lambda s: s.id)),
+        dhcp_mac=dhcp_port.mac if dhcp_port else "",
+        dns_domain=network.dns_domain,
+        external=network.external,
+    )
+
+
+def _subnet_spec(subnet: SubnetRow, dhcp_address: str) -> SubnetSpec:
+    return SubnetSpec(
+        id=subnet.id,
+        cidr=subnet.cidr,
+        version=subnet.version,
+        gateway=subnet.gateway,
+        dhcp=subnet.dhcp,
+        dhcp_address=dhcp_address,
+        dns=tuple(msgspec.json.decode(subnet.dns)),
+        routes=tuple((route["destination"], route["nexthop"]) for route in msgspec.json.decode(subnet.routes)),
+        ra_mode=subnet.ra_mode,
+        address_mode=subnet.address_mode,
+    )
+
+
+def port_spec(port: PortRow, tunnel: str, limits: Iterable[QosRuleRow]) -> PortSpec:
+    """A port for the node on which it lives."""
+    rates = {(rule.type, rule.direction): rule.rate for rule in limits}
+    return PortSpec(
+        id=port.id,
+        network_id=port.network_id,
+        mac=port.mac,
+        host=port.host,
+        tunnel_address=tunnel,
+        device_id=port.device_id,
+        device_owner=port.device_owner,
+        addresses=tuple(Address(subnet_id=has.subnet_id, ip=has.ip_address) for has in given_of(port.fixed_ips)),
+        hostname=port.dns_name,
+        security=port.port_security,
+        groups=tuple(msgspec.json.decode(port.groups)),
+        allowed_pairs=tuple((p["mac_address"], p["ip_address"]) for p in msgspec.json.decode(port.pairs)),
+        dhcp_options=tuple((o["opt_name"], o["opt_value"]) for o in msgspec.json.decode(port.dhcp_options)),
+        up=port.admin_up,
+        egress_kbps=rates.get(("bandwidth_limit", "egress"), 0),
+        ingress_kbps=rates.get(("bandwidth_limit", "ingress"), 0),
+        dscp=rates.get(("dscp_marking", "")),
+    )
+
+
+def location_spec(port: PortRow, tunnel: str) -> PortSpec:
+    """A port for the other nodes of its network: where its frames are to be sent."""
+    return PortSpec(id=port.id, network_id=port.network_id, mac=port.mac, host=port.host, tunnel_address=tunnel)
+
+
+def group_spec(
+    group: SecurityGroupRow,
+    rules: Iterable[RuleRow],
+    members: Iterable[PortRow],
+    address_groups: Mapping[str, Sequence[str]],
+) -> GroupSpec:
+    """A group with its rules and its members' addresses. A rule for an address group is a rule for each address."""
+    cidrs = {_cidr(has.ip_address) for port in members for has in given_of(port.fixed_ips)}
+    cidrs |= {_cidr(pair["ip_address"]) for port in members for pair in msgspec.json.decode(port.pairs)}
+    specs = []
+    for rule in sorted(rules, key=lambda rule: rule.id):
+        remotes = [rule.remote_ip_prefix]
+        if rule.remote_address_group_id:
+            remotes = [
+                cidr
+                for cidr in address_groups.get(rule.remote_address_group_id, ())
+                if network_of(cidr).version == _version(rule)
+            ]
+        for remote in remotes:
+            id = rule.id if not rule.remote_address_group_id else str(uuid.uuid5(uuid.UUID(rule.id), remote))
+            specs.append(_rule_spec(rule, id, remote))
+    return GroupSpec(id=group.id, stateful=group.stateful, rules=tuple(specs), members=tuple(sorted(cidrs)))
+
+
+def _version(rule: RuleRow) -> int:
+    return 6 if rule.ethertype == "IPv6" else 4
+
+
+def _rule_spec(rule: RuleRow, id: str, remote: str) -> RuleSpec:
+    return RuleSpec(
+        id=id,
+        direction=rule.direction,
+        version=_version(rule),
+        protocol=rule.protocol,
+        port_min=rule.port_min,
+        port_max=rule.port_max,
+        remote_cidr=str(network_of(remote)) if remote else "",
+        remote_group=rule.remote_group_id,
+    )
+
+
+def _cidr(address: str) -> str:
+    return str(network_of(address))
+
+
+def router_spec(
+    router: RouterRow, legs: Sequence[Leg], floating: Iterable[FloatingIpRow], forwardings: Iterable[ForwardingRow]
+) -> RouterSpec:
+    """A router with all that it translates."""
+    gateway = next((leg for leg in legs if leg.is_gateway), None)
+    outer = {row.id: row.address for row in floating}
+    return RouterSpec(
+        id=router.id,
+        up=router.admin_up,
+        interfaces=tuple(_interface(leg) for leg in legs if not leg.is_gateway),
+        gateway=_interface(gateway) if gateway else None,
+        next_hops=tuple(subnet.gateway for subnet in gateway.subnets if subnet.gateway) if gateway else (),
+        snat=router.snat,
+        floating=tuple(
+            FloatingSpec(id=row.id, floating=row.address, fixed=row.fixed)
+            for row in sorted(floating, key=lambda row: row.id)
+            if row.fixed
+        ),
+        forwardings=tuple(
+            ForwardingSpec(
+                id=row.id,
+                floating=outer[row.floating_ip_id],
+                protocol=row.protocol,
+                external_port=row.external_port,
+                fixed=row.internal_ip,
+                internal_port=row.internal_port,
+            )
+            for row in sorted(forwardings, key=lambda row: row.id)
+        ),
+        routes=tuple((route["destination"], route["nexthop"]) for route in msgspec.json.decode(router.routes)),
+    )
+
+
+def _interface(leg: Leg) -> InterfaceSpec:
+    lengths = {subnet.id: network_of(subnet.cidr).prefixlen for subnet in leg.subnets}
+    return InterfaceSpec(
+        port_id=leg.port.id,
+        network_id=leg.port.network_id,
+        mac=leg.port.mac,
+        addresses=tuple(f"{has.ip_address}/{lengths[has.subnet_id]}" for has in leg.addresses),
+    )
