@@ -12,6 +12,7 @@ from tests.support.network.guests import Guest
 
 _COOKIE = b"\x63\x82\x53\x63"
 _OFFER, _ACK = 2, 5
+_PATIENCE_SECONDS = 0.3
 
 
 async def discover(guest: Guest, mac: str, seconds: float) -> tuple[str, dict[int, bytes]] | None:
@@ -47,11 +48,20 @@ async def _exchange(
     hardware = bytes.fromhex(mac.replace(":", "")).ljust(16, b"\0")
     asked = b"\x37\x08" + bytes([1, 3, 6, 12, 15, 26, 121, 249])
     head = struct.pack("!BBBB", 1, 1, 6, 0) + number + struct.pack("!HH", 0, 0x8000) + b"\0" * 16
-    await loop.sock_sendto(
-        client, head + hardware + b"\0" * 192 + _COOKIE + options + asked + b"\xff", ("255.255.255.255", 67)
-    )
+    message = head + hardware + b"\0" * 192 + _COOKIE + options + asked + b"\xff"
     while True:
-        answer = await loop.sock_recv(client, 2048)
+        # A first question may be lost while the kernel has not yet noticed that the port is connected.
+        await loop.sock_sendto(client, message, ("255.255.255.255", 67))
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await _answer(client, number, kind)
+        except TimeoutError:
+            continue
+
+
+async def _answer(client: socket.socket, number: bytes, kind: int) -> tuple[str, dict[int, bytes]]:
+    while True:
+        answer = await asyncio.get_running_loop().sock_recv(client, 2048)
         found = _options(answer[240:])
         if answer[4:8] == number and found.get(53) == bytes([kind]):
             return socket.inet_ntoa(answer[16:20]), found
@@ -103,7 +113,7 @@ async def solicit6(guest: Guest, mac: str, seconds: float) -> str | None:
             while True:
                 await loop.sock_sendto(client, message, ("ff02::1:2", 547, 0, scope))
                 try:
-                    async with asyncio.timeout(1.0):
+                    async with asyncio.timeout(_PATIENCE_SECONDS):
                         answer = await loop.sock_recv(client, 2048)
                 except TimeoutError:
                     continue

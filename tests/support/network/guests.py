@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from cumulet.contracts.networks import NetworkSpec, PortSpec
@@ -18,6 +18,16 @@ from cumulet.lib.netns import inside
 NOTHING_COMES_SECONDS = 0.25
 SOMETHING_COMES_SECONDS = 5.0
 T = TypeVar("T")
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = SOMETHING_COMES_SECONDS) -> bool:
+    """Whether it becomes true in time; for what the kernel does by itself, and tells nobody."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await condition():
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.01)
+    return True
 
 
 class Place:
@@ -121,6 +131,7 @@ class Guest(Place):
     async def start(self, commands: Commands, *, addresses: bool = True) -> Guest:
         """Plug it in, where the driver will find it, and give it the addresses of its port."""
         await add_namespaces(commands, [self.namespace])
+        await commands.set_kernel(self.namespace, [("ipv6/conf/default/accept_dad", "0")])
         pair = f"link add name {tap(self.port.id)} type veth peer name eth0 address {self.port.mac}"
         # Up before it is connected: the kernel takes up to a second to notice that both ends are.
         up = f"link set dev {tap(self.port.id)} up"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Sequence
@@ -13,12 +14,13 @@ from cumulet.drivers.network.base import Network
 from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
 from cumulet.drivers.network.linux.commands import Commands
 from cumulet.drivers.network.linux.driver import LinuxNetwork
+from cumulet.drivers.network.linux.names import tap
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.sandbox import ensure_namespace, remove_namespace
 from cumulet.drivers.network.rules import is_guests
 from cumulet.lib import process
 from tests.support.network.fabrics import NODE, OUTSIDE, uid
-from tests.support.network.guests import NOTHING_COMES_SECONDS, SOMETHING_COMES_SECONDS, Guest, Place
+from tests.support.network.guests import NOTHING_COMES_SECONDS, SOMETHING_COMES_SECONDS, Guest, Place, eventually
 
 _numbers = count(1)
 
@@ -88,13 +90,23 @@ class LinuxWorld:
     async def start(self, fabric: Fabric) -> None:
         """Guests on all ports, then the fabric."""
         await self.prepare()
-        networks = {network.id: network for network in fabric.networks}
         for port in fabric.ports:
             if is_guests(port) and port.host == self.node.name:
                 await self.plug(port, fabric)
         facts = await self.driver.apply(fabric)
         faults = [fact.fault for elements in facts.values() for fact in elements if fact.fault]
-        assert not faults, (faults, networks)
+        assert not faults, faults
+        await self.connected()
+
+    async def connected(self) -> None:
+        """Until the kernel has noticed that every guest is plugged in: then a packet that does not come was dropped."""
+        wanted = {tap(key) for key in self.guests}
+
+        async def all_forwarding() -> bool:
+            shown = await self.commands.other(["bridge", "-n", self.namespace, "-j", "link", "show"])
+            return wanted <= {entry["ifname"] for entry in json.loads(shown) if entry.get("state") == "forwarding"}
+
+        assert await eventually(all_forwarding)
 
     async def plug(self, port: PortSpec, fabric: Fabric, *, addresses: bool = True) -> Guest:
         if port.id not in self.guests:

@@ -72,11 +72,18 @@ def ruleset(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Ruleset:
     return Ruleset(chains, sets)
 
 
-def young_elements(port_ids: Iterable[str]) -> str:
+def youth_begins(port_ids: Iterable[str]) -> str:
     """The script that lets these ports go on, for a while, with connections whose beginning was seen elsewhere: a
     machine that moved here brings them along. One that was just made has none, so it does no harm."""
     names = ", ".join(f'"{tap(port_id)}"' for port_id in port_ids)
     return f"add element {BRIDGE} young {{ {names} }}\n" if names else ""
+
+
+def youth_ends(port_ids: Iterable[str]) -> str:
+    """The script that ends this: what was taken from a port must not come back as something begun elsewhere."""
+    begun = youth_begins(port_ids)
+    # Added first, for deleting what is not there is an error.
+    return begun + begun.replace("add element", "delete element")
 
 
 def _bridge_hooks() -> dict[str, Chain]:

@@ -80,17 +80,19 @@ class Court:
                     self._by_range.setdefault(zone, []).append((ipaddress.ip_network(cidr, strict=False), port))
         self._gone = {(zones.get(network, 0), ipaddress.ip_address(ip)) for network, ip in gone}
 
-    def ends(self, flow: Flow) -> bool:
-        """Whether this flow may not go on."""
+    def parties(self, flow: Flow) -> set[str] | None:
+        """The ids of the local ports that a flow which may not go on belongs to; None if it may."""
         source, destination = flow.traffic.source, flow.traffic.destination
-        if (flow.zone, source) in self._gone or (flow.zone, destination) in self._gone:
-            return True
         senders, receivers = self._ports(flow.zone, source), self._ports(flow.zone, destination)
         # An address of several ports (a virtual one) is judged by those that could have it: one that may is enough.
-        return bool(
-            (senders and not any(self._judge.allows(port, "egress", flow.traffic) for port in senders))
+        if (
+            (flow.zone, source) in self._gone
+            or (flow.zone, destination) in self._gone
+            or (senders and not any(self._judge.allows(port, "egress", flow.traffic) for port in senders))
             or (receivers and not any(self._judge.allows(port, "ingress", flow.traffic) for port in receivers))
-        )
+        ):
+            return {port.id for port in (*senders, *receivers)}
+        return None
 
     def _ports(self, zone: int, address: Ip) -> list[PortSpec]:
         ranged = [port for network, port in self._by_range.get(zone, ()) if address in network]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cumulet.contracts.networks import Fabric
 from cumulet.drivers.network.linux.commands import Commands
-from cumulet.drivers.network.linux.filter import young_elements
+from cumulet.drivers.network.linux.filter import youth_begins, youth_ends
 from cumulet.drivers.network.linux.flows import Court, departed, parse_flows
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.ruleset import Ruleset, only_grows, transaction
@@ -32,14 +32,17 @@ class Guarding:
         old, self._rules = self._rules, None
         script = wanted.text() if old is None else transaction(old, wanted)
         arrived = self._local(fabric) - self._local(before)
-        await self._commands.nft(self._node.namespace, script + young_elements(sorted(arrived)))
+        await self._commands.nft(self._node.namespace, script + youth_begins(sorted(arrived)))
         if old is None or not only_grows(old, wanted):
-            court = Court(fabric, self._node.name, zones, departed(before, fabric))
-            flows = parse_flows(await self._commands.flows(self._node.namespace))
-            await self._commands.end_flows(
-                self._node.namespace, [f"-D {flow.key}" for flow in flows if court.ends(flow)]
-            )
+            await self._end_flows(Court(fabric, self._node.name, zones, departed(before, fabric)))
         self._rules = wanted
+
+    async def _end_flows(self, court: Court) -> None:
+        flows = parse_flows(await self._commands.flows(self._node.namespace))
+        ended = [(flow, parties) for flow in flows if (parties := court.parties(flow)) is not None]
+        losers = set[str]().union(*(parties for _, parties in ended))
+        await self._commands.nft(self._node.namespace, youth_ends(sorted(losers)))
+        await self._commands.end_flows(self._node.namespace, [f"-D {flow.key}" for flow, _ in ended])
 
     def _local(self, fabric: Fabric) -> set[str]:
         return {port.id for port in fabric.ports if port.host == self._node.name and is_guests(port)}
