@@ -74,13 +74,15 @@ class Noun(Resource):
         key: str = "",
         extra: bool = True,
         load: Callable[..., Any] | None = None,
+        parent: Resource | None = None,
+        links: Source | None = None,
     ) -> None:
         super().__init__(
             path,
             one,
             many,
             row,
-            [*fields, Field("links", AnyObject, source=link(path))],
+            [*fields, Field("links", AnyObject, source=links or link(path))],
             owner=Owner.NOBODY,
             listing=Listing(filters=filters, default_sort=(("id", "asc"),), most=MOST_LISTED),
             target=target,
@@ -89,6 +91,7 @@ class Noun(Resource):
             key=key,
             extra=extra,
             load=load,
+            parent=parent,
             guarded=True,
         )
         self.view = KeepingView(self.fields, keeps="extra" in row.__struct_fields__, absent=absent)

@@ -27,6 +27,11 @@ class Entry:
     through_group: str = ""
     implied_by: str = ""
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes it different from other entries of the same origin."""
+        return self.actor_id, self.kind, self.target_id, self.role_id, self.through_group, self.implied_by
+
 
 def as_given(rows: Iterable[AssignmentRow]) -> list[Entry]:
     """The assignments as they were made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import Query, Transaction
@@ -129,7 +130,8 @@ async def _rows(tx: Transaction, asked: Asked) -> list[AssignmentRow]:
 
 
 def _unique(entries: list[Entry]) -> list[Entry]:
-    return list(dict.fromkeys(entries))
+    """Each entry once: several ways may lead from one assignment to the same end."""
+    return list({(entry.key, msgspec.structs.astuple(entry.origin)): entry for entry in entries}.values())
 
 
 def shown_entry(call: Call, entry: Entry, names: Names | None) -> dict[str, Any]:

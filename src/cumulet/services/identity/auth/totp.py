@@ -12,7 +12,7 @@ from cumulet.lib.clock import SECOND
 from cumulet.services.identity.auth.lookup import named_user
 from cumulet.services.identity.auth.password import check_standing
 from cumulet.services.identity.auth.proof import Proof
-from cumulet.services.identity.credential_rows import CredentialRow
+from cumulet.services.identity.credentials.row import CredentialRow
 from cumulet.services.identity.errors import AuthenticationFailed
 from cumulet.services.identity.passwords.hashing import same_text
 from cumulet.services.identity.room import Identity

@@ -11,9 +11,9 @@ from cumulet.core.db import Duplicate, Query, Row, Transaction
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.catalog.filtering import ProjectEndpointGroupRow, ProjectEndpointRow
-from cumulet.services.identity.credential_rows import CredentialRow
+from cumulet.services.identity.credentials.row import CredentialRow
 from cumulet.services.identity.delegations.rows import AccessRuleRow, ApplicationCredentialRow, TrustRow
-from cumulet.services.identity.domain_config_row import DomainConfigRow
+from cumulet.services.identity.domain_config.row import DomainConfigRow
 from cumulet.services.identity.errors import Immutable, InvalidValue, Missing, NameTaken, NotAllowed
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
 from cumulet.services.identity.limits.rows import LimitRow

@@ -8,7 +8,7 @@ from cumulet.core.db import Duplicate, Transaction
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.auth.password import check_password
-from cumulet.services.identity.credential_rows import CredentialRow
+from cumulet.services.identity.credentials.row import CredentialRow
 from cumulet.services.identity.delegations.rows import AccessRuleRow, ApplicationCredentialRow, TrustRow
 from cumulet.services.identity.errors import (
     AuthenticationFailed,

@@ -1,4 +1,4 @@
-"""What we remember of credentials: secrets kept for users, sealed while they lie in the database."""
+"""What we remember of a credential."""
 
 from __future__ import annotations
 

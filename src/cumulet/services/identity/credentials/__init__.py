@@ -1,0 +1,1 @@
+"""Credentials: secrets kept for users, sealed while they lie in the database."""

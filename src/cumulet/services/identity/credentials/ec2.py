@@ -1,0 +1,93 @@
+"""EC2 credentials under a user's own address: pairs of an access key and a secret for one project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cumulet.core.web.body import REQUIRED, Body, Field
+from cumulet.core.web.call import Call
+from cumulet.lib.ids import new_hex
+from cumulet.services.identity.assignments.row import PROJECT, role_ids
+from cumulet.services.identity.credentials.resource import EC2, id_of_access, insert, opened, sealed, target
+from cumulet.services.identity.credentials.row import CredentialRow
+from cumulet.services.identity.errors import Missing, NotAllowed
+from cumulet.services.identity.fields import Id
+from cumulet.services.identity.projects.row import project_of
+from cumulet.services.identity.room import Identity
+from cumulet.services.identity.users.resource import users
+from cumulet.services.identity.users.row import UserRow
+
+RULE = "identity:"
+_BODY = Body("", [Field("tenant_id", Id, create=REQUIRED)], extra=True)
+_PATH = "/credentials/OS-EC2"
+
+
+def _shown(room: Identity, call: Call, row: CredentialRow) -> dict[str, Any]:
+    keys = msgspec.json.decode(opened(room, row))
+    return {
+        "user_id": row.user_id,
+        "tenant_id": row.project_id,
+        "access": keys["access"],
+        "secret": keys["secret"],
+        "trust_id": keys.get("trust_id"),
+        "links": {"self": f"{call.base}/users/{row.user_id}{_PATH}/{keys['access']}"},
+    }
+
+
+@users.item("POST", "", suffix=_PATH, status=201, body=_BODY)
+async def create(room: Identity, call: Call, user: UserRow) -> dict[str, Any]:
+    call.allow(RULE + "ec2_create_credential", target(user.id))
+    project_id = call.wish["tenant_id"]
+    async with room.database.read() as tx:
+        project = await project_of(tx, project_id)
+        if project is None:
+            raise Missing(f"Could not find project: {project_id}.")
+        if not await role_ids(tx, user.id, PROJECT, project.id, project.ancestors):
+            raise NotAllowed("The user has no role in this project.")
+    facts = call.caller.facts
+    keys = {
+        "access": new_hex(),
+        "secret": new_hex(),
+        "trust_id": facts.get("trust_id"),
+        "app_cred_id": facts.get("application_credential_id"),
+    }
+    blob = sealed(room, msgspec.json.encode({name: value for name, value in keys.items() if value}).decode())
+    row = CredentialRow(id_of_access(keys["access"]), user.id, project_id, EC2, blob, "{}", room.clock.now())
+    await insert(room, row)
+    return {"credential": _shown(room, call, row)}
+
+
+@users.item("GET", "", suffix=_PATH)
+async def index(room: Identity, call: Call, user: UserRow) -> dict[str, Any]:
+    call.allow(RULE + "ec2_list_credentials", target(user.id))
+    async with room.database.read() as tx:
+        rows = await tx.find(CredentialRow, order_by="id", user_id=user.id, type=EC2)
+    url = f"{call.base}/users/{user.id}{_PATH}"
+    shown = [_shown(room, call, row) for row in rows]
+    return call.dialect.page("credentials", shown, url=url, query=call.request.query, marker="")  # type: ignore[no-any-return]
+
+
+async def _of_user(room: Identity, call: Call, user: UserRow, rule: str) -> CredentialRow:
+    call.allow(RULE + rule, target(user.id))
+    async with room.database.read() as tx:
+        row = await tx.get(CredentialRow, id=id_of_access(call.path["credential_id"]), type=EC2, user_id=user.id)
+    if row is None:
+        raise Missing(f"Could not find credential: {call.path['credential_id'][:64]}.")
+    return row
+
+
+@users.item("GET", "", suffix=f"{_PATH}/{{credential_id}}")
+async def show(room: Identity, call: Call, user: UserRow) -> dict[str, Any]:
+    return {"credential": _shown(room, call, await _of_user(room, call, user, "ec2_get_credential"))}
+
+
+@users.item("DELETE", "", suffix=f"{_PATH}/{{credential_id}}", status=204)
+async def delete(room: Identity, call: Call, user: UserRow) -> None:
+    row = await _of_user(room, call, user, "ec2_delete_credential")
+    await room.database.write(lambda tx: tx.delete(CredentialRow, id=row.id))
+
+
+users_with_keys = users
+"""The noun with the verbs of this file."""

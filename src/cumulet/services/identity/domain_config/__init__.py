@@ -1,0 +1,1 @@
+"""Configuration of single domains, kept for the drivers that read users from elsewhere."""

@@ -1,0 +1,1 @@
+"""Policies kept for services, and which endpoint is to follow which."""
