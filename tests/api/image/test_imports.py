@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -306,3 +307,50 @@ async def test_tasks_go_away_in_the_end(image: Client, room: Image) -> None:
     await room.database.write(lambda tx: tx.update(TaskRow, {"status": "success"}, expires_at=long_ago))
     await settle(room)
     assert (await image.get(f"{path}/tasks"))["tasks"] == []
+
+
+# ---- locations -------------------------------------------------------------------------------------------------------
+
+
+async def test_services_learn_where_the_data_is(image: Client) -> None:
+    path = f"/images/{(await active(image))['id']}/locations"
+    await image.get(path, 403)
+    [location] = await image.as_("admin").get(path)
+    assert location["metadata"] == {"store": "fast"}
+    assert location["url"].startswith("fast://")
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_location_is_copied_and_judged_by_its_digest(image: Client, room: Image, right: bool) -> None:
+    digest = hashlib.sha512(QCOW2 if right else b"").hexdigest()
+    async with web_server(answers) as port:
+        room.outside = Outside(("127.0.0.0/8",), (port,))
+        path = f"/images/{(await queued(image, disk_format='qcow2'))['id']}"
+        given = {
+            "url": f"http://127.0.0.1:{port}/disk.qcow2",
+            "validation_data": {"os_hash_algo": "sha512", "os_hash_value": digest},
+        }
+        await image.post(f"{path}/locations", given, 202)
+        await image.post(f"{path}/locations", given, 409)
+        await settle(room)
+    [task] = (await image.get(f"{path}/tasks"))["tasks"]
+    shown = await image.get(path)
+    assert (task["type"], task["status"]) == ("location_import", "success" if right else "failure")
+    assert (shown["status"], shown["os_hash_value"]) == (("active", digest) if right else ("queued", None))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"url": "file:///etc/passwd"},
+        {"url": "http://example.org/", "validation_data": {"os_hash_value": "0" * 128}},
+        {"url": "http://example.org/", "validation_data": {"os_hash_algo": "sha512", "os_hash_value": "00"}},
+        {"url": "http://example.org/", "validation_data": {"os_hash_algo": "sha123", "os_hash_value": "0" * 128}},
+        {"url": "http://example.org/" + "x" * 255},
+    ],
+)
+async def test_locations_that_make_no_sense(image: Client, given: dict) -> None:
+    path = f"/images/{(await queued(image))['id']}"
+    await image.post(f"{path}/locations", given, 400)
+    assert (await image.get(path))["status"] == "queued"

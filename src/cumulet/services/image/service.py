@@ -8,6 +8,7 @@ from cumulet.core.web.service import Service
 from cumulet.services.image import info, members, schemas, versions
 from cumulet.services.image.images import resource as images
 from cumulet.services.image.images.reconciler import ImageReconciler, StoreReconciler
+from cumulet.services.image.imports import locations
 from cumulet.services.image.imports import resource as imports
 from cumulet.services.image.imports.reconciler import ImportReconciler
 from cumulet.services.image.imports.tasks import tasks
@@ -33,6 +34,7 @@ def service() -> Service:
             *images.endpoints(),
             *members.endpoints(),
             *imports.endpoints(),
+            *locations.endpoints(),
             *info.endpoints(),
             *resource_types.endpoints(),
             *schemas.endpoints(),

@@ -23,12 +23,22 @@ _UNKNOWN_FORMATS = {"ploop"}
 class Measure:
     """The running digests and the inspection of one stream of bytes."""
 
-    def __init__(self, disk_format: str, container_format: str, announced: int | None = None) -> None:
+    def __init__(
+        self,
+        disk_format: str,
+        container_format: str,
+        announced: int | None = None,
+        *,
+        sha512: str = "",
+        md5: str = "",
+    ) -> None:
+        """What the bytes are said to be: their format, their number, their digests."""
         self.size = 0
         self.virtual_size = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha512 = hashlib.sha512()
         self._announced = announced
+        self._expected = (sha512, md5)
         opaque = container_format in _ARCHIVES or disk_format in _UNKNOWN_FORMATS
         self._inspector = None if opaque else Inspector(disk_format)
 
@@ -69,6 +79,9 @@ class Measure:
     def _finish(self) -> None:
         if self._announced is not None and self._announced != self.size:
             raise SizeMismatch(f"{self._announced} bytes were announced but {self.size} came. Send them again.")
+        for wanted, digest in zip(self._expected, (self.sha512, self.md5), strict=True):
+            if wanted and wanted != digest:
+                raise DataRefused(f"Image data was refused: its digest is {digest} instead of {wanted}.")
         if self._inspector is None:
             return
         found = self._inspector.finish()

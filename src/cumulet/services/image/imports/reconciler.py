@@ -41,6 +41,8 @@ class Order(msgspec.Struct):
     image_id: str
     import_req: ImportRequest
     backend: list[str]
+    expected_sha512: str = ""
+    expected_md5: str = ""
 
 
 class ImportReconciler:
@@ -143,7 +145,7 @@ async def _import(room: Image, image: ImageRow, order: Order) -> None:
         image = await change(room, image.id, lambda row: progress.like(row, source))
     await change(room, image.id, lambda row: progress.attempt(row, key))
     await _remove(room, before)
-    measure = Measure(image.disk_format, image.container_format)
+    measure = Measure(image.disk_format, image.container_format, sha512=order.expected_sha512, md5=order.expected_md5)
     done: list[str] = []
     failed: list[str] = []
     for name in order.backend:

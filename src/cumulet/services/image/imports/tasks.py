@@ -25,7 +25,7 @@ TOPIC = "image_task"
 KEPT_SECONDS = 48 * 3600
 """How long a task that has ended may still be asked for."""
 
-IMPORT, API_IMPORT = "import", "api_image_import"
+IMPORT, API_IMPORT, LOCATION_IMPORT = "import", "api_image_import", "location_import"
 UNFINISHED = ("pending", "processing")
 
 
