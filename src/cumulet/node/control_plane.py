@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -45,6 +46,14 @@ class HttpControlPlane:
         self._url = url
         self._path = f"/fleet/v1/nodes/{quote(name)}"
         self._secret = secret
+        self._open_now: set[http.client.HTTPConnection] = set()
+
+    def close(self) -> None:
+        """Break off what hangs, so that no thread keeps the process alive."""
+        for connection in list(self._open_now):
+            with contextlib.suppress(OSError):
+                if connection.sock is not None:
+                    connection.sock.shutdown(socket.SHUT_RDWR)
 
     async def beat(self, facts: NodeFacts) -> None:
         await asyncio.to_thread(self._call, "PUT", self._path, msgspec.json.encode(facts))
@@ -66,7 +75,7 @@ class HttpControlPlane:
             while piece := await asyncio.to_thread(response.read, PIECE):
                 yield piece
         finally:
-            connection.close()
+            self._end(connection)
 
     async def join(self, token: str, facts: NodeFacts) -> str:
         """Join the fleet; the secret to show from now on."""
@@ -85,12 +94,17 @@ class HttpControlPlane:
         except (OSError, http.client.HTTPException) as error:
             raise ControlPlaneSilent(f"the answer of {self._url} broke off: {error}") from error
         finally:
-            connection.close()
+            self._end(connection)
+
+    def _end(self, connection: http.client.HTTPConnection) -> None:
+        self._open_now.discard(connection)
+        connection.close()
 
     def _open(
         self, method: str, path: str, body: bytes, timeout: float, headers: dict[str, str] | None = None
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         connection = _connection(self._url, timeout)
+        self._open_now.add(connection)
         try:
             connection.request(
                 method,
@@ -100,11 +114,11 @@ class HttpControlPlane:
             )
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
+            self._end(connection)
             raise ControlPlaneSilent(f"{self._url} cannot be reached: {error}") from error
         if response.status >= 300:
             text = response.read(2000).decode("utf-8", "replace")
-            connection.close()
+            self._end(connection)
             raise ControlPlaneSilent(f"{self._url} answered {response.status} to {method} {path}: {text}")
         return connection, response
 

@@ -113,6 +113,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         await _until_told(agent, asks)
     finally:
         ready.unlink(missing_ok=True)
+        control_plane.close()
 
 
 async def _until_told(agent: Agent, asks: AskServer) -> None:

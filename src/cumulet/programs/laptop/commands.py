@@ -41,6 +41,7 @@ state_option = click.option("--state", type=click.Path(path_type=Path), help="Th
 @click.option("--database", help="postgresql://… or mysql://… instead of SQLite.")
 @click.option("--bus", help="amqp://… instead of wake-ups inside one process.")
 @click.option("--uplink/--no-uplink", default=None, help="Let guests reach the outside world through this host.")
+@click.option("--image", type=click.Path(path_type=Path, exists=True), help="What 'tiny' is; else it is built.")
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
 @click.option("--local-conf", "devstack", type=click.Path(path_type=Path, exists=True), help="DevStack's local.conf.")
 @click.option("--at-boot", is_flag=True, help="With systemd: start at every boot.")
@@ -49,6 +50,7 @@ def up(
     state: Path | None,
     simulate: bool,
     rootless: bool,
+    image: Path | None,
     config: Path | None,
     devstack: Path | None,
     at_boot: bool,
@@ -66,7 +68,7 @@ def up(
     processes.keep(settings)
     password = admin_password(settings)
     if choice.mode != "simulate":
-        _build_tiny_image(directory)
+        _have_tiny_image(directory, image)
     _start(settings, choice)
     clouds = clouds_yaml.standard_place() if state is None else directory / "clouds.yaml"
     clouds_yaml.merge(clouds, clouds_yaml.entries(settings.url, settings.region, password))
@@ -172,15 +174,23 @@ def _did_not_start(state: Path, program: str, why: str) -> None:
     raise click.ClickException(f"{program} {why}. The end of {processes.log_of(state, program)}:\n{log}")
 
 
-def _build_tiny_image(state: Path) -> None:
+def _have_tiny_image(state: Path, given: Path | None) -> None:
+    """The image that the cloud begins with. A cloud without one is still a cloud; the remedy is said."""
     image = state / "seed" / "tiny.qcow2"
     if image.exists():
         return
-    from cumulet.programs.images import tiny
-
     image.parent.mkdir(parents=True, exist_ok=True)
-    with step("Building the image 'tiny' from this distribution's packages"):
-        tiny.build(image)
+    if given is not None:
+        shutil.copyfile(given, image)
+        return
+    from cumulet.programs.images import tiny
+    from cumulet.programs.images.commands import BuildFailed
+
+    try:
+        with step("Building the image 'tiny' from this distribution's packages"):
+            tiny.build(image)
+    except BuildFailed as error:
+        click.echo(f"There is no image yet: {error}\nTry again when the packages can be had: cumulet up", err=True)
 
 
 def _warn_of_little() -> None:
