@@ -150,7 +150,7 @@ def _is_shutdown(event: Event) -> bool:
 
 
 async def save(machine: Machine) -> None:
-    """Write its memory to disk. Its process then only waits to be ended."""
+    """Write its memory to disk and end its process."""
     await machine.ask("stop")
     await _end_migration(machine)
     new = machine.folder.memory.with_suffix(".new")
@@ -169,6 +169,7 @@ async def save(machine: Machine) -> None:
         os.close(fd)
     await machine.remember(power=Power.SUSPENDED)
     new.rename(machine.folder.memory)
+    await cut_power(machine)
 
 
 async def forget_memory(machine: Machine) -> None:
