@@ -321,7 +321,7 @@ class Resource:
                     row = await self.find(room, call, call.path[self.key])
                 except NotFound:
                     if rule and self.guarded:
-                        call.allow(rule, {})
+                        call.allow(rule, self.parent.target(call.parent) if self.parent else {})
                     raise
                 if rule:
                     call.allow(rule, self.target(row))

@@ -75,6 +75,7 @@ class Noun(Resource):
         extra: bool = True,
         load: Callable[..., Any] | None = None,
         parent: Resource | None = None,
+        guarded: bool = True,
         links: Source | None = None,
     ) -> None:
         super().__init__(
@@ -92,7 +93,7 @@ class Noun(Resource):
             extra=extra,
             load=load,
             parent=parent,
-            guarded=True,
+            guarded=guarded,
         )
         self.view = KeepingView(self.fields, keeps="extra" in row.__struct_fields__, absent=absent)
         self._known = {field.name for field in self.fields}
@@ -144,7 +145,12 @@ def of_domain(call: Call, question: Question, row: type[Row], column: str = "dom
 
 def domain_target(call: Call) -> dict[str, object]:
     """What a rule may ask about a list: the domain that it is narrowed to."""
-    return {"target": {"domain_id": call.caller.domain_id or call.request.one("domain_id")}}
+    return {"target": known(domain_id=call.caller.domain_id)}
+
+
+def known(**values: Any) -> dict[str, Any]:
+    """The values that there are. A rule compares as text: an absent domain would equal that of a caller without one."""
+    return {name: value for name, value in values.items() if value not in ("", None)}
 
 
 def token_domain(call: Call) -> str:

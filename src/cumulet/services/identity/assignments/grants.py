@@ -42,7 +42,9 @@ class Grant:
 
     def rule(self, verb: str) -> str:
         """The name of the rule: those of the system differ, for users and for groups."""
-        return f"{RULE}{verb}_system_grant_for_{self.actor}" if self.kind == SYSTEM else f"{RULE}{verb}_grant"
+        several = "s" if verb == "list" else ""
+        end = f"system_grant{several}_for_{self.actor}" if self.kind == SYSTEM else f"grant{several}"
+        return f"{RULE}{verb}_{end}"
 
 
 @dataclass(frozen=True)

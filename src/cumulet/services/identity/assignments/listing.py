@@ -16,6 +16,7 @@ from cumulet.services.identity.assignments.names import Names, read_names
 from cumulet.services.identity.assignments.row import DOMAIN, GROUP, PROJECT, SYSTEM, USER, AssignmentRow
 from cumulet.services.identity.errors import InvalidValue
 from cumulet.services.identity.groups.row import MembershipRow
+from cumulet.services.identity.noun import known
 from cumulet.services.identity.projects.row import ProjectRow, project_of
 from cumulet.services.identity.roles.row import read_book
 from cumulet.services.identity.room import Identity
@@ -91,7 +92,7 @@ async def _allow(tx: Transaction, call: Call, asked: Asked) -> None:
         project = await project_of(tx, asked.project_id)
         domain_id = project.home if project else None
         rule = "list_role_assignments_for_tree"
-    call.allow(RULE + rule, {"target": {"domain_id": domain_id}})
+    call.allow(RULE + rule, {"target": known(domain_id=domain_id)})
 
 
 async def _places(tx: Transaction, asked: Asked) -> set[str] | None:

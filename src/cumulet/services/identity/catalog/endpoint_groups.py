@@ -184,10 +184,9 @@ async def endpoints_for(room: Identity, call: Call) -> Any:
     async with room.database.read() as tx:
         ids = {row.endpoint_id for row in await tx.find(ProjectEndpointRow, project_id=project_id)}
         groups = [row.group_id for row in await tx.find(ProjectEndpointGroupRow, project_id=project_id)]
-        filters = (
-            [msgspec.json.decode(row.filters) for row in await tx.find(EndpointGroupRow, id=groups)] if groups else []
-        )
+        given = await tx.find(EndpointGroupRow, id=groups) if groups else []
         every = await tx.find(EndpointRow, order_by="id")
+    filters = [msgspec.json.decode(group.filters) for group in given]
     rows = [row for row in every if row.id in ids or any(matches(row, one) for one in filters)]
     return endpoints.present_list(call, Listed(rows))
 

@@ -10,7 +10,7 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter, ask
 from cumulet.core.web.resource import Listed
 from cumulet.core.web.view import or_null
-from cumulet.core.web.wire import Bool, Enum, Text
+from cumulet.core.web.wire import Enum, StrictBool, Text
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.catalog.filtering import ProjectEndpointRow
 from cumulet.services.identity.catalog.rows import EndpointRow, RegionRow, ServiceRow
@@ -35,7 +35,7 @@ endpoints = Noun(
         # The older name of the region's id; a region of this name is made where there is none.
         Field("region", _REGION, create=OPTIONAL, update=OPTIONAL, source=or_null("region_id")),
         Field("url", Url, create=REQUIRED, update=OPTIONAL),
-        Field("enabled", Bool, create=True, update=OPTIONAL),
+        Field("enabled", StrictBool, create=True, update=OPTIONAL),
     ],
     filters=[Filter("interface"), Filter("service_id"), Filter("region_id"), Filter("region", "region_id")],
     target=lambda row: {"target": {"endpoint": {"id": row.id}}},

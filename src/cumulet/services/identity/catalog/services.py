@@ -9,7 +9,7 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter, ask
 from cumulet.core.web.resource import Listed
-from cumulet.core.web.wire import Bool, Text
+from cumulet.core.web.wire import StrictBool, Text
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.catalog.rows import EndpointRow, ServiceRow
 from cumulet.services.identity.errors import Missing
@@ -29,7 +29,7 @@ services = Noun(
         Field("type", Text(255, 1), create=REQUIRED, update=OPTIONAL),
         Field("name", Text(255), create=OPTIONAL, update=OPTIONAL),
         Field("description", Description.or_null(), create=OPTIONAL, update=OPTIONAL),
-        Field("enabled", Bool, create=True, update=OPTIONAL),
+        Field("enabled", StrictBool, create=True, update=OPTIONAL),
     ],
     filters=[Filter("type"), Filter("name")],
     target=lambda row: {"target": {"service": {"id": row.id}}},

@@ -47,14 +47,15 @@ async def create(room: Identity, call: Call, user: UserRow) -> dict[str, Any]:
         if not await role_ids(tx, user.id, PROJECT, project.id, project.ancestors):
             raise NotAllowed("The user has no role in this project.")
     facts = call.caller.facts
+    access = new_hex()
     keys = {
-        "access": new_hex(),
+        "access": access,
         "secret": new_hex(),
         "trust_id": facts.get("trust_id"),
         "app_cred_id": facts.get("application_credential_id"),
     }
     blob = sealed(room, msgspec.json.encode({name: value for name, value in keys.items() if value}).decode())
-    row = CredentialRow(id_of_access(keys["access"]), user.id, project_id, EC2, blob, "{}", room.clock.now())
+    row = CredentialRow(id_of_access(access), user.id, project_id, EC2, blob, "{}", room.clock.now())
     await insert(room, row)
     return {"credential": _shown(room, call, row)}
 
@@ -66,7 +67,7 @@ async def index(room: Identity, call: Call, user: UserRow) -> dict[str, Any]:
         rows = await tx.find(CredentialRow, order_by="id", user_id=user.id, type=EC2)
     url = f"{call.base}/users/{user.id}{_PATH}"
     shown = [_shown(room, call, row) for row in rows]
-    return call.dialect.page("credentials", shown, url=url, query=call.request.query, marker="")  # type: ignore[no-any-return]
+    return call.dialect.page("credentials", shown, url=url, query=call.request.query, marker="")
 
 
 async def _of_user(room: Identity, call: Call, user: UserRow, rule: str) -> CredentialRow:

@@ -109,7 +109,8 @@ async def create(room: Identity, call: Call) -> dict[str, Any]:
         rules = await room.database.write(write)
     except Duplicate as taken:
         raise NameTaken(
-            f"Conflict occurred attempting to store application_credential - Duplicate entry found with name {row.name}."
+            "Conflict occurred attempting to store application_credential - Duplicate entry found with name "
+            f"{row.name}."
         ) from taken
     shown = _shown(call, row, book, {rule.id: rule for rule in rules})
     return {"application_credential": {**shown, "secret": secret}}

@@ -1,4 +1,4 @@
-"""What may be lent by a trust: roles that the trustor has himself, and of a trust that is handed on, no more than it."""
+"""What may be lent by a trust: roles that the trustor has himself; when it is handed on, no more than it grants."""
 
 from __future__ import annotations
 

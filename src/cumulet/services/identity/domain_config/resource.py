@@ -32,9 +32,9 @@ async def _domain(room: Identity, call: Call, rule: str) -> str:
     return call.path["domain_id"]
 
 
-def _where(call: Call) -> dict[str, str]:
+def _where(call: Call) -> dict[str, Any]:
     """The group and option of the path, as far as it names them; both must exist. Raises NotAllowed."""
-    where = {name: call.path[name] for name in ("group", "option") if name in call.path}
+    where: dict[str, Any] = {name: call.path[name] for name in ("group", "option") if name in call.path}
     if "group" in where and where["group"] not in DEFAULTS:
         raise NotAllowed(f"The group {where['group'][:64]} cannot be set for a domain.")
     if "option" in where and where["option"] not in DEFAULTS[where["group"]]:
@@ -65,7 +65,7 @@ def _checked(call: Call) -> Config:
     return sent
 
 
-async def _read(tx: Transaction, domain_id: str, **where: str) -> Config:
+async def _read(tx: Transaction, domain_id: str, where: dict[str, Any]) -> Config:
     found: Config = {}
     for row in await tx.find(DomainConfigRow, order_by="option", domain_id=domain_id, **where):
         if (row.group, row.option) not in SECRET:
@@ -91,7 +91,7 @@ async def create(room: Identity, call: Call) -> dict[str, Any]:
     async def write(tx: Transaction) -> Config:
         await tx.delete(DomainConfigRow, domain_id=domain_id)
         await _write(room, tx, domain_id, config)
-        return await _read(tx, domain_id)
+        return await _read(tx, domain_id, {})
 
     return {"config": await room.database.write(write)}
 
@@ -106,7 +106,7 @@ async def update(room: Identity, call: Call) -> dict[str, Any]:
         if where and not await tx.find(DomainConfigRow, domain_id=domain_id, **where):
             raise _not_set(domain_id, where)
         await _write(room, tx, domain_id, config)
-        return await _read(tx, domain_id)
+        return await _read(tx, domain_id, {})
 
     return {"config": await room.database.write(write)}
 
@@ -117,7 +117,7 @@ async def show(room: Identity, call: Call) -> dict[str, Any]:
     domain_id = await _domain(room, call, "get_domain_config")
     where = _where(call)
     async with room.database.read() as tx:
-        found = await _read(tx, domain_id, **where)
+        found = await _read(tx, domain_id, where)
     if not found:
         raise _not_set(domain_id, where)
     return {"config": found[where["group"]] if "option" in where else found}
@@ -165,7 +165,7 @@ async def default(room: Identity, call: Call) -> dict[str, Any]:
     return {"config": {where["group"]: shown[where["group"]]} if where else shown}
 
 
-def _not_set(domain_id: str, where: dict[str, str]) -> Missing:
+def _not_set(domain_id: str, where: dict[str, Any]) -> Missing:
     what = " and ".join(f"{name} {value}" for name, value in where.items()) or "any option"
     return Missing(f"Could not find a configuration of {what} for domain {domain_id}.")
 

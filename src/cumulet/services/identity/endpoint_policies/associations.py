@@ -1,4 +1,4 @@
-"""OS-ENDPOINT-POLICY: tying a policy to an endpoint, a service, or a service in a region; and asking which one holds."""
+"""OS-ENDPOINT-POLICY: tying a policy to an endpoint, a service, or a service in a region; and which one holds."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter, ask
 from cumulet.core.web.resource import Listed
+from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Anything, Text
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.endpoint_policies.rows import AssociationRow, PolicyRow
@@ -35,9 +36,7 @@ policies = Noun(
     [
         Field("id", Id),
         Field("type", Text(255, 1), create=REQUIRED, update=OPTIONAL),
-        Field(
-            "blob", Anything, create=REQUIRED, update=OPTIONAL, source=lambda row, call: msgspec.json.decode(row.blob)
-        ),
+        Field("blob", Anything, create=REQUIRED, update=OPTIONAL, source=raw("blob")),
     ],
     filters=[Filter("type")],
     target=lambda row: {"target": {"policy": {"id": row.id}}},

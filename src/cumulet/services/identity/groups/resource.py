@@ -16,7 +16,7 @@ from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken
 from cumulet.services.identity.fields import AnyName, Description, Id
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
-from cumulet.services.identity.noun import Noun, domain_target, exact, of_domain, token_domain
+from cumulet.services.identity.noun import Noun, exact, known, of_domain, token_domain
 from cumulet.services.identity.projects.row import domain_of
 from cumulet.services.identity.room import Identity
 
@@ -72,8 +72,7 @@ async def create(room: Identity, call: Call) -> GroupRow:
 
 @groups.list("")
 async def index(room: Identity, call: Call) -> Listed:
-    target = domain_target(call)
-    call.allow(RULE + "list_groups", target | {"target": {"group": target["target"]}})
+    call.allow(RULE + "list_groups", {"target": {"group": known(domain_id=call.caller.domain_id)}})
     question = ask(groups.listing, GroupRow, call)
     of_domain(call, question, GroupRow)
     async with room.database.read() as tx:

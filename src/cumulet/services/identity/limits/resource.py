@@ -18,7 +18,7 @@ from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken, N
 from cumulet.services.identity.fields import AnyName, Description, Id
 from cumulet.services.identity.limits.registered import Amount, Region, check_place
 from cumulet.services.identity.limits.rows import LimitRow, RegisteredLimitRow
-from cumulet.services.identity.noun import Noun
+from cumulet.services.identity.noun import Noun, known
 from cumulet.services.identity.projects.row import ProjectRow, project_of
 from cumulet.services.identity.room import Identity
 
@@ -36,9 +36,9 @@ async def _load(room: Identity, call: Call, id_: str) -> LimitRow | None:
 
 def _target(call: Call, row: LimitRow) -> dict[str, object]:
     project: ProjectRow | None = call.parent
-    about: dict[str, object] = {"project_id": row.project_id or None, "domain": {"id": row.domain_id or None}}
-    about["project"] = {"id": row.project_id or None, "domain_id": project.home if project else None}
-    return {"target": {"limit": about}}
+    about: dict[str, object] = {"domain": known(id=row.domain_id)}
+    about["project"] = known(id=row.project_id, domain_id=project.home if project else "")
+    return {"target": {"limit": about | known(project_id=row.project_id)}}
 
 
 limits = Noun(

@@ -12,7 +12,7 @@ from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Bool
 from cumulet.services.identity.errors import Missing
 from cumulet.services.identity.fields import Description, Id, ImmutableOption, ProjectName, Tags
-from cumulet.services.identity.noun import Noun, boolean, exact, given_options
+from cumulet.services.identity.noun import Noun, boolean, exact, given_options, known
 from cumulet.services.identity.projects import operations
 from cumulet.services.identity.projects.row import ProjectRow
 from cumulet.services.identity.room import Identity
@@ -56,7 +56,7 @@ async def create(room: Identity, call: Call) -> ProjectRow:
 @domains.list("")
 async def index(room: Identity, call: Call) -> Listed:
     own = call.caller.domain_id
-    call.allow(RULE + "list_domains", {"target": {"domain": {"id": own or None}}})
+    call.allow(RULE + "list_domains", {"target": {"domain": known(id=own)}})
     question = ask(domains.listing, ProjectRow, call)
     narrow_to_one(question, own)
     async with room.database.read() as tx:

@@ -14,7 +14,7 @@ from cumulet.core.web.view import or_null, raw
 from cumulet.core.web.wire import Bool
 from cumulet.services.identity.errors import Missing
 from cumulet.services.identity.fields import Description, Id, ImmutableOption, ProjectName, Tags
-from cumulet.services.identity.noun import Noun, boolean, domain_target, exact, given_options, token_domain
+from cumulet.services.identity.noun import Noun, boolean, domain_target, exact, given_options, known, token_domain
 from cumulet.services.identity.projects import operations
 from cumulet.services.identity.projects.row import ProjectRow, project_of
 from cumulet.services.identity.projects.tag_filters import tag_filters
@@ -25,7 +25,7 @@ RULE = "identity:"
 
 
 def target(row: ProjectRow) -> dict[str, object]:
-    about = {"id": row.id, "domain_id": row.domain_id or None, "name": row.name}
+    about = known(id=row.id, domain_id=row.domain_id, name=row.name)
     return {"target": {"project": about}, "project_id": row.id}
 
 
@@ -62,7 +62,7 @@ async def create(room: Identity, call: Call) -> ProjectRow:
     if not wish["is_domain"]:
         wish["domain_id"] = wish.get("domain_id") or await _domain(room, call)
     domain_id = wish.get("domain_id")
-    call.allow(RULE + "create_project", {"target": {"project": {"domain_id": domain_id}}})
+    call.allow(RULE + "create_project", {"target": {"project": known(domain_id=domain_id)}})
     return await operations.create(room, wish, extra=projects.extras(call), options=given_options(None, wish))
 
 
