@@ -123,7 +123,9 @@ class Cloud:
             Loop(reconciler, bus, clock)
             for reconciler in (
                 *image_service.reconcilers(self.image),
+                *network_service.reconcilers(self.network),
                 *block_storage_service.reconcilers(self.block_storage),
+                *compute_service.reconcilers(self.compute),
             )
         ]
         keystone = self.doors["identity"]

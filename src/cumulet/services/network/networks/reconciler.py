@@ -29,6 +29,7 @@ class NetworkReconciler:
     """One key is one network."""
 
     topic = str(Kind.NETWORK)
+    also: tuple[str, ...] = ()
 
     def __init__(self, room: Network) -> None:
         self._room = room

@@ -29,6 +29,7 @@ class PortReconciler:
     """One key is one port."""
 
     topic = str(Kind.PORT)
+    also: tuple[str, ...] = ()
 
     def __init__(self, room: Network) -> None:
         self._room = room

@@ -42,6 +42,7 @@ class RouterReconciler:
     """One key is one router."""
 
     topic = str(Kind.ROUTER)
+    also: tuple[str, ...] = ()
 
     def __init__(self, room: Network) -> None:
         self._room = room
@@ -125,6 +126,7 @@ class NodeWatcher:
     """
 
     topic = "node"
+    also: tuple[str, ...] = ()
 
     def __init__(self, room: Network) -> None:
         self._room = room

@@ -46,6 +46,7 @@ class GroupReconciler:
     """One key is one security group."""
 
     topic = str(Kind.GROUP)
+    also: tuple[str, ...] = ()
 
     def __init__(self, room: Network) -> None:
         self._room = room
