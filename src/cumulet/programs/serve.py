@@ -27,6 +27,7 @@ def serve() -> None:
     """Run the API and the reconcilers in the foreground. Settings come from the environment and CUMULET_CONFIG."""
     settings = load({}, os.environ)
     log_to_stderr(settings.log_level)
+    os.umask(0o077)  # what this process keeps is for nobody else's eyes
     try:
         lock = hold(settings.state / "run" / "serve.lock")
     except AlreadyRunning as error:

@@ -38,7 +38,7 @@ def start(settings: Settings, program: str, before: tuple[str, ...] = ()) -> sub
     """Start `cumulet serve` or `cumulet node` in a session of its own. `before` is put in front of its command."""
     state = settings.state
     log = log_of(state, program)
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CUMULET_")}
     environment["CUMULET_CONFIG"] = str(settings_file(state))
     environment["PATH"] = environment.get("PATH", "") + ":/usr/sbin:/sbin"
@@ -84,7 +84,9 @@ def settings_file(state: Path) -> Path:
 def keep(settings: Settings) -> None:
     """Write the settings in force where later commands find them."""
     state = settings.state
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Machines run as a user of their own, who must be able to go through here to what is theirs, and see nothing else.
+    state.mkdir(parents=True, exist_ok=True)
+    state.chmod(0o711)
     values = {**msgspec.structs.asdict(settings), "state_dir": str(state)}
     draft = settings_file(state).with_suffix(".draft")
     # Flat values: JSON's texts, numbers and booleans are TOML's too.
