@@ -56,6 +56,7 @@ class Noun(Resource):
         marker_column: str = "id",
         parent: Noun | None = None,
         parent_column: str = "",
+        hidden: Clause | None = None,
     ) -> None:
         fields = [field for facet in facets for field in facet.fields]
         columns = {field.name: _column(row, field.source or field.name) for field in fields}
@@ -83,6 +84,7 @@ class Noun(Resource):
             selects_fields=True,
             key=key,
             parent=parent,
+            hidden=hidden,
         )
         self.facets = tuple(facets)
         self.of = parent
@@ -97,7 +99,11 @@ class Noun(Resource):
 
     def reads(self, lists: Operation | None = None) -> None:
         """Lists and single rows may be read."""
-        self.endpoints.append(Endpoint("GET", self.path, lists or self._list, name=f"list_{self.many}"))
+        self.endpoints.append(Endpoint("GET", self.path, lists or self.listed, name=f"list_{self.many}"))
+        self.shows()
+
+    def shows(self) -> None:
+        """Single rows may be read."""
         self.endpoints.append(Endpoint("GET", f"{self.path}/{{{self.key}}}", self._show, name=f"show_{self.one}"))
 
     def creating(self, operation: O) -> O:
@@ -311,7 +317,8 @@ class Noun(Resource):
         self._allow_sight(call, row, self.target_of(call, row))
         return {self.one: self.show_row(call, row)}
 
-    async def _list(self, room: Network, call: Call) -> Any:
+    async def listed(self, room: Network, call: Call) -> Any:
+        """A page of what the caller may see."""
         async with room.database.read() as tx:
             await self.enter_parent(tx, call)
             rows, more = await self.page(tx, call, self.question(call))

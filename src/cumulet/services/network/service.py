@@ -5,7 +5,7 @@ from __future__ import annotations
 from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.network import NetworkDialect
 from cumulet.core.web.service import Service
-from cumulet.services.network import quotas, tags
+from cumulet.services.network import agents, auto_topology, ip_availability, quotas, service_providers, tags
 from cumulet.services.network.address_groups import address_groups
 from cumulet.services.network.address_pools.pools import subnetpools
 from cumulet.services.network.address_pools.scopes import address_scopes
@@ -17,9 +17,14 @@ from cumulet.services.network.networks.reconciler import NetworkReconciler
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.ports import ports
 from cumulet.services.network.ports.reconciler import PortReconciler
+from cumulet.services.network.qos import rules
+from cumulet.services.network.qos.policies import policies
+from cumulet.services.network.qos.rules import RULES
+from cumulet.services.network.rbac_policies import rbac_policies
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.reconciler import NodeWatcher, RouterReconciler
 from cumulet.services.network.routers.routers import routers
+from cumulet.services.network.security_groups.default_rules import default_rules
 from cumulet.services.network.security_groups.groups import security_groups
 from cumulet.services.network.security_groups.reconciler import GroupReconciler
 from cumulet.services.network.security_groups.rules import security_group_rules
@@ -35,12 +40,25 @@ NOUNS: tuple[Noun, ...] = (
     routers,
     floatingips,
     port_forwardings,
+    rbac_policies,
+    policies,
+    *RULES,
+    default_rules,
     subnetpools,
     address_scopes,
     address_groups,
 )
-TAGGED: tuple[Noun, ...] = (networks, subnets, ports, security_groups, routers, floatingips, subnetpools)
-OTHERS = (quotas.QUOTAS, quotas.DETAILS)
+TAGGED: tuple[Noun, ...] = (networks, subnets, ports, security_groups, routers, floatingips, subnetpools, policies)
+OTHERS = (
+    quotas.QUOTAS,
+    quotas.DETAILS,
+    agents.AGENT,
+    agents.ZONES,
+    ip_availability.AVAILABILITY,
+    ip_availability.POOLS,
+    service_providers.SERVICE_TYPES,
+    rules.TYPES,
+)
 """Facets of what is no noun."""
 
 
@@ -57,6 +75,8 @@ def reconcilers(room: Network) -> list[Reconciler]:
 
 def service() -> Service:
     routes = [resources_endpoint(NOUNS), *extension_endpoints(NOUNS, *OTHERS), *quotas.endpoints()]
+    for part in (agents, ip_availability, auto_topology, rules, service_providers):
+        routes += part.endpoints()
     for noun in TAGGED:
         routes += tags.endpoints(noun)
     return Service(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from cumulet.core.db import Transaction
 from cumulet.core.web.call import Call
 from cumulet.services.network import errors
 from cumulet.services.network.floating_ips.row import FloatingIpRow
+from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.addressing import Wanted, given_of
 from cumulet.services.network.ports.operations import NewPort
@@ -66,7 +65,11 @@ async def set_gateway(
         port = await operations.make(room, tx, network, new)
     await _refuse_overlap(tx, router, port)
     snat = info.get("enable_snat")
-    snat = router.snat if snat is None else snat
+    return gateway_columns(network, port, snat=router.snat if snat is None else snat)
+
+
+def gateway_columns(network: NetworkRow, port: PortRow, *, snat: bool) -> dict[str, Any]:
+    """What a router's row keeps of its gateway."""
     shown = {
         "network_id": network.id,
         "external_fixed_ips": given_of(port.fixed_ips),
@@ -103,9 +106,3 @@ async def _refuse_in_use(tx: Transaction, router: RouterRow) -> None:
             f"Gateway cannot be updated for router {router.id}, since a gateway to external network "
             f"{router.gateway_network_id} is required by one or more floating IPs."
         )
-
-
-def shown_gateway(router: RouterRow) -> dict[str, Any]:
-    """`external_gateway_info` as data; empty when there is none."""
-    found: dict[str, Any] | None = msgspec.json.decode(router.gateway)
-    return found or {}

@@ -48,6 +48,11 @@ async def _by_subnet(room: Network, tx: Transaction, call: Call, router: RouterR
         extended = await _extend(room, tx, router, subnet)
         if extended:
             return extended
+    return await join(room, tx, router, subnet, network)
+
+
+async def join(room: Network, tx: Transaction, router: RouterRow, subnet: SubnetRow, network: NetworkRow) -> PortRow:
+    """A leg at the gateway address of a subnet."""
     new = NewPort(
         project_id=router.project_id,
         device_id=router.id,
@@ -57,7 +62,9 @@ async def _by_subnet(room: Network, tx: Transaction, call: Call, router: RouterR
         port_security=False,
         counted=False,
     )
-    return await operations.make(room, tx, network, new)
+    port = await operations.make(room, tx, network, new)
+    await stir(tx, RouterRow, "router", [router.id])
+    return port
 
 
 async def _extend(room: Network, tx: Transaction, router: RouterRow, subnet: SubnetRow) -> PortRow | None:

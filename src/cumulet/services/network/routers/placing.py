@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cumulet.services.fleet.public import NodeView
 
 
-def choose_node(nodes: Sequence[NodeView], load: Mapping[str, int], current: str, zones: Sequence[str]) -> str:
+def choose_node(
+    nodes: Sequence[NodeView], load: Mapping[str, int], current: str, zones: Sequence[str], closed: Collection[str] = ()
+) -> str:
     """Where a router is to run: where it does if that lives, else the living node with the fewest routers."""
-    alive = [node for node in nodes if node.alive and (not zones or node.zone in zones)]
+    fit = [node for node in nodes if node.name not in closed and (not zones or node.zone in zones)]
+    alive = [node for node in fit if node.alive]
     if any(node.name == current for node in alive):
         return current
     open_ = [node for node in alive if not node.disabled] or alive

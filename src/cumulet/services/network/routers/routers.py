@@ -76,6 +76,18 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 
 async def make(room: Network, tx: Transaction, call: Call, wish: dict[str, Any]) -> RouterRow:
     """Insert a router, with its gateway if it is to have one."""
+    row = await insert(room, tx, wish)
+    info = wish.get("external_gateway_info")
+    if info and info.get("network_id"):
+        columns = await set_gateway(room, tx, call, row, info)
+        await tx.update(RouterRow, {"id": row.id}, **columns)
+        await stir(tx, RouterRow, "router", [row.id])
+        row = msgspec.structs.replace(row, **columns)
+    return row
+
+
+async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> RouterRow:
+    """Insert a router without legs."""
     row = RouterRow(
         **standard(wish, room.clock),
         admin_up=wish.get("admin_state_up", True),
@@ -87,11 +99,6 @@ async def make(room: Network, tx: Transaction, call: Call, wish: dict[str, Any])
         generation=1,
         unsettled=False,
     )
-    info = wish.get("external_gateway_info")
-    if info and info.get("network_id"):
-        columns = await set_gateway(room, tx, call, row, info)
-        row = msgspec.structs.replace(row, **columns, unsettled=True)
-        tx.wake("router", row.id)
     await tx.insert(row)
     return row
 

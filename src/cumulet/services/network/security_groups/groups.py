@@ -12,7 +12,6 @@ from cumulet.core.db import Duplicate, Query, Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.resource import Listed
 from cumulet.core.web.wire import Bool, Text
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.facets import Facet, Passed
@@ -70,9 +69,7 @@ async def _list(room: Network, call: Call) -> Any:
             has = await tx.get(SecurityGroupRow, default_of=project)
         if has is None:
             await room.database.write(lambda tx: default_group(room, tx, project))
-    async with room.database.read() as tx:
-        rows, more = await security_groups.page(tx, call, security_groups.question(call))
-    return security_groups.present_list(call, Listed(security_groups.permitted(call, rows), more))
+    return await security_groups.listed(room, call)
 
 
 security_groups.reads(_list)

@@ -1,0 +1,70 @@
+"""What a new cloud's network begins with: a way out, and a network of the demo project's own."""
+
+from __future__ import annotations
+
+from cumulet.core.db import Transaction
+from cumulet.services.network.networks import networks
+from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.ports import operations as ports
+from cumulet.services.network.ports.operations import NewPort
+from cumulet.services.network.ports.row import GATEWAY
+from cumulet.services.network.room import Network
+from cumulet.services.network.routers import interfaces, routers
+from cumulet.services.network.routers.gateway import gateway_columns
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.security_groups.default_rules import write_builtin
+from cumulet.services.network.subnets import operations as subnets
+from cumulet.services.network.subnets.operations import NewSubnet
+
+PUBLIC, PRIVATE, ROUTER = "public", "private", "router1"
+
+
+async def seed(
+    room: Network,
+    *,
+    admin_project: str,
+    demo_project: str = "",
+    public_cidr: str = "172.24.4.0/24",
+    private_cidr: str = "10.0.0.0/26",
+) -> None:
+    """Make what is not there yet, found by name. What an administrator changed stays as it is."""
+
+    async def write(tx: Transaction) -> None:
+        await write_builtin(tx)
+        public = await _public(room, tx, admin_project, public_cidr)
+        if demo_project:
+            await _private(room, tx, demo_project, private_cidr, public)
+
+    await room.database.write(write)
+
+
+async def _public(room: Network, tx: Transaction, project: str, cidr: str) -> NetworkRow:
+    found = await tx.find(NetworkRow, name=PUBLIC, project_id=project)
+    if found:
+        return found[0]
+    await room.quota.take(tx, project, network=1, subnet=1)
+    wish = {
+        "project_id": project,
+        "name": PUBLIC,
+        "router:external": True,
+        "is_default": True,
+        "provider:network_type": "flat",
+        "provider:physical_network": room.physical_networks[0],
+    }
+    network = await networks.make(room, tx, wish)
+    await subnets.make(room, tx, network, NewSubnet(project_id=project, name="public-subnet", cidr=cidr, dhcp=False))
+    return network
+
+
+async def _private(room: Network, tx: Transaction, project: str, cidr: str, public: NetworkRow) -> None:
+    if await tx.find(NetworkRow, name=PRIVATE, project_id=project):
+        return
+    await room.quota.take(tx, project, network=1, subnet=1, router=1)
+    network = await networks.make(room, tx, {"project_id": project, "name": PRIVATE})
+    new = NewSubnet(project_id=project, name="private-subnet", cidr=cidr)
+    subnet = await subnets.make(room, tx, network, new)
+    router = await routers.insert(room, tx, {"project_id": project, "name": ROUTER})
+    gateway = NewPort(project_id="", device_id=router.id, device_owner=GATEWAY, port_security=False)
+    port = await ports.make(room, tx, public, gateway)
+    await tx.update(RouterRow, {"id": router.id}, **gateway_columns(public, port, snat=True))
+    await interfaces.join(room, tx, router, subnet, network)

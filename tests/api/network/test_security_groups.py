@@ -1,0 +1,104 @@
+"""Security groups, their rules, and the rules that new ones get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.network.conftest import Maker
+from tests.support.client import Client
+
+pytestmark = pytest.mark.db
+
+
+async def test_a_project_has_a_default_group(network: Client) -> None:
+    (group,) = (await network.get("/security-groups"))["security_groups"]
+    assert group["name"] == "default"
+    said = {(r["direction"], r["ethertype"], r["remote_group_id"]) for r in group["security_group_rules"]}
+    mine = group["id"]
+    assert said == {
+        ("egress", "IPv4", None),
+        ("egress", "IPv6", None),
+        ("ingress", "IPv4", mine),
+        ("ingress", "IPv6", mine),
+    }
+    await network.delete(f"/security-groups/{mine}", 409)
+    await network.put(f"/security-groups/{mine}", {"security_group": {"name": "x"}}, 409)
+    assert len((await network.get("/security-groups?name=default"))["security_groups"]) == 1
+
+
+async def test_a_group_and_its_rules_live(network: Client, make: Maker) -> None:
+    group = await make.one("security_group", "/security-groups", name="web", description="d")
+    assert len(group["security_group_rules"]) == 2
+    wish = {
+        "security_group_id": group["id"],
+        "direction": "ingress",
+        "protocol": "TCP",
+        "port_range_min": 80,
+        "port_range_max": 80,
+        "remote_ip_prefix": "10.0.0.7/24",
+    }
+    rule = await make.one("security_group_rule", "/security-group-rules", **wish)
+    assert (rule["protocol"], rule["ethertype"], rule["normalized_cidr"]) == ("tcp", "IPv4", "10.0.0.0/24")
+    twice = await network.post("/security-group-rules", {"security_group_rule": wish}, 409)
+    assert twice["NeutronError"]["type"] == "SecurityGroupRuleExists"
+    shown = (await network.get(f"/security-groups/{group['id']}"))["security_group"]
+    assert rule["id"] in {r["id"] for r in shown["security_group_rules"]}
+    assert (await network.get(f"/security-group-rules/{rule['id']}"))["security_group_rule"]["port_range_min"] == 80
+    await network.delete(f"/security-group-rules/{rule['id']}")
+    await network.get(f"/security-group-rules/{rule['id']}", 404)
+    port = await make.port(await make.network(), security_groups=[group["id"]])
+    assert (await network.delete(f"/security-groups/{group['id']}", 409))["NeutronError"][
+        "type"
+    ] == "SecurityGroupInUse"
+    await network.delete(f"/ports/{port['id']}")
+    await network.delete(f"/security-groups/{group['id']}")
+
+
+@pytest.mark.parametrize(
+    ("said", "type_name"),
+    [
+        ({"protocol": "tcp", "port_range_min": 80, "port_range_max": 79}, "SecurityGroupInvalidPortRange"),
+        ({"port_range_min": 80, "port_range_max": 80}, "SecurityGroupProtocolRequiredWithPorts"),
+        ({"protocol": "icmp", "port_range_min": 256}, "SecurityGroupInvalidIcmpValue"),
+        ({"protocol": "icmp", "port_range_max": 2}, "SecurityGroupMissingIcmpType"),
+        ({"protocol": "bad"}, "HTTPBadRequest"),
+        ({"ethertype": "IPv5"}, "HTTPBadRequest"),
+        ({"remote_ip_prefix": "192.168.1./24"}, "HTTPBadRequest"),
+        ({"remote_ip_prefix": "::/0"}, "SecurityGroupRuleParameterConflict"),
+        ({"protocol": "tcp", "port_range_min": -16, "port_range_max": 80}, "HTTPBadRequest"),
+    ],
+)
+async def test_rules_that_mean_nothing(network: Client, make: Maker, said: dict[str, Any], type_name: str) -> None:
+    group = await make.one("security_group", "/security-groups", name="web")
+    body = {"security_group_rule": {"security_group_id": group["id"], "direction": "ingress", **said}}
+    assert (await network.post("/security-group-rules", body, 400))["NeutronError"]["type"] == type_name
+
+
+async def test_administrators_choose_what_new_groups_get(network: Client, make: Maker) -> None:
+    admin = network.as_("admin")
+    built_in = (await network.get("/default-security-group-rules"))["default_security_group_rules"]
+    assert len(built_in) == 4
+    wish = {"direction": "ingress", "protocol": "icmp", "used_in_default_sg": True}
+    await network.post("/default-security-group-rules", {"default_security_group_rule": wish}, 403)
+    made = await Maker(admin).one("default_security_group_rule", "/default-security-group-rules", **wish)
+    group = await make.one("security_group", "/security-groups", name="web")
+    assert "icmp" in {rule["protocol"] for rule in group["security_group_rules"]}
+    await admin.delete(f"/default-security-group-rules/{made['id']}")
+    group = await make.one("security_group", "/security-groups", name="app")
+    assert "icmp" not in {rule["protocol"] for rule in group["security_group_rules"]}
+
+
+async def test_address_groups(network: Client, make: Maker) -> None:
+    kept = await make.one("address_group", "/address-groups", name="office", addresses=["10.1.0.0/16"])
+    path = f"/address-groups/{kept['id']}"
+    more = await network.put(path + "/add_addresses", {"address_group": {"addresses": ["10.2.0.5/32"]}})
+    assert more["address_group"]["addresses"] == ["10.1.0.0/16", "10.2.0.5/32"]
+    group = await make.one("security_group", "/security-groups", name="web")
+    rule = {"security_group_id": group["id"], "direction": "ingress", "remote_address_group_id": kept["id"]}
+    await make.one("security_group_rule", "/security-group-rules", **rule)
+    assert (await network.delete(path, 409))["NeutronError"]["type"] == "AddressGroupInUse"
+    less = await network.put(path + "/remove_addresses", {"address_group": {"addresses": ["10.1.0.0/16"]}})
+    assert less["address_group"]["addresses"] == ["10.2.0.5/32"]
+    await network.put(path + "/remove_addresses", {"address_group": {"addresses": ["10.1.0.0/16"]}}, 404)
