@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -25,7 +23,7 @@ from cumulet.contracts.machines import (
     Power,
     VolumeConnection,
 )
-from cumulet.drivers.hypervisor.base import Hypervisor, OffersDiagnostics, OffersSnapshot
+from cumulet.drivers.hypervisor.base import Hypervisor, ImageUnusable, OffersDiagnostics, OffersSnapshot
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
 from cumulet.drivers.hypervisor.qemu.journal import Folder
@@ -134,7 +132,7 @@ class FakeWorld:
 class QemuWorld:
     """Real machines in a namespace of their own. Their disks are one sector of code, so they start in no time."""
 
-    def __init__(self, abilities: Abilities, render_guest: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, abilities: Abilities) -> None:
         self.abilities = abilities
         # Not the test's own folder, which nobody but its user may enter.
         self.folder = Path(tempfile.mkdtemp(prefix="cumulet-", dir="/tmp"))
@@ -143,25 +141,12 @@ class QemuWorld:
             (self.folder / name).mkdir(mode=0o711)
         self.namespace = f"cumulet-{self.folder.name[-8:]}"
         subprocess.run(["ip", "netns", "add", self.namespace], check=True, timeout=10)
-        self._files = render_guest or {"openstack/latest/meta_data.json": b"{}"}
-        self.door = self._open()
+        self.door = qemu_door(self.folder, self.namespace, abilities)
 
     async def open(self) -> QemuHypervisor:
         await self.door.close()
-        self.door = self._open()
+        self.door = qemu_door(self.folder, self.namespace, self.abilities)
         return self.door
-
-    def _open(self) -> QemuHypervisor:
-        return QemuHypervisor(
-            self.folder / "state",
-            self,
-            _Volumes(self.folder / "volumes"),
-            tap_name,
-            lambda guest, machine_id: self._files,
-            abilities=self.abilities,
-            net_namespace=self.namespace,
-            user=GUEST_USER,
-        )
 
     def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef:
         name = f"{word}-deaf" if deaf else word
@@ -172,9 +157,6 @@ class QemuWorld:
             argv = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(file)]
             subprocess.run(argv, check=True, timeout=30)
         return ImageRef(id=str(uuid.uuid4()), sha512=name, disk_format="qcow2", size=file.stat().st_size)
-
-    async def path(self, image: ImageRef) -> str:
-        return str(self.folder / "images" / f"{image.sha512}.qcow2")
 
     def volume(self) -> VolumeConnection:
         connection = VolumeConnection(volume_id=str(uuid.uuid4()))
@@ -248,12 +230,37 @@ class QemuWorld:
         await asyncio.to_thread(shutil.rmtree, self.folder)
 
 
+class _Images:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def path(self, image: ImageRef) -> str:
+        file = self._folder / f"{image.sha512}.qcow2"
+        if not file.exists():
+            raise ImageUnusable("the image is damaged")
+        return str(file)
+
+
 class _Volumes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, volume_id: str) -> str:
         return str(self._folder / f"{volume_id}.qcow2")
+
+
+def qemu_door(folder: Path, namespace: str, abilities: Abilities) -> QemuHypervisor:
+    """A hypervisor over a world's folder, for this process or another."""
+    return QemuHypervisor(
+        folder / "state",
+        _Images(folder / "images"),
+        _Volumes(folder / "volumes"),
+        tap_name,
+        lambda guest, machine_id: {"openstack/latest/meta_data.json": f'{{"uuid": "{machine_id}"}}'.encode()},
+        abilities=abilities,
+        net_namespace=namespace,
+        user=GUEST_USER,
+    )
 
 
 def tap_name(port_id: str) -> str:
@@ -268,7 +275,3 @@ async def tcg() -> Abilities:
     finally:
         shutil.rmtree(state)
     return Abilities(accelerator="tcg", version=found.version)
-
-
-def is_root() -> bool:
-    return os.geteuid() == 0

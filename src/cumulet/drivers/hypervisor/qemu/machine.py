@@ -87,20 +87,21 @@ class Machine:
         if identity is not None and process.is_alive(identity):
             self._follow(identity)
             return identity
-        if not self._is_locked():
-            return None
-        monitor = await self._connect(None)
-        identity = process.identify(monitor.peer)
+        async with self._connecting:
+            if not self._is_locked():
+                return None
+            # Whoever holds the lock listens on the socket, or soon will.
+            self._monitor = await self._connect(None)
+            identity = process.identify(self._monitor.peer)
         if identity is None:
             raise MachineFailed("The machine's process could not be found.")
-        await self.remember(process=identity)
-        self._follow(identity)
+        await self.note_process(identity)
         return identity
 
-    def note_process(self, identity: Identity) -> None:
-        """A process was started for this machine. Known at once, so that nobody starts another."""
-        self.journal = msgspec.structs.replace(self.journal, process=identity)
+    async def note_process(self, identity: Identity) -> None:
+        """A process was started for this machine. Known here at once, so that nobody starts another."""
         self._follow(identity)
+        await self.remember(process=identity, power=Power.RUNNING)
 
     def take_lock(self) -> int:
         """The lock that a new process is to hold for its life. Raises FileNotFoundError before the folder is made."""

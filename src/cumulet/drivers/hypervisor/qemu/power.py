@@ -23,8 +23,9 @@ _LOCK_FD, _MEMORY_FD, _FIRST_TAP_FD = 3, 4, 10
 _OPEN_FILES = 4096
 _SECONDS_TO_QUIT = 5.0
 _SECONDS_TO_SAVE = 600.0
-_SECONDS_BETWEEN_KNOCKS = 10.0
-"""How often a guest that does not shut down is asked again: it may have been too early in its start to hear."""
+_FIRST_KNOCK, _SLOWEST_KNOCK = 1.0, 10.0
+"""After how many seconds a guest that does not shut down is asked again, since it may have been too early in its start
+to hear. Each time it is given twice as long, up to the second number."""
 _FASTEST = 1 << 40
 
 
@@ -38,7 +39,6 @@ async def start(machine: Machine) -> None:
         running=spec,
         numbers=numbers,
         machine_type=machine_type,
-        power=Power.RUNNING,
         hard_reboots=max(spec.hard_reboots, machine.journal.hard_reboots),
         soft_reboots=max(spec.soft_reboots, machine.journal.soft_reboots),
         started_at=machine.host.clock.now(),
@@ -54,7 +54,7 @@ async def restore(machine: Machine) -> None:
         raise MachineFailed("The saved memory of the machine is of no use without its journal.")
     memory = os.open(machine.folder.memory, os.O_RDONLY)
     try:
-        await machine.remember(power=Power.RUNNING, shutdown_asked_at=0)
+        await machine.remember(shutdown_asked_at=0)
         await _spawn(machine, running, paused=True, memory_fd=memory)
     finally:
         os.close(memory)
@@ -98,8 +98,7 @@ async def _spawn(machine: Machine, spec: MachineSpec, *, paused: bool, memory_fd
         identity = process.spawn(
             argv, log=folder.log, limits=limits, user=host.user, net_namespace=host.net_namespace, inherit=inherit
         )
-        machine.note_process(identity)
-    await machine.remember(process=identity)
+        await machine.note_process(identity)
     try:
         await machine.connected()
     except MonitorLost as error:
@@ -136,12 +135,14 @@ async def shut_down(machine: Machine) -> None:
         await machine.remember(shutdown_asked_at=machine.host.clock.now())
     waited = (machine.host.clock.now() - machine.journal.shutdown_asked_at) / SECOND
     deadline = asyncio.get_running_loop().time() + machine.journal.spec.shutdown_seconds - waited
+    patience = _FIRST_KNOCK
     with contextlib.suppress(MonitorLost, Refused), machine.expecting(_is_shutdown) as ended:
         while (left := deadline - asyncio.get_running_loop().time()) > 0 and not ended.done():
             if (await machine.ask("query-status"))["status"] not in RUNNING_STATES:
                 await machine.ask("cont")
             await machine.ask("system_powerdown")
-            await asyncio.wait({ended}, timeout=min(left, _SECONDS_BETWEEN_KNOCKS))
+            await asyncio.wait({ended}, timeout=min(left, patience))
+            patience = min(2 * patience, _SLOWEST_KNOCK)
     await cut_power(machine)
 
 
