@@ -11,8 +11,16 @@ from typing import Any
 
 import msgspec
 
+from cumulet.core.access.access_rules import permits
 from cumulet.core.access.caller import Caller
-from cumulet.core.errors import BadRequest, CloudError, MethodNotAllowed, NotFound, UnsupportedMediaType
+from cumulet.core.errors import (
+    BadRequest,
+    CloudError,
+    MethodNotAllowed,
+    NotFound,
+    Unauthorized,
+    UnsupportedMediaType,
+)
 from cumulet.core.room import Room
 from cumulet.core.web.call import Call
 from cumulet.core.web.dialects.base import Dialect
@@ -114,6 +122,7 @@ class FrontDoor:
         parts = segments(request.path)
         found = self._router.find(parts)
         caller = NOBODY if found and _is_open(found[0], request.method) else await self._caller(request)
+        self._check_access_rules(request, caller, mount)
         if found is None and self.service.project_in_path:
             found = self._below_project(parts, caller)
         endpoint, path = self._endpoint(request, found, number)
@@ -134,6 +143,14 @@ class FrontDoor:
     async def _caller(self, request: Request) -> Caller:
         headers = request.headers
         return await self._authenticate(headers.get("x-auth-token", ""), headers.get("x-service-token", ""))
+
+    def _check_access_rules(self, request: Request, caller: Caller, mount: str) -> None:
+        """Raise Unauthorized for a request beyond what the caller's application credential was limited to."""
+        rules = caller.facts.get("access_rules")
+        if rules is None or "service" in caller.service_roles:
+            return  # a service that works for the caller was asked by a request that was checked
+        if not permits(rules, self.service.type, request.method, (request.path, mount + request.path)):
+            raise Unauthorized("The application credential's access rules do not allow this request.")
 
     def _below_project(self, parts: list[str], caller: Caller) -> Any:
         place = self._prefix_parts

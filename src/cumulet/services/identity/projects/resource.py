@@ -14,7 +14,16 @@ from cumulet.core.web.view import or_null, raw
 from cumulet.core.web.wire import Bool
 from cumulet.services.identity.errors import Missing
 from cumulet.services.identity.fields import Description, Id, ImmutableOption, ProjectName, Tags
-from cumulet.services.identity.noun import Noun, boolean, domain_target, exact, given_options, known, token_domain
+from cumulet.services.identity.noun import (
+    Noun,
+    boolean,
+    domain_target,
+    exact,
+    given_options,
+    known,
+    require_domain,
+    token_domain,
+)
 from cumulet.services.identity.projects import operations
 from cumulet.services.identity.projects.row import ProjectRow, project_of
 from cumulet.services.identity.projects.tag_filters import tag_filters
@@ -63,6 +72,8 @@ async def create(room: Identity, call: Call) -> ProjectRow:
         wish["domain_id"] = wish.get("domain_id") or await _domain(room, call)
     domain_id = wish.get("domain_id")
     call.allow(RULE + "create_project", {"target": {"project": known(domain_id=domain_id)}})
+    if not wish["is_domain"]:
+        require_domain(wish["domain_id"])
     return await operations.create(room, wish, extra=projects.extras(call), options=given_options(None, wish))
 
 

@@ -13,7 +13,17 @@ from cumulet.core.web.wire import Bool, Text
 from cumulet.lib.clock import iso_micros
 from cumulet.services.identity.errors import Missing
 from cumulet.services.identity.fields import AnyName, Id, UserOptions
-from cumulet.services.identity.noun import Noun, boolean, domain_target, exact, given_options, of_domain, token_domain
+from cumulet.services.identity.noun import (
+    Noun,
+    boolean,
+    domain_target,
+    exact,
+    given_options,
+    known,
+    of_domain,
+    require_domain,
+    token_domain,
+)
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.users import operations
 from cumulet.services.identity.users.expiry import expiry_filter
@@ -65,7 +75,8 @@ users = Noun(
 async def create(room: Identity, call: Call) -> UserRow:
     wish = call.wish
     domain_id = wish.get("domain_id") or token_domain(call)
-    call.allow(RULE + "create_user", {"target": {"user": {"domain_id": domain_id}}})
+    call.allow(RULE + "create_user", {"target": {"user": known(domain_id=domain_id)}})
+    require_domain(domain_id)
     return await operations.create(room, wish, domain_id, users.extras(call), given_options(None, wish))
 
 
