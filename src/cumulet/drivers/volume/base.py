@@ -9,7 +9,10 @@ from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 
 
 class OpenVolumes(Protocol):
-    """The machines that have volumes open: while one does, only it may change the file. A hypervisor offers this."""
+    """The machines that have volumes open: while one does, only it may change the file. A hypervisor offers this.
+
+    Each method may be called again when it has done its work already; they raise `MachineFailed`.
+    """
 
     async def machines_with(self, volume_id: str) -> Sequence[str]:
         """Ids of the machines that have it open now."""

@@ -25,7 +25,7 @@ import msgspec
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
-from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable
+from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
 from cumulet.drivers.volume.base import OpenVolumes
 from cumulet.drivers.volume.folder import GIB, Folder
 from cumulet.lib import qemu_img
@@ -89,6 +89,8 @@ class FileVolumes:
                 return await self._faulty(spec.id, "The backend of this volume has no room left.", 507, str(error))
             except DiskBusy as error:
                 return await self._faulty(spec.id, "This volume or its source is in use.", 409, str(error))
+            except MachineFailed as error:
+                return await self._faulty(spec.id, str(error), 500, error.details)
             except (NotReadable, NotQcow2) as error:
                 return await self._faulty(spec.id, "This volume's data or its source's is damaged.", 500, str(error))
             return msgspec.structs.replace(await self._look(spec.id), digest=digest_of(spec))
