@@ -41,8 +41,7 @@ EVE, BOB = port("eve", "red", "10.0.0.66", "fd00:1::66"), port("bob", "red", "10
 @pytest_asyncio.fixture
 async def fabric(world: LinuxWorld) -> Fabric:
     """Eve and Bob, who let everything in and out, so that only the guard stands between them."""
-    both = group("open", EVERYTHING_OUT, rule("egress", version=6), rule("ingress"), rule("ingress", version=6))
-    made = Fabric(networks=(RED,), ports=(EVE, BOB), groups=(both,))
+    made = Fabric(networks=(RED,), ports=(EVE, BOB), groups=(OPEN,))
     await world.start(made)
     return made
 

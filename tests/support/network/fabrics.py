@@ -98,7 +98,7 @@ def group(name: str, *rules: RuleSpec, members: tuple[str, ...] = (), **changes:
 
 
 EVERYTHING_OUT = rule("egress")
-OPEN = group("open", EVERYTHING_OUT, rule("ingress"))
+OPEN = group("open", EVERYTHING_OUT, rule("egress", version=6), rule("ingress"), rule("ingress", version=6))
 
 
 def leg(name: str, network: str, *addresses: str) -> InterfaceSpec:

@@ -102,14 +102,14 @@ class Place:
         message = struct.pack("!BBH", 8, 0, checksum(b"\x08\x00\x00\x00" + body)) + body
         opened = await self.do(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
         opened.setblocking(False)
+        deadline = asyncio.get_running_loop().time() + seconds
         try:
-            async with asyncio.timeout(seconds):
+            while asyncio.get_running_loop().time() < deadline:
                 await asyncio.get_running_loop().sock_sendto(opened, message, (address, 0))
-                while True:
-                    answer = await asyncio.get_running_loop().sock_recv(opened, 2048)
-                    if answer[20] == 0 and answer[24:26] == body[:2]:
-                        return True
-        except (OSError, TimeoutError):
+                if await arrives(opened, lambda got: got[20] == 0 and got[24:26] == body[:2], min(seconds, 0.5)):
+                    return True
+            return False
+        except OSError:
             return False
         finally:
             opened.close()

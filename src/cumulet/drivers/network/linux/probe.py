@@ -43,6 +43,7 @@ _PROGRAMS = {
     "nsenter": "util-linux",
 }
 _ARRIVAL_SECONDS = 2.0
+_FAILURES = (ProcessFailed, OSError, TimeoutError)
 _BRIDGE = "stp_state 0 forward_delay 0 mcast_snooping 0"
 _TRIAL_RULES = f"""
 table inet trial {{
@@ -85,10 +86,10 @@ async def refuse_if_unfit(commands: Commands, node: Node) -> None:
         raise Unfit("; ".join(f"{finding.name} does not work: {finding.remedy}" for finding in lacking))
 
 
-async def probe(commands: Commands, node: Node) -> list[Finding]:
+async def probe(commands: Commands, node: Node, which: Callable[[str], str | None] = shutil.which) -> list[Finding]:
     """Try everything. Leaves nothing behind."""
     found = [
-        Finding(f"the program {name}", True, shutil.which(name) is not None, f"install the package {package}")
+        Finding(f"the program {name}", True, which(name) is not None, f"install the package {package}")
         for name, package in _PROGRAMS.items()
     ]
     if not all(finding.works for finding in found):
@@ -139,23 +140,26 @@ def _trials(commands: Commands, namespace: str) -> list[_Trial]:
 
 
 async def _tried(commands: Commands, trial: _Trial) -> Finding:
-    for last in (False, True):
+    module = _MODULES[trial.name]
+    try:
         try:
             await trial.act()
-        except (ProcessFailed, OSError, TimeoutError) as error:
-            if last:
-                remedy = f"load the kernel module {_MODULES[trial.name]} ({error})"
-                return Finding(trial.name, trial.needed, False, remedy)
-            # Often it is only that nobody has asked for the module yet. If that fails, the second trial says so.
-            await _load(commands, _MODULES[trial.name])
-        else:
-            break
+        except _FAILURES:
+            # Often it is only that nobody has asked for the module yet.
+            if not await _loaded(commands, module):
+                raise
+            await trial.act()
+    except _FAILURES as error:
+        return Finding(trial.name, trial.needed, False, f"load the kernel module {module} ({error})")
     return Finding(trial.name, trial.needed, True)
 
 
-async def _load(commands: Commands, module: str) -> None:
-    if shutil.which("modprobe") and not Path("/sys/module", module).exists():
-        await commands.other(["modprobe", "--quiet", module], check=False)
+async def _loaded(commands: Commands, module: str) -> bool:
+    """Load it; whether that made a difference."""
+    if shutil.which("modprobe") is None or Path("/sys/module", module).exists():
+        return False
+    await commands.other(["modprobe", "--quiet", module], check=False)
+    return Path("/sys/module", module).exists()
 
 
 async def _send_through(commands: Commands, namespace: str) -> None:
