@@ -18,7 +18,7 @@ from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
-from cumulet.core.db import Database
+from cumulet.core.db import Database, Transaction
 from cumulet.core.errors import NotFound
 from cumulet.core.reconcile import Again, Reconciler
 from cumulet.core.web.service import FrontDoor
@@ -37,6 +37,8 @@ from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image
 from cumulet.services.image.service import service as image_service
 from cumulet.services.network import policies as network_policies
+from cumulet.services.network.ports import operations
+from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.public import NetworkDoor
 from cumulet.services.network.room import Network
 from cumulet.services.network.service import service as network_service
@@ -197,7 +199,7 @@ class SmallCloud:
                 outcome = await reconciler.step(key)
                 if isinstance(outcome, Again):
                     (later if outcome.after else self.woken).append((reconciler, key))
-            obeyed = await self.nodes.obey()
+            obeyed = await self.nodes.obey() or await self.wire()
             idle = 0 if obeyed or self.woken else idle + 1
             if idle > 2 or (not later and not obeyed and not self.woken):
                 return
@@ -205,6 +207,18 @@ class SmallCloud:
                 self._wake(reconciler, key)
             await asyncio.sleep(0)
         raise AssertionError(f"the cloud does not come to rest: {self.woken}")
+
+    async def wire(self) -> bool:
+        """The nodes' fabric is ready wherever a port is bound; whether anything changed."""
+
+        async def write(tx: Transaction) -> bool:
+            waiting = [port for port in await tx.find(PortRow, up=False) if port.host]
+            for port in waiting:
+                await operations.change(self.network_room, tx, port, up=True)
+                tx.wake("device", port.device_id)
+            return bool(waiting)
+
+        return await self.network_room.database.write(write)
 
     async def start(self) -> None:
         """Nodes are known, flavors are there."""

@@ -13,6 +13,8 @@ from cumulet.core.db.engine import Collision
 from cumulet.core.errors import OverQuota
 
 UNLIMITED = -1
+EVERYBODY = ""
+"""The project whose limits are the defaults of all."""
 
 
 @stored("quota_usages")
@@ -55,7 +57,7 @@ def _release_query() -> Query:
 
 
 class Quota:
-    """The counters of one room. `defaults` names each counted resource and what a project may hold of it; -1: any number."""
+    """The counters of one room. `defaults` names each resource and how much of it a project may hold; -1: any."""
 
     def __init__(self, room: str, defaults: Mapping[str, int]) -> None:
         self.room = room
@@ -79,7 +81,8 @@ class Quota:
 
     async def limits(self, tx: Transaction, project_id: str) -> dict[str, int]:
         """What the project may hold of each resource."""
-        rows = await tx.find(QuotaRow, room=self.room, project_id=project_id)
+        rows = await tx.find(QuotaRow, room=self.room, project_id=[EVERYBODY, project_id])
+        rows.sort(key=lambda row: row.project_id != EVERYBODY)
         set_here = {row.resource: row.allowed for row in rows if row.allowed is not None}
         return {**self.defaults, **{name: value for name, value in set_here.items() if name in self.defaults}}
 
@@ -90,7 +93,7 @@ class Quota:
         return {name: held.get(name, 0) for name in self.defaults}
 
     async def set_limit(self, tx: Transaction, project_id: str, resource: str, allowed: int | None) -> None:
-        """Set what a project may hold; None returns to the default."""
+        """Set what a project may hold, or with EVERYBODY each that has no limit of its own; None: the default."""
         where = {"room": self.room, "project_id": project_id, "resource": resource}
         if not await tx.update(QuotaRow, where, allowed=allowed):
             await tx.insert(QuotaRow(self.room, project_id, resource, 0, allowed))
@@ -99,7 +102,9 @@ class Quota:
         return {"w_room": self.room, "w_project": project_id, "w_resource": resource}
 
     async def _take(self, tx: Transaction, project_id: str, resource: str, n: int) -> bool:
-        values = self._address(project_id, resource) | {"n": n, "default": self.defaults[resource]}
+        for_all = await tx.get(QuotaRow, room=self.room, project_id=EVERYBODY, resource=resource)
+        default = self.defaults[resource] if for_all is None or for_all.allowed is None else for_all.allowed
+        values = self._address(project_id, resource) | {"n": n, "default": default}
         if await tx.execute(_take_query(), values):
             return True
         if await tx.get(QuotaRow, room=self.room, project_id=project_id, resource=resource):

@@ -219,7 +219,7 @@ async def delete(room: Compute, call: Call, row: FlavorRow) -> None:
     await room.database.write(write)
 
 
-# ---- access -------------------------------------------------------------------------------------------------------
+# ---- access -----------------------------------------------------------------------------------------------------
 
 
 async def _accesses(room: Room, flavor_id: str) -> dict[str, Any]:
@@ -262,7 +262,7 @@ async def remove_access(room: Compute, call: Call, row: FlavorRow) -> dict[str, 
     return await _accesses(room, row.id)
 
 
-# ---- for servers ----------------------------------------------------------------------------------------------------
+# ---- for servers ------------------------------------------------------------------------------------------------
 
 
 class Flavor(msgspec.Struct, frozen=True):

@@ -5,20 +5,46 @@ from __future__ import annotations
 from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.compute import ComputeDialect
 from cumulet.core.web.service import Service
-from cumulet.services.compute import documents, extra_specs, snapshots
+from cumulet.services.compute import (
+    consoles,
+    documents,
+    external_events,
+    extra_specs,
+    hypervisors,
+    instance_actions,
+    quota_sets,
+    services,
+    snapshots,
+    usage,
+    zones,
+)
 from cumulet.services.compute.aggregates import aggregates
 from cumulet.services.compute.flavors import flavors
 from cumulet.services.compute.keypairs import keypairs
+from cumulet.services.compute.moves import resource as migrations
 from cumulet.services.compute.nodes import NodeReconciler
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import groups
-from cumulet.services.compute.servers import handlers, remake
+from cumulet.services.compute.servers import attachments, handlers, insides, interfaces, metadata, remake
 from cumulet.services.compute.servers.reconciler import ServerReconciler
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.versions import EARLIEST, LATEST
 
-VERBS = (extra_specs, handlers, remake, snapshots)
+VERBS = (attachments, extra_specs, handlers, insides, interfaces, metadata, remake, snapshots)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
+PARTS = (
+    consoles,
+    documents,
+    external_events,
+    hypervisors,
+    instance_actions,
+    migrations,
+    quota_sets,
+    services,
+    usage,
+    zones,
+)
+"""Files whose nouns are plain routes."""
 
 
 def service() -> Service:
@@ -32,7 +58,7 @@ def service() -> Service:
         ),
         resources=[servers, flavors, keypairs, groups, aggregates],
         roots=documents.ROOTS,
-        routes=documents.ROUTES,
+        routes=[endpoint for part in PARTS for endpoint in part.ROUTES],
         project_in_path=True,
         description="Servers, and what they are made of",
     )

@@ -122,7 +122,7 @@ class Moves:
         def alter(row: ServerRow) -> None:
             row.host, row.flavor, row.flavor_id = host, flavor, _flavor.decode(flavor).id
             row.zone = (node.zone if node else "") or row.zone
-            row.wanted, row.move, row.power, row.ran = move.power, task, "stopped", ""
+            row.wanted, row.move, row.power, row.ran = move.power, task, "stopped", 0
             wish_again(row, self.room.clock.now())
 
         await self.write(look, move, alter, status=status)

@@ -81,7 +81,7 @@ async def trigger_crash_dump(room: Compute, call: Call, row: ServerRow) -> None:
     await act(room, call, row, "trigger_crash_dump", alter)
 
 
-# ---- locks --------------------------------------------------------------------------------------------------------
+# ---- locks ------------------------------------------------------------------------------------------------------
 
 
 @servers.action("lock", API + "os-lock-server:lock", kind=Anything, until="2.72")
@@ -125,7 +125,7 @@ async def unlock(room: Compute, call: Call, row: ServerRow) -> None:
     await act(room, call, row, "unlock", alter)
 
 
-# ---- the administrator's --------------------------------------------------------------------------------------------
+# ---- the administrator's ----------------------------------------------------------------------------------------
 
 
 @servers.action("os-resetState", API + "os-admin-actions:reset_state", given("state", Enum("active", "error")))
@@ -151,7 +151,7 @@ async def reset_network(room: Compute, call: Call, row: ServerRow) -> None:
     room.bus.wake("server", row.id)
 
 
-# ---- security groups, passwords, consoles ---------------------------------------------------------------------------
+# ---- security groups, passwords, consoles -----------------------------------------------------------------------
 
 Group = given("name", Text(255, 1))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -236,26 +236,35 @@ async def admit_place(room: Compute, call: Call, admitted: Admitted) -> None:
 
 async def admit_networks(room: Compute, call: Call, admitted: Admitted) -> None:
     asked = call.wish.get("networks")
+    chosen: list[NicRequest] | Literal["auto", "none"]
     if isinstance(asked, str):
-        admitted.nics = list(
-            await room.networks.check(call.caller, "auto" if asked == "auto" else "none", admitted.groups)
-        )
-        return
+        chosen = "auto" if asked == "auto" else "none"
+    else:
+        chosen = requests_for(asked, admitted)
+    try:
+        admitted.nics = list(await room.networks.check(call.caller, chosen, admitted.groups))
+    except CloudError as error:
+        # What is not there, or is a taken address, is the fault of the wish; a port in use is a conflict.
+        if error.status == 404 or error.type_name == "IpAddressInUse":
+            raise InvalidServer(error.message) from error
+        raise
+
+
+def requests_for(asked: Sequence[dict[str, Any]] | None, admitted: Admitted) -> list[NicRequest]:
+    """The networks and ports of a wish. Raises InvalidServer."""
     requests = []
     for item in asked or ():
-        port, network = item.get("port") or "", item.get("uuid") or ""
+        port, network, ip = item.get("port") or "", item.get("uuid") or "", item.get("fixed_ip") or ""
         if not port and not network:
             raise InvalidServer("Bad networks format: give a port or the uuid of a network.")
-        if port and item.get("fixed_ip"):
+        if port and ip:
             raise InvalidServer("Specified Fixed IP cannot be used with a port: the port has its own.")
         if port and admitted.most > 1:
             raise InvalidServer("Unable to launch multiple instances with a single configured port ID.")
-        if item.get("fixed_ip") and admitted.most > 1:
+        if ip and admitted.most > 1:
             raise InvalidServer("Invalid fixed IP Address: one address cannot be given to several servers.")
-        requests.append(
-            NicRequest(network_id=network, port_id=port, fixed_ip=item.get("fixed_ip") or "", tag=item.get("tag") or "")
-        )
+        requests.append(NicRequest(network_id=network, port_id=port, fixed_ip=ip, tag=item.get("tag") or ""))
     tags = [request.tag for request in requests if request.tag]
     if len(set(tags)) != len(tags):
-        raise InvalidServer("Block Device Mapping is Invalid: the same device tag is used twice.")
-    admitted.nics = list(await room.networks.check(call.caller, requests, admitted.groups))
+        raise InvalidServer("The same device tag is used twice.")
+    return requests

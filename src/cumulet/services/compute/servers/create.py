@@ -188,7 +188,7 @@ def server_row(
         zone="",
         host_status="",
         power="",
-        ran="",
+        ran=0,
         hard_reboots_met=0,
         soft_reboots_met=0,
         rebuilds_met=0,

@@ -33,7 +33,7 @@ from cumulet.services.compute.servers.tell import json_of
 _last = Query(sa.select(sa.func.max(MoveRow.c.number)))
 
 
-# ---- rebuild --------------------------------------------------------------------------------------------------------
+# ---- rebuild ----------------------------------------------------------------------------------------------------
 
 
 @servers.action(
@@ -102,7 +102,7 @@ async def rebuild(room: Compute, call: Call, row: ServerRow) -> Response:
     return Response.json(202, {"server": shown}, {"Location": f"{call.base}/servers/{row.id}"})
 
 
-# ---- rescue ---------------------------------------------------------------------------------------------------------
+# ---- rescue -----------------------------------------------------------------------------------------------------
 
 
 @servers.action(
@@ -140,7 +140,7 @@ async def unrescue(room: Compute, call: Call, row: ServerRow) -> None:
     await act(room, call, row, "unrescue", alter)
 
 
-# ---- resize and migrate ---------------------------------------------------------------------------------------------
+# ---- resize and migrate -----------------------------------------------------------------------------------------
 
 
 @servers.action(
@@ -305,7 +305,7 @@ async def evacuate(room: Compute, call: Call, row: ServerRow) -> dict[str, str] 
     return {"adminPass": row.admin_password} if call.version < version("2.14") else None
 
 
-# ---- shelve ---------------------------------------------------------------------------------------------------------
+# ---- shelve -----------------------------------------------------------------------------------------------------
 
 
 @servers.action("shelve", API + "os-shelve:shelve", kind=Anything)

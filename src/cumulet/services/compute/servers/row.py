@@ -97,8 +97,8 @@ class ServerRow(Row):
     host_status: Short
     power: Short
     """As its node found it; empty while no node holds it."""
-    ran: Short
-    """Digest of the order under which it was last seen running; off under the same one, the guest went off itself."""
+    ran: BigInt
+    """The order under which it was last seen running; off under the same one, the guest went off itself."""
     hard_reboots_met: Number
     soft_reboots_met: Number
     rebuilds_met: Number

@@ -21,18 +21,24 @@ def tell_facts(row: ServerRow, look: Look, now: int) -> None:
     row.addresses = json_of(addresses(ports))
     row.security_groups = json_of([{"name": name} for name in sorted({n for port in ports for n in port.groups})])
     row.volumes = json_of(volumes(look.disks))
-    machine = look.machine
-    if machine is None or row.host != look.server.host:
+    machine, held = look.machine, look.held.get(row.host)
+    if machine is None or held is None or row.host != look.server.host:
         return
     _tell_machine(row, machine, now)
-    went_off = machine.power in OFF and row.wanted == Wanted.RUNNING and row.ran == look.digest
-    if went_off and row.revision == look.server.revision and row.faulted != row.generation and not row.move:
+    in_force = held.observed == held.generation
+    if machine.power == Power.RUNNING and in_force:
+        row.ran = held.generation
+    elif machine.power in OFF and in_force and row.ran == held.generation and _wants_to_run(row, look):
         # The owner's guest was told to shut down from within, or died. That is respected: nobody starts it again.
         row.wanted = Wanted.STOPPED
         row.generation += 1
         row.wished_at = now
-    elif machine.power == Power.RUNNING and machine.digest:
-        row.ran = machine.digest
+
+
+def _wants_to_run(row: ServerRow, look: Look) -> bool:
+    """Its owner wants it running, and has not said anything new since we looked."""
+    settled = row.faulted != row.generation and not row.move and not row.offloaded
+    return row.wanted == Wanted.RUNNING and row.generation == look.server.generation and settled
 
 
 def _tell_machine(row: ServerRow, machine: MachineFacts, now: int) -> None:
