@@ -26,6 +26,7 @@ class Stone:
         self.last = last
         self.touches = 0
         self.dead = False
+        self.on_death: Callable[[], None] = lambda: None
 
     def touch(self) -> None:
         """Called at each seam, before and after what happens there."""
@@ -33,11 +34,14 @@ class Stone:
             raise Killed
         self.touches += 1
         if self.touches == self.last:
-            self.dead = True
+            self.kill()
             raise Killed
 
     def kill(self) -> None:
-        self.dead = True
+        """Die now, wherever the process is."""
+        if not self.dead:
+            self.dead = True
+            self.on_death()
 
 
 class MortalBackend:

@@ -28,14 +28,12 @@ class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
 
     def select(self, timeout: float | None = None) -> Any:
         if self.loop.in_threads:
-            return super().select(1.0)
-        events = super().select(0)
-        if events or timeout == 0:
-            return events
+            return super().select(0 if timeout == 0 else 1.0)
+        # A simulated world has no sockets: nothing can come in but from threads.
         if timeout is None:
             raise NothingLeft("every task waits, and no timer is set")
         self.loop.jump(timeout)
-        return events
+        return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -47,6 +45,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._virtual = 0.0
         self.in_threads = 0
         super().__init__(selector)
+        self.set_exception_handler(_report)
 
     def time(self) -> float:
         return self._virtual
@@ -62,6 +61,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _back(self, future: asyncio.Future[Any]) -> None:
         self.in_threads -= 1
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell of what nobody awaited, but not of tasks that ended with their process: they end by no ordinary exception."""
+    error = context.get("exception")
+    if error is None or isinstance(error, Exception):
+        loop.default_exception_handler(context)
 
 
 class VirtualClock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 
 from cumulet.core.access.policy_file import PolicyFiles
 from cumulet.core.access.rules import Rules
@@ -63,36 +64,38 @@ class Cloud:
         bus: Bus,
         clock: Clock,
         stores: dict[str, ImageStore] | None = None,
+        rules: Callable[[str, Mapping[str, str]], Rules] | None = None,
     ) -> None:
         self.settings = settings
         self.database, self.bus, self.clock = database, bus, clock
         state = settings.state
         self._policies: list[PolicyFiles] = []
+        make_rules = rules or self._rules
 
         self.fleet = Fleet(rules=Rules({}), **self._ground())
         fleet = FleetDoor(self.fleet)
         self.identity = Identity(
             settings=IdentitySettings(state=state, base_url=settings.url),
-            rules=self._rules("identity", identity_policies.DEFAULTS),
+            rules=make_rules("identity", identity_policies.DEFAULTS),
             **self._ground(),
         )
         identity = IdentityDoor(self.identity)
-        self.placement = Placement(rules=self._rules("placement", placement_policies.DEFAULTS), **self._ground())
+        self.placement = Placement(rules=make_rules("placement", placement_policies.DEFAULTS), **self._ground())
         placement = PlacementDoor(self.placement)
         self.image = Image(
             stores=stores or {"file": FileImageStore(state / "images")},
             staging=FileImageStore(state / "staging"),
-            rules=self._rules("image", image_policies.DEFAULTS),
+            rules=make_rules("image", image_policies.DEFAULTS),
             **self._ground(),
         )
         image = ImageDoor(self.image)
         self.fleet.image_bytes = image.open
-        self.network = Network(fleet=fleet, rules=self._rules("network", network_policies.DEFAULTS), **self._ground())
+        self.network = Network(fleet=fleet, rules=make_rules("network", network_policies.DEFAULTS), **self._ground())
         network = NetworkDoor(self.network)
         self.block_storage = BlockStorage(
             fleet=fleet,
             image=image,
-            rules=self._rules("block_storage", block_storage_policies.DEFAULTS),
+            rules=make_rules("block_storage", block_storage_policies.DEFAULTS),
             **self._ground(),
         )
         volumes = VolumeDoor(self.block_storage)
@@ -103,7 +106,7 @@ class Cloud:
             images=image,
             networks=network,
             volumes=volumes,
-            rules=self._rules("compute", compute_policies.DEFAULTS),
+            rules=make_rules("compute", compute_policies.DEFAULTS),
             **self._ground(),
         )
         self.services: dict[str, Service] = {
@@ -143,7 +146,7 @@ class Cloud:
             "region": self.settings.region,
         }
 
-    def _rules(self, room: str, defaults: dict[str, str]) -> Rules:
+    def _rules(self, room: str, defaults: Mapping[str, str]) -> Rules:
         """The room's rules, with the operator's policy files of `policy/ROOM/` over them."""
         rules = Rules(defaults)
         self._policies.append(PolicyFiles(rules, self.settings.state / "policy" / room))
