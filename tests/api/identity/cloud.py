@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from cumulet.core.access.rules import Rules
+from cumulet.core.bus import MemoryBus
+from cumulet.core.db import Database
 from cumulet.core.web.service import FrontDoor
+from cumulet.services.identity.bootstrap import Offered, bootstrap
+from cumulet.services.identity.policies import DEFAULTS
 from cumulet.services.identity.public import IdentityDoor
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.service import service
+from cumulet.services.identity.settings import Settings
+from tests.support.clock import JumpingClock
 
 PASSWORD = "correct horse"
+OFFERED = (
+    Offered("identity", "keystone", "/identity", "/v3"),
+    Offered("compute", "nova", "/compute", "/v2.1"),
+    Offered("object-store", "swift", "/object-store", "/v1", catalog_project=True, project_word="AUTH_"),
+)
+
+
+async def open_cloud(database: Database, bus: MemoryBus, state: Path, **settings: Any) -> Cloud:
+    """A cloud with its first rows. Hashing costs little in it, and a third wrong password locks an account."""
+    chosen = Settings(state=state, **{"scrypt_log_n": 2, "lockout_attempts": 3, **settings})
+    room = Identity(database=database, bus=bus, clock=JumpingClock(), rules=Rules(DEFAULTS), settings=chosen)
+    url = "http://cloud.test:5000"
+    await bootstrap(room, admin_password=PASSWORD, region="RegionOne", base_url=url, services=OFFERED)
+    return Cloud(room)
 
 
 def by_password(name: str, password: str = PASSWORD, scope: Any = None, domain: str = "default") -> dict[str, Any]:
