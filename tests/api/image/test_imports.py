@@ -103,6 +103,9 @@ async def test_an_image_is_copied_into_another_store(image: Client, room: Image)
     shown = await image.get(path)
     assert (shown["status"], shown["stores"], shown["os_glance_importing_to_stores"]) == ("active", "fast,slow", "")
     await ask(admin, path, "copy-image", 409, stores=["slow"])
+    await ask(admin, path, "copy-image", all_stores=True)
+    await settle(room)
+    assert (await image.get(path))["stores"] == "fast,slow"
     await admin.delete(f"/stores/fast{path.removeprefix('/images')}")
     assert (await image("GET", f"{path}/file")).content == RAW
 

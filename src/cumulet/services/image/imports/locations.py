@@ -55,13 +55,13 @@ async def add(room: Image, call: Call) -> dict[str, Any]:
     row = await find(room, call, "get_image")
     call.allow("add_image_location", target(row, call.caller))
     web.read_uri(url, room.outside)
-    method, stores = Method(WEB_DOWNLOAD, uri=url), [room.default_store]
-    order = Order(row.id, ImportRequest(method), stores, expected_sha512=sha512, expected_md5=md5)
+    request, stores = ImportRequest(Method(WEB_DOWNLOAD, uri=url)), [room.default_store]
+    order = Order(row.id, request, stores, expected_sha512=sha512, expected_md5=md5)
     task = new_task(room, call, LOCATION_IMPORT, row.id, order)
 
     def begin(row: ImageRow) -> ImageRow:
-        check_image(method, row, stores)
-        return progress.begin(row, method.name, stores)
+        check_image(request, row, stores)
+        return progress.begin(row, WEB_DOWNLOAD, stores)
 
     await operations.change(room, row.id, begin, beside=lambda tx, row: tasks.store(tx, task))
     return {"url": url, "metadata": call.wish.get("metadata", {})}

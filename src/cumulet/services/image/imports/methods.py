@@ -67,8 +67,9 @@ def check_method(method: Method) -> None:
             raise InvalidImport("The import method glance-download needs a glance_region.")
 
 
-def check_image(method: Method, row: ImageRow, stores: Sequence[str]) -> None:
+def check_image(request: ImportRequest, row: ImageRow, stores: Sequence[str]) -> None:
     """Raise unless the image is in a state that this import begins from."""
+    method = request.method
     wanted = _STATUS[method.name]
     if row.status != wanted or (method.name == GLANCE_DIRECT and row.touched_at):
         raise WrongStatus(f"Only images with status '{wanted}' can be imported by {method.name}; it is {row.status}.")
@@ -79,7 +80,7 @@ def check_image(method: Method, row: ImageRow, stores: Sequence[str]) -> None:
         if importing_to(row):
             raise WrongStatus(f"Image {row.id} is being copied already; wait until that has ended.")
         held = [store for store in stores if store in row.store_list]
-        if held and len(stores) == len(held):
+        if not request.all_stores and len(stores) == len(held):  # into all means: wherever it is not yet
             raise WrongStatus(f"Image {row.id} already exists in {', '.join(held)}.")
 
 

@@ -48,7 +48,7 @@ async def ask_import(room: Image, call: Call) -> None:
     task = new_task(room, call, API_IMPORT, row.id, Order(row.id, request, stores))
 
     def begin(row: ImageRow) -> ImageRow:
-        check_image(method, row, stores)
+        check_image(request, row, stores)
         new = [store for store in stores if store not in row.store_list] if method.name == COPY_IMAGE else stores
         return progress.begin(row, method.name, new)
 
