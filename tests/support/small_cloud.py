@@ -18,7 +18,7 @@ from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
-from cumulet.core.db import Database, Transaction
+from cumulet.core.db import Database
 from cumulet.core.errors import NotFound
 from cumulet.core.reconcile import Again, Reconciler
 from cumulet.core.web.service import FrontDoor
@@ -37,10 +37,9 @@ from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image
 from cumulet.services.image.service import service as image_service
 from cumulet.services.network import policies as network_policies
-from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.public import NetworkDoor
 from cumulet.services.network.room import Network
+from cumulet.services.network.service import reconcilers as network_reconcilers
 from cumulet.services.network.service import service as network_service
 from cumulet.services.placement.public import PlacementDoor
 from cumulet.services.placement.room import Placement
@@ -179,7 +178,11 @@ class SmallCloud:
         self.image = Client(FrontDoor(image_service(), self.image_room, authenticate))
         self.network = Client(FrontDoor(network_service(), self.network_room, authenticate))
         self.volume = Client(FrontDoor(volume_service(), self.volume_room, authenticate), prefix=f"/v3/{DEMO}")
-        self.reconcilers: list[Reconciler] = [*reconcilers(self.room), *volume_reconcilers(self.volume_room)]
+        self.reconcilers: list[Reconciler] = [
+            *network_reconcilers(self.network_room),
+            *volume_reconcilers(self.volume_room),
+            *reconcilers(self.room),
+        ]
         self.woken: list[tuple[Reconciler, str]] = []
         for reconciler in self.reconcilers:
             for topic in (reconciler.topic, *reconciler.also):
@@ -199,7 +202,7 @@ class SmallCloud:
                 outcome = await reconciler.step(key)
                 if isinstance(outcome, Again):
                     (later if outcome.after else self.woken).append((reconciler, key))
-            obeyed = await self.nodes.obey() or await self.wire()
+            obeyed = await self.nodes.obey()
             idle = 0 if obeyed or self.woken else idle + 1
             if idle > 2 or (not later and not obeyed and not self.woken):
                 return
@@ -207,18 +210,6 @@ class SmallCloud:
                 self._wake(reconciler, key)
             await asyncio.sleep(0)
         raise AssertionError(f"the cloud does not come to rest: {self.woken}")
-
-    async def wire(self) -> bool:
-        """The nodes' fabric is ready wherever a port is bound; whether anything changed."""
-
-        async def write(tx: Transaction) -> bool:
-            waiting = [port for port in await tx.find(PortRow, up=False) if port.host]
-            for port in waiting:
-                await operations.change(self.network_room, tx, port, up=True)
-                tx.wake("device", port.device_id)
-            return bool(waiting)
-
-        return await self.network_room.database.write(write)
 
     async def start(self) -> None:
         """Nodes are known, flavors are there."""

@@ -7,10 +7,13 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import msgspec
 
 from cumulet.contracts.asks import Answer, Ask, BadSeal, unseal
+from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.lib.clock import Clock
 
 log = logging.getLogger("cumulet.node")
@@ -18,9 +21,12 @@ log = logging.getLogger("cumulet.node")
 FIRST_LINE_SECONDS = 10.0
 LONGEST_LINE = 64 * 1024
 PIECE = 64 * 1024
+COPY_PIECE = 1 << 20
 
 Answerer = Callable[[Mapping[str, str]], Awaitable[bytes]]
 SocketOf = Callable[[str], str]
+Copier = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Path]]
+"""Makes a file to answer with, and removes it afterwards."""
 
 
 class AskServer:
@@ -33,6 +39,7 @@ class AskServer:
         clock: Clock,
         answers: Mapping[str, Answerer],
         tunnels: Mapping[str, SocketOf],
+        copies: Mapping[str, Copier] | None = None,
     ) -> None:
         self._address = address
         self._key = key
@@ -40,6 +47,8 @@ class AskServer:
         self._answers = answers
         self._tunnels = tunnels
         """From a machine's id to the unix socket that a tunnel of this kind leads to."""
+        self._copies = copies or {}
+        """Long answers, which take their time to be made."""
 
     async def run(self) -> None:
         """Serve for ever."""
@@ -61,6 +70,8 @@ class AskServer:
             ask = unseal(line, self._key, self._clock.now())
             if ask.what in self._tunnels:
                 await self._tunnel(ask, reader, writer)
+            elif ask.what in self._copies:
+                await self._copy(ask, writer)
             else:
                 await self._answer(ask, writer)
         except BadSeal as error:
@@ -73,7 +84,7 @@ class AskServer:
     async def _answer(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
         answerer = self._answers.get(ask.what)
         if answerer is None:
-            known = ", ".join(sorted({*self._answers, *self._tunnels}))
+            known = ", ".join(sorted({*self._answers, *self._tunnels, *self._copies}))
             await _say(writer, Answer(status=404, message=f"This node cannot answer {ask.what!r}; it knows {known}."))
             return
         try:
@@ -84,6 +95,18 @@ class AskServer:
         await _say(writer, Answer(length=len(body)))
         writer.write(body)
         await writer.drain()
+
+    async def _copy(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
+        """The length when the file is made, then the file."""
+        try:
+            async with self._copies[ask.what](ask.parameters) as path:
+                with path.open("rb") as opened:
+                    await _say(writer, Answer(length=path.stat().st_size))
+                    while piece := await asyncio.to_thread(opened.read, COPY_PIECE):
+                        writer.write(piece)
+                        await writer.drain()
+        except (LookupError, ValueError, Unfit, MachineFailed) as error:
+            await _say(writer, Answer(status=409, message=f"There is no such copy to be had: {error}"))
 
     async def _tunnel(self, ask: Ask, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

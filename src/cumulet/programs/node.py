@@ -29,6 +29,7 @@ from cumulet.node.agent import Agent
 from cumulet.node.asks import Answerer, AskServer, SocketOf
 from cumulet.node.control_plane import HttpControlPlane
 from cumulet.node.images.cache import Fetch, ImageCache
+from cumulet.node.machines.copies import DiskCopies
 from cumulet.node.metadata.documents import config_drive_files
 from cumulet.node.metadata.server import MetadataServer
 from cumulet.node.passwords import FilePasswords
@@ -105,7 +106,12 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         metadata_places=network.metadata_places,
     )
     asks = AskServer(
-        facts.address, hashlib.sha256(secret.encode()).hexdigest(), clock, _answers(hypervisor), _tunnels(hypervisor)
+        facts.address,
+        hashlib.sha256(secret.encode()).hexdigest(),
+        clock,
+        _answers(hypervisor),
+        _tunnels(hypervisor),
+        {"snapshot": DiskCopies(hypervisor, state / "node" / "copies").copy},
     )
     ready = state / "run" / "node.ready"
     ready.write_text(str(os.getpid()))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from cumulet.contracts.asks import Ask
 from cumulet.contracts.assignments import NodeFacts
 from cumulet.core.errors import Conflict, NotFound
+from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib.clock import Clock
 from cumulet.node.agent import Agent
+from cumulet.node.machines.copies import DiskCopies
 from cumulet.programs.direct import DirectControlPlane
 from cumulet.services.fleet.room import Fleet
 
@@ -76,6 +82,15 @@ class SimulatedNode:
                 return await self.hypervisor.console_log(machine, int(ask.parameters.get("limit", "0")) or 1 << 20)
             except LookupError as error:
                 raise NotFound(f"machine {machine} has no console") from error
+        try:
+            if ask.what == "diagnostics":
+                return msgspec.json.encode(await self.hypervisor.diagnostics(machine))
+            if ask.what == "snapshot":
+                with tempfile.TemporaryDirectory() as folder:
+                    async with DiskCopies(self.hypervisor, Path(folder)).copy(ask.parameters) as path:
+                        return path.read_bytes()
+        except (MachineFailed, Unfit) as error:
+            raise Conflict(str(error)) from error
         raise Conflict(f"A simulated machine has no {ask.what}.")
 
     async def run(self) -> None:

@@ -27,6 +27,8 @@ class VolumeView(msgspec.Struct):
     encrypted: bool
     image_metadata: dict[str, str]
     fault: str = ""
+    node: str = ""
+    """Where its bytes are, if no other node reaches them."""
 
 
 class VolumeDoor:
@@ -110,11 +112,17 @@ class VolumeDoor:
                 )
             )
             await store.change(self._room, tx, volume)
+            tx.wake("attachment", server_id)
 
         try:
             await self._room.database.write(write)
         except Duplicate:
             return  # the same promise was made at this very moment
+
+    async def promised(self, server_id: str) -> dict[str, int]:
+        """The attachments that were made for a server, and when."""
+        async with self._room.database.read() as tx:
+            return {row.id: row.created_at for row in await tx.find(AttachmentRow, server_id=server_id)}
 
     async def connect(self, attachment_id: str, host: str, device: str) -> VolumeConnection | None:
         """How a host reaches the volume of an attachment; None: it is not made yet."""
@@ -197,4 +205,5 @@ def _view(row: VolumeRow) -> VolumeView:
         False,
         msgspec.json.decode(row.image_metadata),
         row.fault,
+        row.node,
     )

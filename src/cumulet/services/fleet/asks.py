@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 
@@ -18,6 +18,10 @@ from cumulet.services.fleet.room import Fleet
 SECONDS = 10.0
 LARGEST = 16 << 20
 VALID_SECONDS = 30
+MAKING_SECONDS = 3600.0
+"""How long a node may take until its long answer begins."""
+STALLED_SECONDS = 60.0
+PIECE = 1 << 20
 
 
 async def ask(room: Fleet, node: str, what: str, **parameters: str) -> bytes:
@@ -34,11 +38,34 @@ async def ask(room: Fleet, node: str, what: str, **parameters: str) -> bytes:
         raise NodeSilent(f"Node {node} did not answer within {SECONDS:.0f} s. Is it running?") from error
 
 
-@asynccontextmanager
-async def tunnel(
+async def stream(room: Fleet, node: str, what: str, **parameters: str) -> AsyncIterator[bytes]:
+    """A long answer, piece by piece; it may take its time to be made. Raises as `ask`, also in the middle."""
+    address = (await _node(room, node))[1]
+    if address in room.local_asks:
+        yield await room.local_asks[address](Ask(what=what, parameters=parameters))
+        return
+    async with _opened(room, node, what, parameters, MAKING_SECONDS) as (reader, _, answer):
+        left = answer.length
+        while left:
+            async with asyncio.timeout(STALLED_SECONDS):
+                piece = await reader.read(min(left, PIECE))
+            if not piece:
+                raise NodeSilent(f"Node {node} broke off in the middle of its answer.")
+            left -= len(piece)
+            yield piece
+
+
+def tunnel(
     room: Fleet, node: str, what: str, **parameters: str
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, Answer]]:
+) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, asyncio.StreamWriter, Answer]]:
     """A connection to the node after it agreed to the question: its bytes follow."""
+    return _opened(room, node, what, parameters, SECONDS)
+
+
+@asynccontextmanager
+async def _opened(
+    room: Fleet, node: str, what: str, parameters: dict[str, str], patience: float
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, Answer]]:
     row, address = await _node(room, node)
     if address in room.local_asks:
         raise Conflict(f"Node {node} is simulated: its machines have no {what}.")
@@ -48,7 +75,7 @@ async def tunnel(
         question = seal(Ask(what=what, parameters=parameters, expires_at=expires), row.secret_digest)
         writer.write(question + b"\n")
         await writer.drain()
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(patience):
             line = await reader.readline()
         if not line:
             raise NodeSilent(f"Node {node} closed the connection instead of answering.")

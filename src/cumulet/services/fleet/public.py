@@ -66,6 +66,10 @@ class FleetDoor:
         """A short question. Raises NodeSilent naming the node, or the node's own refusal."""
         return await asks.ask(self._room, node, what, **parameters)
 
+    def stream(self, node: str, what: str, **parameters: str) -> AsyncIterator[bytes]:
+        """A long answer, such as a copy of a disk, piece by piece."""
+        return asks.stream(self._room, node, what, **parameters)
+
     @asynccontextmanager
     async def tunnel(
         self, node: str, what: str, **parameters: str

@@ -260,6 +260,16 @@ class NetworkDoor:
 
         await room.database.write(write)
 
+    async def set_groups(self, caller: Caller, port_id: str, groups: Sequence[str]) -> None:
+        """Put a port into just these groups, given by name or id among those of the caller's project."""
+
+        async def write(tx: Transaction) -> None:
+            port = await tx.get(PortRow, id=port_id)
+            if port is not None:
+                await operations.change(self._room, tx, port, group_ids=await self._group_ids(tx, caller, groups))
+
+        await self._room.database.write(write)
+
     # ---- looking ---------------------------------------------------------------------------------------------------
 
     async def nics(self, device_id: str) -> list[NicView]:

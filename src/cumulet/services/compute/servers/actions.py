@@ -183,9 +183,8 @@ async def set_groups(room: Compute, call: Call, row: ServerRow, change: Any, ver
         touch(found, room.clock.now())
 
     stored = await act(room, call, row, verb, alter)
-    groups: list[str] = msgspec.json.decode(stored.groups)
-    for nic in await room.networks.nics(row.id):
-        await room.networks.set_groups(call.caller, nic.port_id, groups)
+    for nic in await room.networks.nics(stored.id):
+        await room.networks.set_groups(call.caller, nic.port_id, change(list(nic.groups)))
     room.bus.wake("server", row.id)
 
 

@@ -235,12 +235,8 @@ async def admit_place(room: Compute, call: Call, admitted: Admitted) -> None:
 
 
 async def admit_networks(room: Compute, call: Call, admitted: Admitted) -> None:
-    asked = call.wish.get("networks")
-    chosen: list[NicRequest] | Literal["auto", "none"]
-    if isinstance(asked, str):
-        chosen = "auto" if asked == "auto" else "none"
-    else:
-        chosen = requests_for(asked, admitted)
+    asked: Sequence[dict[str, Any]] | Literal["auto", "none"] | None = call.wish.get("networks")
+    chosen = asked if asked == "auto" or asked == "none" else requests_for(asked, admitted)
     try:
         admitted.nics = list(await room.networks.check(call.caller, chosen, admitted.groups))
     except CloudError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 
 import msgspec
@@ -40,8 +40,13 @@ class ServerReconciler:
 
     async def step(self, key: str) -> Outcome:
         look = await look_at(self.room, key)
-        if look is None:
-            return Done()
+        waits = await self.take_back_promises(key, {disk.id for disk in look.disks} if look else set())
+        outcome = await self.look_after(key, look) if look else Done()
+        if waits and isinstance(outcome, Done):
+            return Again(INTENT_SECONDS, "a volume was promised to it, and its disk is not written down yet")
+        return outcome
+
+    async def look_after(self, key: str, look: Look) -> Outcome:
         if look.server.wanted == Wanted.GONE:
             return await self.end(look)
         now = self.room.clock.now()
@@ -62,6 +67,22 @@ class ServerReconciler:
         if isinstance(outcome, Failed):
             await self.fail(look, outcome.fault)
         return outcome
+
+    async def take_back_promises(self, server_id: str, known: Collection[str]) -> bool:
+        """Release volumes promised to this server by a request that ended before it wrote the disk down.
+
+        Whether there are young promises, whose request may still be at work.
+        """
+        young = False
+        now = self.room.clock.now()
+        for promise, made_at in (await self.room.volumes.promised(server_id)).items():
+            if promise in known:
+                continue
+            if now - made_at < INTENT_SECONDS * SECOND:
+                young = True
+            else:
+                await self.room.volumes.release(promise)
+        return young
 
     async def decide(self, look: Look) -> Outcome:
         """One step, or none when all is as wished."""
