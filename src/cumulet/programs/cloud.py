@@ -95,6 +95,7 @@ class Cloud:
         self.block_storage = BlockStorage(
             fleet=fleet,
             image=image,
+            reaches_everywhere=settings.mode == "simulate",
             rules=make_rules("block_storage", block_storage_policies.DEFAULTS),
             **self._ground(),
         )

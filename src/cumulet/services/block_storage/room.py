@@ -30,5 +30,7 @@ class BlockStorage(Room):
     quota: Quota = field(default_factory=lambda: Quota("block_storage", QUOTAS))
     zone: str = "nova"
     default_type: str = "local"
+    reaches_everywhere: bool = False
+    """The backend's volumes can be opened from every node, not only from the one that holds them."""
     backend: str = "local"
     """The backend that every node has: files in a directory."""

@@ -9,9 +9,10 @@ import msgspec
 
 from cumulet.contracts.assignments import Fault, Kind
 from cumulet.core.db import Transaction
-from cumulet.core.errors import CloudError
+from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Failed, Goal, Outcome
 from cumulet.lib.clock import SECOND
+from cumulet.services.compute.history import finish_action
 from cumulet.services.compute.neighbours import NicRequest
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, resources_of
@@ -140,15 +141,32 @@ class Ladder:
         for disk in look.kept:
             if disk.local or disk.connection:
                 continue
-            if not disk.reserved and not await self.reserve(server, disk):
-                continue
-            connection = await self.room.volumes.connect(disk.id, server.host, f"/dev/{disk.device}")
+            try:
+                if not disk.reserved and not await self.reserve(server, disk):
+                    continue
+                connection = await self.room.volumes.connect(disk.id, server.host, f"/dev/{disk.device}")
+            except Unavailable:
+                raise
+            except CloudError as error:
+                if not server.met:
+                    raise
+                await self.refuse(server, disk, error.message)
+                return Again()
             if connection is not None:
                 text = msgspec.json.encode(connection).decode()
                 await self.room.database.write(
                     lambda tx, disk=disk, text=text: tx.update(DiskRow, {"id": disk.id}, connection=text)  # type: ignore[misc]
                 )
         return self.waiting(look, ATTACHING_SECONDS, "its volumes are not ready", "Block Device Mapping is Invalid")
+
+    async def refuse(self, server: ServerRow, disk: DiskRow, reason: str) -> None:
+        """A server that has run stays as it is when one more volume cannot be had: the wish for that volume ends."""
+
+        async def write(tx: Transaction) -> None:
+            await tx.update(DiskRow, {"id": disk.id}, wanted="gone")
+            await finish_action(tx, server.id, "attach_volume", self.room.clock.now(), error=reason)
+
+        await self.room.database.write(write)
 
     async def reserve(self, server: ServerRow, disk: DiskRow) -> bool:
         """Hold the volume for this server, making it first if it is to be made. False: not ready yet."""
