@@ -23,6 +23,9 @@ from cumulet.services.identity.groups.resource import groups
 from cumulet.services.identity.limits import resource as limit_resource
 from cumulet.services.identity.limits.registered import registered_limits
 from cumulet.services.identity.limits.resource import limits
+from cumulet.services.identity.oauth import client_credentials, handshake
+from cumulet.services.identity.oauth.access_tokens import access_tokens
+from cumulet.services.identity.oauth.consumers import consumers
 from cumulet.services.identity.projects.domains import domains
 from cumulet.services.identity.projects.tags import tagged_projects
 from cumulet.services.identity.roles import implied
@@ -57,6 +60,8 @@ def service() -> Service:
             registered_limits,
             limits,
             tied_policies,
+            consumers,
+            access_tokens,
         ],
         routes=[
             *tokens.ROUTES,
@@ -71,6 +76,8 @@ def service() -> Service:
             *limit_resource.ROUTES,
             *domain_config.ROUTES,
             *events.ROUTES,
+            *handshake.ROUTES,
+            *client_credentials.ROUTES,
         ],
         roots=ROOTS,
         description="OpenStack Identity Service",

@@ -9,6 +9,7 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.request import Response
 from cumulet.lib.clock import SECOND
 from cumulet.services.identity.auth.application_credential import by_application_credential
+from cumulet.services.identity.auth.oauth1 import by_oauth1
 from cumulet.services.identity.auth.password import by_password
 from cumulet.services.identity.auth.proof import Proof
 from cumulet.services.identity.auth.receipts import give_receipt, read_receipt
@@ -33,13 +34,15 @@ KNOWN: dict[str, Method] = {
     "token": by_token,
     "totp": by_totp,
     "application_credential": by_application_credential,
+    "oauth1": by_oauth1,
 }
 
 
 async def authenticate(room: Identity, auth: dict[str, Any], receipt: str = "") -> tuple[str, Valid] | Response:
     """A new token and what is true of it; or the receipt of a proof that needs another one."""
     proof, methods = await prove(room, auth["identity"], receipt)
-    missing = has_to_add_up(proof.user) if proof.parent is None and proof.credential is None else []
+    alone = proof.parent or proof.credential or proof.access_token_id
+    missing = [] if alone else has_to_add_up(proof.user)
     if missing and not any(set(rule) <= set(methods) for rule in missing):
         async with room.database.read() as tx:
             domain = await project_of(tx, proof.user.domain_id)

@@ -19,7 +19,13 @@ SUBJECT = "X-Subject-Token"
 
 
 async def create(room: Identity, call: Call) -> Response:
-    result = await authenticate(room, call.wish, call.request.headers.get(HEADER, ""))
+    headers = call.request.headers
+    # A consumer's proof is the signature of this very request.
+    call.wish["identity"]["oauth1"] = {
+        "authorization": headers.get("authorization", ""),
+        "url": f"{call.base}/auth/tokens",
+    }
+    result = await authenticate(room, call.wish, headers.get(HEADER, ""))
     if isinstance(result, Response):
         return result
     text, valid = result

@@ -12,15 +12,17 @@ from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.catalog.filtering import ProjectEndpointGroupRow, ProjectEndpointRow
 from cumulet.services.identity.credentials.row import CredentialRow
-from cumulet.services.identity.delegations.rows import AccessRuleRow, ApplicationCredentialRow, TrustRow
+from cumulet.services.identity.delegations.rows import ApplicationCredentialRow, TrustRow
 from cumulet.services.identity.domain_config.row import DomainConfigRow
 from cumulet.services.identity.errors import Immutable, InvalidValue, Missing, NameTaken, NotAllowed
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
 from cumulet.services.identity.limits.rows import LimitRow
+from cumulet.services.identity.oauth.rows import AccessTokenRow, RequestTokenRow
 from cumulet.services.identity.projects.row import ProjectRow, project_of
 from cumulet.services.identity.roles.row import RoleRow
 from cumulet.services.identity.room import Identity
-from cumulet.services.identity.users.row import OldPasswordRow, UserRow
+from cumulet.services.identity.users.belongings import OWNED
+from cumulet.services.identity.users.row import UserRow
 
 _CHILDREN = Query(
     sa.select(ProjectRow.table).where(ProjectRow.c.parent_id == sa.bindparam("parent")).limit(sa.literal_column("1"))
@@ -156,7 +158,7 @@ async def _empty(tx: Transaction, domain: ProjectRow, now: int) -> None:
     for part in _parts(projects):
         await _forget(tx, part, now)
     for part in _parts(users):
-        for owned in (MembershipRow, CredentialRow, ApplicationCredentialRow, AccessRuleRow, OldPasswordRow):
+        for owned in OWNED:
             await tx.delete(owned, user_id=part)
         await tx.delete(AssignmentRow, actor_id=part)
         await tx.delete(TrustRow, trustor_id=part)
@@ -178,6 +180,8 @@ async def _forget(tx: Transaction, ids: list[str], now: int) -> None:
     by_project: tuple[type[Row], ...] = (
         CredentialRow,
         ApplicationCredentialRow,
+        AccessTokenRow,
+        RequestTokenRow,
         ProjectEndpointRow,
         ProjectEndpointGroupRow,
         LimitRow,

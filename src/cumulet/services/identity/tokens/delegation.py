@@ -9,6 +9,7 @@ import msgspec
 
 from cumulet.core.db import Transaction
 from cumulet.services.identity.delegations.rows import AccessRuleRow, ApplicationCredentialRow, TrustRow
+from cumulet.services.identity.oauth.rows import AccessTokenRow
 from cumulet.services.identity.tokens.payload import Token
 
 
@@ -41,7 +42,24 @@ async def delegation_of(tx: Transaction, token: Token, now: int) -> Delegation |
     if token.application_credential_id:
         credential = await tx.get(ApplicationCredentialRow, id=token.application_credential_id)
         return await credential_delegation(tx, credential, now)
+    if token.access_token_id:
+        return access_delegation(await tx.get(AccessTokenRow, id=token.access_token_id), now)
     return None
+
+
+def access_delegation(row: AccessTokenRow | None, now: int) -> Delegation:
+    """What a user lent to a consumer. Raises Void."""
+    if row is None or row.expires_at <= now:
+        raise Void("its access token has ended")
+    return Delegation(
+        grantor_id=row.user_id,
+        role_ids=tuple(msgspec.json.decode(row.role_ids)),
+        acts_as=row.user_id,
+        all_roles=False,
+        expires_at=row.expires_at,
+        shown={"OS-OAUTH1": {"access_token_id": row.id, "consumer_id": row.consumer_id}},
+        facts={"access_token_id": row.id, "consumer_id": row.consumer_id},
+    )
 
 
 def trust_delegation(trust: TrustRow | None, now: int) -> Delegation:

@@ -8,8 +8,7 @@ from cumulet.core.db import Duplicate, Transaction
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.auth.password import check_password
-from cumulet.services.identity.credentials.row import CredentialRow
-from cumulet.services.identity.delegations.rows import AccessRuleRow, ApplicationCredentialRow, TrustRow
+from cumulet.services.identity.delegations.rows import TrustRow
 from cumulet.services.identity.errors import (
     AuthenticationFailed,
     InvalidValue,
@@ -18,7 +17,6 @@ from cumulet.services.identity.errors import (
     NotAllowed,
     PasswordRefused,
 )
-from cumulet.services.identity.groups.row import MembershipRow
 from cumulet.services.identity.passwords.rules import (
     check_age,
     check_strength,
@@ -28,7 +26,8 @@ from cumulet.services.identity.passwords.rules import (
 )
 from cumulet.services.identity.projects.row import domain_of, project_of
 from cumulet.services.identity.room import Identity
-from cumulet.services.identity.users.row import OldPasswordRow, UserRow
+from cumulet.services.identity.users.belongings import OWNED
+from cumulet.services.identity.users.row import UserRow
 
 
 async def create(room: Identity, wish: dict[str, Any], domain_id: str, extra: str, options: str) -> UserRow:
@@ -120,7 +119,7 @@ async def delete(room: Identity, row: UserRow) -> None:
 
     async def write(tx: Transaction) -> None:
         await tx.delete(UserRow, id=row.id)
-        for owned in (MembershipRow, CredentialRow, ApplicationCredentialRow, AccessRuleRow, OldPasswordRow):
+        for owned in OWNED:
             await tx.delete(owned, user_id=row.id)
         await tx.delete(AssignmentRow, actor_id=row.id)
         for side in ("trustor_id", "trustee_id"):
