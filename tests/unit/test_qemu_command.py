@@ -231,6 +231,15 @@ def test_scsi_disks_bring_their_controller() -> None:
     }
 
 
+def test_a_config_drive_takes_no_name_from_volumes() -> None:
+    (config,) = devices.config_disks(change(SPEC, config_drive=True))
+    assert config.bus is Bus.SCSI
+    assert "scsi" in numbered(change(SPEC, config_drive=True), {})
+    given = DiskSpec(id="config", device="hdd", bus=Bus.IDE)
+    assert devices.config_disks(change(SPEC, config_drive=True, disks=(ROOT, given))) == [given]
+    assert devices.config_disks(SPEC) == []
+
+
 def test_ide_disks_have_few_places() -> None:
     def ide(number: int, machine_type: str) -> dict[str, object]:
         disk = DiskSpec(id="d", device="hda", bus=Bus.IDE, device_type=DeviceType.CDROM)

@@ -17,8 +17,7 @@ RESCUE, CONFIG = "rescue", "config"
 _SCSI = "scsi"
 _FIRST, _LAST = 1, 30
 _FIXED = {RESCUE: 0, CONFIG: 31}
-"""The rescue disk comes before all others, so that the guest finds it first and the root disk second. The config drive
-comes after all others, so that it does not move the names of volumes that are connected later."""
+"""The rescue disk comes before all others, so that the guest finds it first and the root disk second."""
 PORTS = 32
 
 _MODELS = {"virtio": "virtio-net-pci", "e1000": "e1000", "e1000e": "e1000e", "rtl8139": "rtl8139", "vmxnet3": "vmxnet3"}
@@ -69,7 +68,7 @@ def numbered(spec: MachineSpec, before: Mapping[str, int]) -> dict[str, int]:
     the order of the spec.
     """
     wanted = [disk.id for disk in spec.disks if disk.id not in _FIXED] + [nic.port_id for nic in spec.nics]
-    if any(disk.bus is Bus.SCSI for disk in spec.disks):
+    if any(disk.bus is Bus.SCSI for disk in (*spec.disks, *config_disks(spec))):
         wanted.append(_SCSI)
     if len(set(wanted)) != len(wanted):
         raise Unfit("two devices have the same id")
@@ -82,6 +81,17 @@ def numbered(spec: MachineSpec, before: Mapping[str, int]) -> dict[str, int]:
                 raise Unfit(f"a machine has room for {_LAST} disks and network cards")
             numbers[key] = number
     return {**numbers, **_FIXED}
+
+
+def config_disks(spec: MachineSpec) -> list[DiskSpec]:
+    """The config drive, if the machine has one: as its list of disks says, or else as a SCSI disk.
+
+    The names that guests give to virtio disks are so left to the disks that the API calls by them.
+    """
+    given = [disk for disk in spec.disks if disk.id == CONFIG]
+    if not given and spec.config_drive:
+        return [DiskSpec(id=CONFIG, device="sda", bus=Bus.SCSI)]
+    return given
 
 
 def has_root_ports(machine_type: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from cumulet.contracts.machines import Bus, DeviceType, DiskSpec, GuestData, ImageRef, MachineSpec
 from cumulet.drivers.hypervisor.base import ImageFiles, Unfit, VolumeFiles
 from cumulet.drivers.hypervisor.qemu import config_drive, qemu_img, volumes
-from cumulet.drivers.hypervisor.qemu.devices import CONFIG, RESCUE, Disk, Words, boot_order
+from cumulet.drivers.hypervisor.qemu.devices import CONFIG, RESCUE, Disk, Words, boot_order, config_disks
 from cumulet.drivers.hypervisor.qemu.firmware import Firmware
 from cumulet.drivers.hypervisor.qemu.journal import Folder
 from cumulet.drivers.hypervisor.qemu.qemu_img import GIB, MIB
@@ -57,7 +57,7 @@ class Disks:
                 await self._ensure_own(folder, disk)
         if spec.rescue is not None:
             await self._ensure_image(folder, RESCUE, spec.rescue, 0)
-        if _has_config_drive(spec):
+        if config_disks(spec):
             # Anew at every start, so that it says what is true now.
             content = config_drive.disk(self._render_guest(spec.guest, spec.id))
             await asyncio.to_thread(self._write, folder.disks / "config.iso", content)
@@ -90,9 +90,7 @@ class Disks:
         if spec.rescue is not None:
             bus = plain[0].bus if plain else Bus.VIRTIO
             plain.insert(0, DiskSpec(id=RESCUE, device="", image=spec.rescue, bus=bus))
-        if _has_config_drive(spec):
-            given = [disk for disk in spec.disks if disk.id == CONFIG]
-            plain.append(given[0] if given else DiskSpec(id=CONFIG, device=""))
+        plain += config_disks(spec)
         return tuple(self.disk(folder, disk, numbers[disk.id], places.get(disk.id)) for disk in plain)
 
     def disk(self, folder: Folder, spec: DiskSpec, number: int, boot_index: int | None = None) -> Disk:
@@ -198,7 +196,3 @@ async def remove(folder: Folder) -> None:
 
 def secret_id(number: int) -> str:
     return f"secret{number}"
-
-
-def _has_config_drive(spec: MachineSpec) -> bool:
-    return spec.config_drive or any(disk.id == CONFIG for disk in spec.disks)
