@@ -237,6 +237,12 @@ class SmallCloud:
         await client.post("/subnets", {"subnet": {"network_id": network["id"], "ip_version": 4, "cidr": cidr}})
         return str(network["id"])
 
+    async def make_volume(self, size: int = 1) -> str:
+        """A volume that is available; its id."""
+        made = await self.volume.post("/volumes", {"volume": {"size": size}}, 202)
+        await self.settle()
+        return str(made["volume"]["id"])
+
     async def make_server(self, persona: str = "member", **more: Any) -> dict[str, Any]:
         """A settled server of the smallest size; its page."""
         wish = {"name": "s", "flavorRef": "42", "imageRef": more.pop("image", ""), **more}

@@ -116,7 +116,10 @@ async def attach(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     )
     # The promise comes first, under the id that the disk will have: refused, nothing was written here. Were this
     # process to end before it writes, the promise is found by its server's id and taken back.
-    await room.volumes.reserve(volume.id, row.id, disk.id)
+    try:
+        await room.volumes.reserve(volume.id, row.id, disk.id)
+    except Conflict as error:
+        raise BadRequest(f"Invalid volume: {error.message}") from error
     disk.reserved = True
     try:
         await add(room, call, row, disk)

@@ -19,6 +19,7 @@ from cumulet.services.compute.servers.ladder import Ladder
 from cumulet.services.compute.servers.operations import VERBS, act, check
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.servers.row import NicRow, ServerRow
+from cumulet.services.compute.servers.show import plain_addresses
 from cumulet.services.compute.servers.wishes import DeviceTag
 
 RULE = "os_compute_api:os-attach-interfaces:"
@@ -132,23 +133,15 @@ async def detach(room: Compute, call: Call, row: ServerRow) -> None:
 IPS = "os_compute_api:ips:"
 
 
-def addresses(row: ServerRow) -> dict[str, list[dict[str, Any]]]:
-    found = msgspec.json.decode(row.addresses)
-    return {
-        name: [{"version": address["version"], "addr": address["addr"]} for address in group]
-        for name, group in found.items()
-    }
-
-
 @servers.item("GET", IPS + "index", suffix="/ips")
 async def list_ips(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
-    return {"addresses": addresses(row)}
+    return {"addresses": plain_addresses(row)}
 
 
 @servers.item("GET", IPS + "show", suffix="/ips/{network}")
 async def show_ips(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     name = call.path["network"]
-    found = addresses(row)
+    found = plain_addresses(row)
     if name not in found:
         raise NotFound("Instance is not a member of specified network")
     return {name: found[name]}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from cumulet.core.web.body import NEVER, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Listing
@@ -118,8 +116,7 @@ def answered(call: Call, row: ServerRow, *, rebuilt: bool = False) -> dict[str, 
     found = servers.view.render(call, only=show.BASIC)(row, call)
     if row.status in SHOWS_PROGRESS:
         found["progress"] = row.progress
-    if found["addresses"] == msgspec.Raw(b""):
-        found["addresses"] = {}
+    found["addresses"] = show.plain_addresses(row)
     return found
 
 

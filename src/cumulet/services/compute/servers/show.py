@@ -84,6 +84,14 @@ def instant(column: str) -> Any:
     return show
 
 
+def plain_addresses(row: ServerRow) -> dict[str, list[dict[str, Any]]]:
+    """Addresses without what an extension added to them."""
+    return {
+        name: [{"version": address["version"], "addr": address["addr"]} for address in group]
+        for name, group in _object.decode(row.addresses).items()
+    }
+
+
 def server_groups(row: ServerRow, call: Call) -> list[str]:
     return [row.group_id] if row.group_id else []
 
@@ -113,7 +121,7 @@ def fault(call: Call, row: ServerRow) -> dict[str, Any]:
 BASIC = frozenset({
     "id", "name", "status", "tenant_id", "user_id", "metadata", "hostId", "image", "flavor", "created", "updated",
     "addresses", "accessIPv4", "accessIPv6", "links", "OS-DCF:diskConfig", "locked", "description", "tags",
-    "trusted_image_certificates", "locked_reason", "progress",
+    "trusted_image_certificates", "locked_reason", "server_groups",
 })  # fmt: skip
 """What an update or a rebuild showed before 2.75."""
 FULL_ANSWERS = version("2.75")

@@ -1,0 +1,179 @@
+"""What belongs to a server: metadata, tags, cards, volumes, its history."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.small_cloud import SmallCloud
+
+pytestmark = pytest.mark.db
+
+
+async def test_metadata_item_by_item_and_all_at_once(cloud: SmallCloud) -> None:
+    server = await cloud.make_server(metadata={"a": "1"})
+    path = f"/servers/{server['id']}/metadata"
+    compute = cloud.compute
+    assert (await compute.post(path, {"metadata": {"b": "2"}}, 200))["metadata"] == {"a": "1", "b": "2"}
+    assert (await compute.put(f"{path}/b", {"meta": {"b": "3"}}))["meta"] == {"b": "3"}
+    await compute.put(f"{path}/b", {"meta": {"c": "3"}}, 400)
+    assert (await compute.get(f"{path}/b"))["meta"] == {"b": "3"}
+    await compute.delete(f"{path}/a")
+    await compute.get(f"{path}/a", 404)
+    assert (await compute.put(path, {"metadata": {"z": "9"}}))["metadata"] == {"z": "9"}
+    await compute.post(path, {"metadata": {f"k{n}": "x" for n in range(128)}}, 403)
+    await cloud.settle()
+    assert (await cloud.page(server["id"]))["status"] == "ACTIVE"
+    assert (await compute.get(path))["metadata"] == {"z": "9"}
+
+
+async def test_tags_and_the_lists_they_narrow(cloud: SmallCloud) -> None:
+    one, two = await cloud.make_server(name="one"), await cloud.make_server(name="two")
+    client = cloud.compute.at("2.26")
+    await cloud.compute.get(f"/servers/{one['id']}/tags", 404)
+    assert (await client("PUT", f"/servers/{one['id']}/tags/red")).status_code == 201
+    assert (await client("PUT", f"/servers/{one['id']}/tags/red")).status_code == 204
+    await client.put(f"/servers/{two['id']}/tags", {"tags": ["red", "blue"]})
+    for query, names in (
+        ("tags=red", {"one", "two"}),
+        ("tags=red,blue", {"two"}),
+        ("tags-any=blue,green", {"two"}),
+        ("not-tags=red,blue", {"one"}),
+        ("not-tags-any=blue", {"one"}),
+    ):
+        assert {s["name"] for s in (await client.get(f"/servers?{query}"))["servers"]} == names, query
+    await client.get(f"/servers/{one['id']}/tags/red", 204)
+    await client.delete(f"/servers/{one['id']}/tags/red")
+    await client.get(f"/servers/{one['id']}/tags/red", 404)
+    await client.put(f"/servers/{one['id']}/tags", {"tags": ["a/b"]}, 400)
+
+
+async def test_a_card_is_plugged_and_unplugged(cloud: SmallCloud) -> None:
+    network = await cloud.make_network()
+    server = await cloud.make_server(networks=[{"uuid": network}])
+    second = await cloud.make_network("second")
+    path = f"/servers/{server['id']}/os-interface"
+    made = (await cloud.compute.post(path, {"interfaceAttachment": {"net_id": second}}, 200))["interfaceAttachment"]
+    assert made["net_id"] == second
+    await cloud.settle()
+    page = await cloud.page(server["id"])
+    assert set(page["addresses"]) == {"private", "second"}
+    host, _ = cloud.machine(server["id"]) or ("", None)
+    assert len(cloud.nodes.worlds[host].machines[server["id"]].running.nics) == 2
+    await cloud.compute.delete(f"{path}/{made['port_id']}", 202)
+    await cloud.settle()
+    assert set((await cloud.page(server["id"]))["addresses"]) == {"private"}
+    await cloud.network.get(f"/ports/{made['port_id']}", 404)
+    await cloud.compute.delete(f"{path}/{made['port_id']}", 404)
+    assert (await cloud.page(server["id"]))["status"] == "ACTIVE"
+
+
+async def test_a_volume_is_attached_and_detached(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    volume = await cloud.make_volume()
+    path = f"/servers/{server['id']}/os-volume_attachments"
+    body = {"volumeAttachment": {"volumeId": volume}}
+    made = (await cloud.compute.post(path, body, 200))["volumeAttachment"]
+    assert made["device"] == "/dev/vdb"
+    assert (await cloud.volume.get(f"/volumes/{volume}"))["volume"]["status"] in ("reserved", "attaching")
+    await cloud.compute.post(path, body, 400)
+    await cloud.settle()
+    assert (await cloud.volume.get(f"/volumes/{volume}"))["volume"]["status"] == "in-use"
+    assert (await cloud.page(server["id"]))["os-extended-volumes:volumes_attached"] == [{"id": volume}]
+    shown = (await cloud.compute.at("2.89").get(f"{path}/{volume}"))["volumeAttachment"]
+    assert set(shown) == {
+        "serverId", "volumeId", "device", "tag", "delete_on_termination", "attachment_id", "bdm_uuid",
+    }  # fmt: skip
+    await cloud.compute.delete(f"{path}/{volume}", 202)
+    await cloud.settle()
+    assert (await cloud.volume.get(f"/volumes/{volume}"))["volume"]["status"] == "available"
+    assert (await cloud.compute.get(path))["volumeAttachments"] == []
+
+
+async def test_a_server_from_a_volume_made_of_an_image(cloud: SmallCloud) -> None:
+    image = await cloud.make_image()
+    disk = {
+        "boot_index": 0, "uuid": image, "source_type": "image", "destination_type": "volume", "volume_size": 1,
+        "delete_on_termination": True,
+    }  # fmt: skip
+    wish = {"name": "v", "flavorRef": "42", "imageRef": "", "block_device_mapping_v2": [disk]}
+    made = (await cloud.compute.post("/servers", {"server": wish}, 202))["server"]
+    await cloud.settle()
+    page = await cloud.page(made["id"])
+    assert (page["status"], page["image"]) == ("ACTIVE", ""), page.get("fault")
+    [attached] = page["os-extended-volumes:volumes_attached"]
+    assert (await cloud.volume.get(f"/volumes/{attached['id']}"))["volume"]["status"] == "in-use"
+    await cloud.compute.delete(f"/servers/{made['id']}")
+    await cloud.settle()
+    await cloud.volume.get(f"/volumes/{attached['id']}", 404)
+
+
+async def test_a_given_volume_is_held_at_once_and_free_again_when_refused(cloud: SmallCloud) -> None:
+    volume = await cloud.make_volume()
+    disk = {"uuid": volume, "source_type": "volume", "destination_type": "volume"}
+    image = await cloud.make_image()
+    wish = {"name": "v", "flavorRef": "42", "imageRef": image, "block_device_mapping_v2": [disk]}
+    made = (await cloud.compute.post("/servers", {"server": wish}, 202))["server"]
+    assert (await cloud.volume.get(f"/volumes/{volume}"))["volume"]["status"] == "reserved"
+    await cloud.compute.post("/servers", {"server": wish}, 400)
+    assert len((await cloud.compute.get("/servers"))["servers"]) == 1
+    await cloud.settle()
+    assert (await cloud.page(made["id"]))["status"] == "ACTIVE"
+    await cloud.compute.delete(f"/servers/{made['id']}")
+    await cloud.settle()
+    assert (await cloud.volume.get(f"/volumes/{volume}"))["volume"]["status"] == "available"
+
+
+async def test_the_history_tells_who_did_what_and_how_it_ended(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    await cloud.do(server["id"], "os-stop")
+    path = f"/servers/{server['id']}/os-instance-actions"
+    stop, create = (await cloud.compute.get(path))["instanceActions"]
+    assert (stop["action"], create["action"]) == ("stop", "create")
+    shown = (await cloud.compute.at("2.51").get(f"{path}/{stop['request_id']}"))["instanceAction"]
+    [event] = shown["events"]
+    assert (event["event"], event["result"]) == ("compute_stop_instance", "Success")
+    assert "traceback" not in event
+    page = await cloud.compute.at("2.58").get(f"{path}?limit=1")
+    assert len(page["instanceActions"]) == 1
+    assert "links" in page
+
+
+async def test_groups_keep_servers_apart(cloud: SmallCloud) -> None:
+    body = {"server_group": {"name": "g", "policies": ["anti-affinity"]}}
+    group = (await cloud.compute.post("/os-server-groups", body, 200))["server_group"]
+    image = await cloud.make_image()
+    hosts, pages = set(), []
+    for _ in range(3):
+        wish = {"server": {"name": "s", "flavorRef": "42", "imageRef": image}}
+        wish["os:scheduler_hints"] = {"group": group["id"]}
+        made = (await cloud.compute.post("/servers", wish, 202))["server"]
+        await cloud.settle()
+        pages.append(await cloud.page(made["id"], version="2.71"))
+        hosts.add(pages[-1]["OS-EXT-SRV-ATTR:host"])
+    assert [page["status"] for page in pages] == ["ACTIVE", "ACTIVE", "ERROR"]
+    assert "ServerGroupAntiAffinityFilter" in pages[2]["fault"]["message"]
+    assert hosts == {"one", "two", None}
+    members = (await cloud.compute.get(f"/os-server-groups/{group['id']}"))["server_group"]["members"]
+    assert len(members) == 3
+    assert pages[0]["server_groups"] == [group["id"]]
+
+
+async def test_a_console_opens_for_its_machine_only_and_ends_with_it(cloud: SmallCloud) -> None:
+    from cumulet.core.errors import NotFound
+    from cumulet.services.compute.public import ComputeDoor
+
+    server = await cloud.make_server()
+    body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+    opened = (await cloud.compute.at("2.6").post(f"/servers/{server['id']}/remote-consoles", body, 200))[
+        "remote_console"
+    ]
+    token = opened["url"].partition("token=")[2]
+    door = ComputeDoor(cloud.room)
+    host, _ = cloud.machine(server["id"]) or ("", None)
+    assert await door.console(token) == (host, "vnc", server["id"])
+    with pytest.raises(NotFound):
+        await door.console(token[::-1])
+    await cloud.compute.delete(f"/servers/{server['id']}")
+    await cloud.settle()
+    with pytest.raises(NotFound):
+        await door.console(token)
