@@ -118,7 +118,7 @@ async def test_allowed_pairs_may_speak_too(world: LinuxWorld, fabric: Fabric) ->
             announcement("10.7.0.1", mac("zoe")),
         ):
             sender.send(allowed)
-            assert await arrives(receiver, lambda got, wanted=allowed: got == wanted, SOMETHING_COMES_SECONDS)
+            assert await arrives(receiver, allowed.__eq__, SOMETHING_COMES_SECONDS)
         forged = from_eve(IP4, udp_packet("10.7.1.2", "10.0.0.11", 5, 5))
         sender.send(forged)
         assert not await arrives(receiver, lambda got: got == forged, NOTHING_COMES_SECONDS)
@@ -235,6 +235,34 @@ async def unseen_connection(world: LinuxWorld) -> tuple[socket.socket, socket.so
     accepted = await bob.accept(80)
     await eve.lines(world.commands, "link del dev wire")
     return opened, accepted
+
+
+async def test_the_middle_of_a_connection_may_come_in_where_its_beginning_may(world: LinuxWorld) -> None:
+    """So that a client of an address that moved to another guest learns that its connection is gone."""
+    await world.start(friendly())
+    sender = await world.guest("eve").raw()
+    heard_of: set[int] = set()
+
+    def is_reset(got: bytes) -> bool:
+        if got[12:14] == b"\x08\x00" and got[23] == 6 and got[47] & 4:
+            heard_of.add(int.from_bytes(got[34:36], "big"))
+        return 80 in heard_of
+
+    for number in (81, 80):
+        sender.send(from_eve(IP4, acknowledgement("10.0.0.66", "10.0.0.11", number)))
+    assert await arrives(sender, is_reset, SOMETHING_COMES_SECONDS)
+    assert heard_of == {80}
+    sender.close()
+
+
+def acknowledgement(source: str, destination: str, number: int) -> bytes:
+    """A TCP segment of a connection that nobody has seen begin."""
+    segment = struct.pack("!HHIIBBHHH", 5555, number, 1000, 2000, 5 << 4, 0x10, 1000, 0, 0)
+    ends = socket.inet_aton(source) + socket.inet_aton(destination)
+    total = checksum(ends + struct.pack("!HH", 6, len(segment)) + segment)
+    packet = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 7, 0, 64, 6, 0)
+    header = packet[:10] + struct.pack("!H", checksum(packet + ends)) + ends
+    return header + segment[:16] + struct.pack("!H", total) + segment[18:]
 
 
 async def test_a_stateless_group_lets_no_answer_pass_by_itself(world: LinuxWorld) -> None:

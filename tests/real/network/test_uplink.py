@@ -5,8 +5,9 @@ The host is a namespace of the test, and so is the world.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,11 +15,12 @@ import pytest_asyncio
 from cumulet.contracts.networks import Fabric
 from cumulet.drivers.network.linux.commands import Commands, add_namespaces, delete_namespace
 from cumulet.drivers.network.linux.node import Uplink
-from cumulet.drivers.network.linux.uplink import outside_name, remove_uplink, table_name
+from cumulet.drivers.network.linux.uplink import ensure_uplink, outside_name, remove_uplink, table_name
+from cumulet.lib import process
 from tests.real.network.conftest import MakeWorld
-from tests.support.network.fabrics import OPEN, external_network, port, router, tenant_network
+from tests.support.network.fabrics import OPEN, OUTSIDE, external_network, port, router, tenant_network
 from tests.support.network.guests import NOTHING_COMES_SECONDS, SOMETHING_COMES_SECONDS, Place
-from tests.support.network.worlds import LinuxWorld
+from tests.support.network.worlds import CountingRun, LinuxWorld
 
 pytestmark = pytest.mark.root
 
@@ -82,7 +84,12 @@ async def test_the_host_reaches_floating_addresses_and_guests_reach_nobody(
     make_world: MakeWorld, around: Surroundings
 ) -> None:
     world = await started(make_world, around, outgoing=False)
-    assert await reaches(around.host, "198.51.100.101", 80, expected=True)
+    opened = await around.host.connect("198.51.100.101", 80, SOMETHING_COMES_SECONDS)
+    assert opened is not None
+    accepted = await world.guest("ann").accept(80)
+    assert accepted.getpeername()[0] == OUTSIDE
+    opened.close()
+    accepted.close()
     await world.commands.set_kernel(around.host.namespace, [("ipv4/ip_forward", "1")])
     assert not await reaches(world.guest("ann"), WORLD_ADDRESS, 90, expected=False)
     assert not await reaches(world.guest("ann"), HOST_ADDRESS, 91, expected=False)
@@ -115,3 +122,28 @@ async def test_it_is_found_again_after_a_restart_and_can_be_taken_away(
     rules = await world.commands.other(["nft", "list", "ruleset"], around.host.namespace)
     assert table_name(world.node).encode() not in rules
     assert not await reaches(around.host, "198.51.100.101", 80, expected=False)
+
+
+async def test_a_firewall_of_the_host_that_drops_what_it_does_not_know_is_told_once(
+    make_world: MakeWorld, around: Surroundings
+) -> None:
+    world = await started(make_world, around, outgoing=True)
+    rules = ["-P FORWARD DROP"]
+
+    class Firewalled(CountingRun):
+        """Whose iptables remembers what is inserted."""
+
+        async def __call__(self, argv: Sequence[str], **how: Any) -> process.Completed:
+            if argv[0] != "iptables":
+                return await super().__call__(argv, **how)
+            if "-I" in argv:
+                rules.append("-A FORWARD " + " ".join(argv[argv.index("FORWARD") + 1 :]))
+            return process.Completed(0, "\n".join(rules).encode(), b"")
+
+    for _ in range(2):
+        await ensure_uplink(Commands(Firewalled()), world.node, FABRIC, which=lambda name: name)
+    pair = outside_name(world.node)
+    assert rules[1:] == [
+        f"-A FORWARD -i {pair} -j ACCEPT",
+        f"-A FORWARD -o {pair} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    ]

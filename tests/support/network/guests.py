@@ -15,7 +15,7 @@ from cumulet.drivers.network.linux.commands import Commands, add_namespaces, del
 from cumulet.drivers.network.linux.names import tap
 from cumulet.lib.netns import inside
 
-NOTHING_COMES_SECONDS = 0.25
+NOTHING_COMES_SECONDS = 0.2
 SOMETHING_COMES_SECONDS = 5.0
 T = TypeVar("T")
 

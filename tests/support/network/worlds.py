@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from cumulet.contracts.networks import Fabric, PortSpec
 from cumulet.drivers.network.base import Network
@@ -15,7 +16,7 @@ from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
 from cumulet.drivers.network.linux.commands import Commands
 from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.names import tap
-from cumulet.drivers.network.linux.node import Node, Uplink
+from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.sandbox import ensure_namespace, remove_namespace
 from cumulet.drivers.network.rules import is_guests
 from cumulet.lib import process
@@ -73,10 +74,10 @@ class LinuxWorld:
     """In namespaces of this machine, without a way out of it."""
 
     def __init__(
-        self, folder: Path, *, name: str = NODE, tunnel_address: str = "", uplink: Uplink | None = None
+        self, folder: Path, *, name: str = NODE, tunnel_address: str = "", host_gateway: bool = True, **options: Any
     ) -> None:
         self.namespace = f"t{os.getpid()}.{next(_numbers)}"
-        self.node = Node(name, self.namespace, tunnel_address, host_gateway=True, uplink=uplink)
+        self.node = Node(name, self.namespace, tunnel_address, host_gateway=host_gateway, **options)
         self.folder = folder / self.namespace
         self.run = CountingRun()
         self.commands = Commands()

@@ -66,11 +66,24 @@ def test_interfaces_are_named_by_ids_and_belong_to_somebody() -> None:
     assert {name for name, link in made.items() if link.port.get("isolated")} == {"vxlan-5", f"dhc{RED.id[:11]}"}
 
 
+def test_wires_of_the_provider() -> None:
+    node = Node(NODE, "maple", wires=(("cable", "eth1"),))
+    tagged = tenant_network("red", type=NetworkType.VLAN, segmentation_id=7, physical_network="cable")
+    made = {link.name: link for link in plan(Fabric(networks=(tagged,)), node, {tagged.id: 1}).links}
+    vlan = made[f"vlan{tagged.id[:11]}"]
+    assert vlan.make == f"link add link eth1 name {vlan.name} type vlan id 7"
+    assert vlan.master == f"brq{tagged.id[:11]}"
+    flat = tenant_network("blue", type=NetworkType.FLAT, physical_network="cable")
+    made = {link.name: link for link in plan(Fabric(networks=(flat,)), node, {flat.id: 1}).links}
+    assert made["eth1"].make == ""
+    assert made["eth1"].master == "br-cable"
+
+
 def found(name: str, /, **changes: object) -> FoundLink:
     link = {made.name: made for made in plan(FABRIC, HERE, ZONES).links}[name]
     alias = f"{link.element[0].value}:{link.element[1]}"
     right = FoundLink(name, alias, link.kind, link.mac, link.mtu, link.master, True, link.identity, link.port)
-    return FoundLink(**{**{field: getattr(right, field) for field in FoundLink.__slots__}, **changes})  # type: ignore[arg-type]
+    return FoundLink(**{**{field: getattr(right, field) for field in FoundLink.__slots__}, **changes})
 
 
 @pytest.mark.parametrize(

@@ -101,15 +101,17 @@ class Commands:
         done = await self._run(argv, timeout=_SECONDS, net_namespace=namespace, check=check)
         return done.stdout
 
-    async def set_kernel(self, namespace: str, settings: Iterable[tuple[str, str]]) -> None:
-        """Write (path below /proc/sys/net, value); runs no program."""
+    async def set_kernel(self, namespace: str | None, settings: Iterable[tuple[str, str]]) -> None:
+        """Write (path below /proc/sys/net, value); runs no program. Without a namespace: where we are."""
         pairs = list(settings)
 
         def write() -> None:
             for path, value in pairs:
                 Path("/proc/sys/net", path).write_text(value)
 
-        if pairs:
+        if namespace is None:
+            write()
+        elif pairs:
             await inside(namespace, write)
 
     async def _shown(self, argv: Sequence[str], namespace: str | None = None) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from cumulet.contracts.assignments import Fault, Kind
@@ -63,6 +63,8 @@ class LinuxNetwork:
         self._insides = Insides(self._commands, node)
         self._servers = DhcpServers(folder / "dnsmasq")
         self._held = Held()
+        self._known = Fabric()
+        """What of it made sense when it was last looked at."""
         self._settled: Held | None = None
         self._faults: dict[Element, Fault] = {}
         self._digests: dict[Element, tuple[Record, str]] = {}
@@ -113,6 +115,7 @@ class LinuxNetwork:
             await refuse_if_unfit(self._commands, self._node)
             self._folder.mkdir(parents=True, exist_ok=True)
             self._held = read_held(self._folder / "held.json")
+            self._known, _ = checked(self._held.fabric)
         elif now - self._looked_at < self._look_again_seconds:
             return
         self._looked_at = now
@@ -128,33 +131,41 @@ class LinuxNetwork:
             return
         if held != self._held:
             write_held(self._folder / "held.json", held)
-        before, self._held, self._settled = self._held, held, None
-        self._faults = await self._settle(before, held)
+        self._held, self._settled = held, None
+        self._faults = await self._settle(held)
         if not self._faults:
             self._settled = held
 
-    async def _settle(self, before: Held, held: Held) -> dict[Element, Fault]:
+    async def _settle(self, held: Held) -> dict[Element, Fault]:
         fabric, faults = checked(held.fabric)
+        before, self._known = self._known, fabric
         wanted = plan(fabric, self._node, held.zones)
         local = {port.id: port for port in fabric.ports if port.host == self._node.name and is_guests(port)}
         everything = _elements(fabric)
+
+        def note(more: Mapping[Element, Fault]) -> None:
+            """The first fault of an element is the cause of its others."""
+            for element, fault in more.items():
+                faults.setdefault(element, fault)
+
         try:
-            await self._guarding.ensure(wanted.rules, before.fabric, fabric, held.zones)
+            await self._guarding.ensure(wanted.rules, before, fabric, held.zones)
         except _FAILURES as error:
             # Without its rules no port is connected; those that are connected keep the rules they had.
-            faults |= {(Kind.PORT, key): of_failure((Kind.PORT, key), error) for key in local}
-        faults |= await _guarded(everything, self._insides.ensure_namespaces(wanted.interiors))
+            note({(Kind.PORT, key): of_failure((Kind.PORT, key), error) for key in local})
+        note(await _guarded(everything, self._insides.ensure_namespaces(wanted.interiors)))
         links = tuple(link for link in wanted.links if link.element not in faults)
-        faults |= await _guarded(everything, self._wiring.ensure_links(links, everything - faults.keys()))
+        note(await _guarded(everything, self._wiring.ensure_links(links, everything - faults.keys())))
+        scripts = {key: script for key, script in wanted.translations.items() if (Kind.ROUTER, key) not in faults}
+        old_routers = {router.id: router for router in before.routers}
         routers = {router.id: router for router in fabric.routers}
-        old_routers = {router.id: router for router in before.fabric.routers}
-        faults |= await self._insides.ensure_translations(wanted.translations, old_routers, routers)
-        faults |= await self._insides.ensure_interiors(i for i in wanted.interiors if i.element not in faults)
-        faults |= await _guarded(everything, self._wiring.ensure_entries(wanted.entries))
-        faults |= await _guarded(everything, self._wiring.ensure_queues(wanted.queues))
-        faults |= await self._serve(wanted)
-        await self._retire(wanted, everything)
-        faults |= await self._connect_host(fabric)
+        note(await self._insides.ensure_translations(scripts, old_routers, routers))
+        note(await self._insides.ensure_interiors(i for i in wanted.interiors if i.element not in faults))
+        note(await _guarded(everything, self._wiring.ensure_entries(wanted.entries)))
+        note(await _guarded(everything, self._wiring.ensure_queues(wanted.queues)))
+        note(await self._serve(wanted, faults.keys()))
+        note(await self._retire(wanted, everything))
+        note(await self._connect_host(fabric))
         self._places = wanted.places
         return faults
 
@@ -170,27 +181,30 @@ class LinuxNetwork:
         self._uplinked = external
         return {}
 
-    async def _serve(self, wanted: Plan) -> dict[Element, Fault]:
+    async def _serve(self, wanted: Plan, failed: Collection[Element]) -> dict[Element, Fault]:
         faults: dict[Element, Fault] = {}
-        routers = {element[1] for element in self._insides.found().values() if element[0] is Kind.ROUTER}
-        for key, (namespace, text) in wanted.servers.items():
-            try:
-                await self._servers.server(key, namespace).ensure(text)
-            except _FAILURES as error:
-                element = (Kind.ROUTER if key in routers else Kind.NETWORK, key)
-                faults[element] = of_failure(element, error)
+        for element, (namespace, text) in wanted.servers.items():
+            if element not in failed:
+                try:
+                    await self._servers.server(element[1], namespace).ensure(text)
+                except _FAILURES as error:
+                    faults[element] = of_failure(element, error)
         return faults
 
-    async def _retire(self, wanted: Plan, everything: set[Element]) -> None:
+    async def _retire(self, wanted: Plan, everything: set[Element]) -> dict[Element, Fault]:
         """A network that gave up DHCP, a router that is switched off: what served them goes, as ordered."""
-        ordered = {key for _, key in everything}
-        for key in self._servers.found():
-            if key in ordered and key not in wanted.servers:
-                await self._servers.stop(key, self._node.namespace)
+        faults: dict[Element, Fault] = {}
+        started, made = self._servers.found(), self._insides.found()
         needed = {interior.namespace for interior in wanted.interiors}
-        for namespace, element in self._insides.found().items():
-            if element in everything and namespace not in needed:
-                await self._insides.remove(namespace)
+        for element in everything:
+            try:
+                if element[1] in started and element not in wanted.servers:
+                    await self._servers.stop(element[1], self._node.namespace)
+                for namespace in [name for name, of in made.items() if of == element and name not in needed]:
+                    await self._insides.remove(namespace)
+            except _FAILURES as error:
+                faults[element] = of_failure(element, error)
+        return faults
 
     async def _destroy(self, element: Element) -> None:
         """Whatever stands here of it, known or not."""

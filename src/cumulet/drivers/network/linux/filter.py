@@ -44,6 +44,12 @@ def ruleset(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Ruleset:
     groups = {group.id: group for group in fabric.groups}
     used = _used_groups(guarded, groups)
     chains: dict[str, Chain] = {**_bridge_hooks(), **_inet_hooks()}
+    if node.uplink:
+        # The host speaks to guests as the gateway of their external network, whatever its own address is.
+        chains[f"{INET} as-gateway"] = Chain(
+            (f'iifname "{node.uplink.inside}" oifname "br-*" masquerade',),
+            "type nat hook postrouting priority srcnat; policy accept;",
+        )
     sets: dict[str, Elements] = {
         f"{BRIDGE} taps": Elements("type ifname", frozenset(_quoted(ports))),
         # Its elements are added beside the rules, as ports arrive, and leave by themselves.
@@ -153,14 +159,12 @@ def _inet_hooks() -> dict[str, Chain]:
 
 def _port_rules(port: PortSpec, direction: str, groups: Mapping[str, GroupSpec]) -> tuple[str, ...]:
     mine = [groups[name] for name in port.groups if name in groups]
-    interface = "oifname" if direction == "ingress" else "iifname"
     rules: list[str] = []
     if all(group.stateful for group in mine):
-        rules += [
-            f"meta mark {ESTABLISHED} accept",
-            f"meta mark {INVALID} drop",
-            f"meta mark {STRAY} {interface} != @young drop",
-        ]
+        rules += [f"meta mark {ESTABLISHED} accept", f"meta mark {INVALID} drop"]
+        if direction == "egress":
+            # A server that goes on speaking must not revive a connection whose right to come in was taken away.
+            rules.append(f"meta mark {STRAY} iifname != @young drop")
     rules += _DHCP_ANSWERS if direction == "ingress" else _DHCP
     rules.append(_NEIGHBOURS_IN if direction == "ingress" else _NEIGHBOURS_OUT)
     rules += [f"jump {_group_chain(direction, group.id)}" for group in sorted(mine, key=lambda g: g.id)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cumulet.drivers.network.linux.names import checked_node, physical_bridge
 
@@ -20,7 +21,9 @@ class Uplink:
     host_namespace: str = ""
     """Name of the namespace that is the host's; empty: the one we run in."""
     network: str = "169.254.70.0/30"
-    """Two addresses for the pair itself, in a range that no other host uses. Several nodes on one host need several."""
+    """Two addresses for the pair itself, which no guest ever sees. Several nodes on one host need several."""
+    inside: ClassVar[str] = "uplink0"
+    """The node's end of the pair."""
 
     def __post_init__(self) -> None:
         if len(list(ipaddress.IPv4Network(self.network).hosts())) < 2:

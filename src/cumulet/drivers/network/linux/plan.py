@@ -17,6 +17,7 @@ from cumulet.drivers.network.linux.bridges import bridge_mac, network_links, por
 from cumulet.drivers.network.linux.filter import ruleset
 from cumulet.drivers.network.linux.interior import Interior, Leg
 from cumulet.drivers.network.linux.links import Link
+from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.ruleset import Ruleset
 from cumulet.drivers.network.rules import is_guests
@@ -34,7 +35,7 @@ class Plan:
     entries: frozenset[vxlan.Entry]
     queues: Mapping[str, int]
     """Tap → kbit/s towards the guest."""
-    servers: Mapping[str, tuple[str, dhcp.DhcpText]]
+    servers: Mapping[Element, tuple[str, dhcp.DhcpText]]
     """Network or router → (namespace, what its dnsmasq is told)."""
     places: tuple[MetadataPlace, ...]
 
@@ -87,15 +88,17 @@ def _host_gateway(network: NetworkSpec, node: Node) -> Interior:
 
 def _dhcp_servers(
     networks: Iterable[NetworkSpec], ports: Mapping[str, list[PortSpec]], node: Node
-) -> dict[str, tuple[str, dhcp.DhcpText]]:
+) -> dict[Element, tuple[str, dhcp.DhcpText]]:
     told = {network.id: dhcp.dhcp_text(network, ports[network.id], node) for network in networks}
-    return {key: (names.dhcp_namespace(node.namespace, key), text) for key, text in told.items() if text}
+    return {
+        (Kind.NETWORK, key): (names.dhcp_namespace(node.namespace, key), text) for key, text in told.items() if text
+    }
 
 
 def _advertisers(
     all_routers: Iterable[RouterSpec], networks: Mapping[str, NetworkSpec], node: Node
-) -> dict[str, tuple[str, dhcp.DhcpText]]:
-    told = {}
+) -> dict[Element, tuple[str, dhcp.DhcpText]]:
+    told: dict[Element, tuple[str, dhcp.DhcpText]] = {}
     for router in all_routers:
         legs = [
             (names.router_leg(i.port_id), networks[i.network_id].mtu, _subnets(i, networks[i.network_id]))
@@ -103,7 +106,7 @@ def _advertisers(
         ]
         text = dhcp.advertisement_text(legs) if router.up else None
         if text:
-            told[router.id] = names.router_namespace(node.namespace, router.id), text
+            told[Kind.ROUTER, router.id] = names.router_namespace(node.namespace, router.id), text
     return told
 
 

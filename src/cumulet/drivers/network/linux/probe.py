@@ -42,7 +42,7 @@ _PROGRAMS = {
     "dnsmasq": "dnsmasq-base",
     "nsenter": "util-linux",
 }
-_ARRIVAL_SECONDS = 2.0
+_ARRIVAL_SECONDS = 1.0
 _FAILURES = (ProcessFailed, OSError, TimeoutError)
 _BRIDGE = "stp_state 0 forward_delay 0 mcast_snooping 0"
 _TRIAL_RULES = f"""
@@ -92,6 +92,7 @@ async def probe(commands: Commands, node: Node, which: Callable[[str], str | Non
         Finding(f"the program {name}", True, which(name) is not None, f"install the package {package}")
         for name, package in _PROGRAMS.items()
     ]
+    found.append(Finding("IPv6", True, Path("/proc/sys/net/ipv6").exists(), "start the kernel without ipv6.disable=1"))
     if not all(finding.works for finding in found):
         return found
     namespace = f"{node.namespace}-probe"

@@ -11,16 +11,18 @@ from __future__ import annotations
 import ipaddress
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cumulet.contracts.networks import Fabric, NetworkSpec, NetworkType
 from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.commands import Commands
 from cumulet.drivers.network.linux.node import Node, Uplink
 
-INSIDE = "uplink0"
 _PROTOCOL = "97"
+"""By this number our routes can be told from those of others."""
 _IPTABLES_SECONDS = "5"
+
+Which = Callable[[str], str | None]
 
 
 def outside_name(node: Node) -> str:
@@ -71,7 +73,7 @@ def table_name(node: Node) -> str:
     return f"cumulet-{node.namespace}"
 
 
-async def ensure_uplink(commands: Commands, node: Node, fabric: Fabric) -> None:
+async def ensure_uplink(commands: Commands, node: Node, fabric: Fabric, which: Which = shutil.which) -> None:
     """Make the pair, its addresses and routes, and the host's rules. Raises `ProcessFailed`."""
     assert node.uplink is not None
     host = node.uplink.host_namespace or None
@@ -80,8 +82,10 @@ async def ensure_uplink(commands: Commands, node: Node, fabric: Fabric) -> None:
     ranges = floating_ranges(fabric)
     # Rules first: there is no instant at which the pair forwards more than it should.
     await commands.nft(host, host_rules(node, ranges))
-    if INSIDE not in await commands.links(node.namespace):
-        await commands.ip(host, [f"link add name {pair} type veth peer name {INSIDE} netns {node.namespace}"])
+    if node.uplink.inside not in await commands.links(node.namespace):
+        await commands.ip(
+            host, [f"link add name {pair} type veth peer name {node.uplink.inside} netns {node.namespace}"]
+        )
     await commands.ip(
         host,
         [
@@ -92,32 +96,30 @@ async def ensure_uplink(commands: Commands, node: Node, fabric: Fabric) -> None:
     await commands.ip(
         node.namespace,
         [
-            f"addr replace {inside}/{prefix} dev {INSIDE}",
-            f"link set dev {INSIDE} up",
-            f"route replace default via {outside} dev {INSIDE} proto {_PROTOCOL}",
+            f"addr replace {inside}/{prefix} dev {node.uplink.inside}",
+            f"link set dev {node.uplink.inside} up",
+            f"route replace default via {outside} dev {node.uplink.inside} proto {_PROTOCOL}",
         ],
     )
     await commands.ip(host, [f"route replace {cidr} via {inside} dev {pair} proto {_PROTOCOL}" for cidr in ranges])
     forwarding = [f"ipv4/conf/{names.bridge(n)}/forwarding" for n in _behind(fabric)]
     present = await commands.links(node.namespace)
     bridges = [(path, "1") for path in forwarding if path.split("/")[2] in present]
-    await commands.set_kernel(node.namespace, [(f"ipv4/conf/{INSIDE}/forwarding", "1"), *bridges])
+    await commands.set_kernel(node.namespace, [(f"ipv4/conf/{node.uplink.inside}/forwarding", "1"), *bridges])
     if node.uplink.outgoing:
-        await _let_out(commands, node, host)
+        await _let_out(commands, node, host, which)
 
 
-async def _let_out(commands: Commands, node: Node, host: str | None) -> None:
+async def _let_out(commands: Commands, node: Node, host: str | None, which: Which) -> None:
     """The host forwards; and if a firewall of the host drops what it does not know (Docker's does), it gets to know."""
-    await commands.other(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"], host)
-    if shutil.which("iptables") is None:
+    await commands.set_kernel(host, [("ipv4/ip_forward", "1")])
+    if which("iptables") is None:
         return
     policy = await commands.other(["iptables", "-w", _IPTABLES_SECONDS, "-S", "FORWARD"], host, check=False)
     if b"-P FORWARD DROP" not in policy:
-        return
+        return  # Nothing that is not dropped needs to be let through.
     for rule in _iptables_rules(node):
-        check = ["iptables", "-w", _IPTABLES_SECONDS, "-S", "FORWARD"]
-        shown = (await commands.other(check, host)).decode()
-        if f"-A FORWARD {' '.join(rule)}" not in shown:
+        if f"-A FORWARD {' '.join(rule)}" not in policy.decode():
             await commands.other(["iptables", "-w", _IPTABLES_SECONDS, "-I", "FORWARD", *rule], host)
 
 
@@ -129,11 +131,11 @@ def _iptables_rules(node: Node) -> list[list[str]]:
     ]
 
 
-async def remove_uplink(commands: Commands, node: Node) -> None:
+async def remove_uplink(commands: Commands, node: Node, which: Which = shutil.which) -> None:
     """Take it away; what the host forwards besides is not ours to change back."""
     assert node.uplink is not None
     host = node.uplink.host_namespace or None
-    if shutil.which("iptables") is not None and node.uplink.outgoing:
+    if which("iptables") is not None and node.uplink.outgoing:
         for rule in _iptables_rules(node):
             argv = ["iptables", "-w", _IPTABLES_SECONDS, "-D", "FORWARD", *rule]
             await commands.other(argv, host, check=False)
