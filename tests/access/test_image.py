@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cumulet.core.access.caller import Caller
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
@@ -16,7 +17,7 @@ from cumulet.services.image.policies import DEFAULTS
 from cumulet.services.image.room import Image
 from cumulet.services.image.service import service
 from tests.support.client import Client
-from tests.support.personas import ALT, authenticate
+from tests.support.personas import ALT, authenticate, persona
 
 OCTETS = {"content-type": "application/octet-stream"}
 PATCH = {"content-type": "application/openstack-images-v2.1-json-patch"}
@@ -148,3 +149,19 @@ async def test_what_each_may_do_with_a_member(image: Client, verb: str, statuses
         method, body = ("PUT", {"status": "accepted"}) if verb == "accept" else ("DELETE", None)
         got.append((await image.as_(who)(method, path, body)).status_code)
     assert dict(zip(ANYBODY, got, strict=True)) == dict(zip(ANYBODY, statuses, strict=True))
+
+
+async def test_a_token_for_the_whole_system_has_nothing_to_do_with_images(image: Client) -> None:
+    path = await made(image, "public")
+    operator = persona("operator", "", "admin", "member", "reader", system=True)
+
+    async def as_operator(token: str, service_token: str = "") -> Caller:
+        return operator
+
+    client = Client(FrontDoor(service(), image.door.room, as_operator))
+    await client.get("/images", 403)
+    await client.post("/images", {}, 403)
+    for verb in VERBS:
+        method, suffix, options = VERBS[verb]
+        assert (await client(method, path + suffix, **options)).status_code == 404, verb
+    await client.get("/schemas/image", 200)

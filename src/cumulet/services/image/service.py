@@ -19,6 +19,7 @@ from cumulet.services.image.metadefs.properties import properties
 from cumulet.services.image.metadefs.resource_types import associations
 from cumulet.services.image.metadefs.tags import tags
 from cumulet.services.image.room import Image
+from cumulet.services.image.scope import for_projects
 
 
 def service() -> Service:
@@ -31,10 +32,7 @@ def service() -> Service:
         dialect=ImageDialect(),
         resources=[tasks, namespaces, objects, properties, tags, associations],
         routes=[
-            *images.endpoints(),
-            *members.endpoints(),
-            *imports.endpoints(),
-            *locations.endpoints(),
+            *for_projects([*images.endpoints(), *members.endpoints(), *imports.endpoints(), *locations.endpoints()]),
             *info.endpoints(),
             *resource_types.endpoints(),
             *schemas.endpoints(),
