@@ -41,6 +41,7 @@ from cumulet.services.image import service as image_service
 from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image
 from cumulet.services.network import policies as network_policies
+from cumulet.services.network import seed as network_seed
 from cumulet.services.network import service as network_service
 from cumulet.services.network.public import NetworkDoor
 from cumulet.services.network.room import Network
@@ -168,7 +169,7 @@ class Cloud:
             for service in self.services.values()
             if service.type != "fleet"
         ]
-        await identity_bootstrap.bootstrap(
+        projects = await identity_bootstrap.bootstrap(
             self.identity,
             admin_password=admin_password(settings),
             region=settings.region,
@@ -176,6 +177,13 @@ class Cloud:
             services=catalogue,
         )
         await compute_seed.seed(self.compute)
+        await network_seed.seed(
+            self.network,
+            admin_project=projects["admin"],
+            demo_project=projects["demo"],
+            public_cidr=settings.floating_range,
+            private_cidr=settings.fixed_range,
+        )
         simulated = settings.mode == "simulate"
         tiny = settings.state / "seed" / "tiny.qcow2"
         await image_seed.seed(self.image, tiny=tiny if tiny.exists() else None, simulated=simulated)

@@ -47,12 +47,12 @@ async def bootstrap(
     base_url: str,
     services: Sequence[Offered],
     demo_password: str = "",
-) -> None:
-    """Make what is missing. The demo user gets the administrator's password unless another one is given."""
+) -> dict[str, str]:
+    """Make what is missing; the projects' ids by name. The demo user's password is the administrator's unless given."""
     admin_hash = await room.hasher.hash(admin_password)
     demo_hash = await room.hasher.hash(demo_password or admin_password)
 
-    async def write(tx: Transaction) -> None:
+    async def write(tx: Transaction) -> dict[str, str]:
         now = room.clock.now()
         await _domain(tx, now)
         projects = {name: await _project(tx, name, now) for name in ("admin", "demo", "service")}
@@ -70,8 +70,9 @@ async def bootstrap(
             await tx.insert(RegionRow(region, "", "", "{}", now))
         for offered in services:
             await _service(tx, offered, region, base_url, now)
+        return projects
 
-    await room.change(write)
+    return await room.change(write)
 
 
 async def _domain(tx: Transaction, now: int) -> None:
