@@ -5,7 +5,7 @@ from __future__ import annotations
 from cumulet.core.web.dialects.identity import IdentityDialect
 from cumulet.core.web.service import Service
 from cumulet.services.identity.assignments import grants, listing
-from cumulet.services.identity.auth import places, tokens
+from cumulet.services.identity.auth import places, retired, tokens
 from cumulet.services.identity.catalog import endpoint_groups
 from cumulet.services.identity.catalog.endpoints import endpoints
 from cumulet.services.identity.catalog.regions import regions
@@ -78,6 +78,7 @@ def service() -> Service:
             *events.ROUTES,
             *handshake.ROUTES,
             *client_credentials.ROUTES,
+            *retired.ROUTES,
         ],
         roots=ROOTS,
         description="OpenStack Identity Service",

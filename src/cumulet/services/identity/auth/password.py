@@ -39,7 +39,7 @@ async def check_password(room: Identity, user: UserRow | None, password: str) ->
     if user is None or is_locked(user, room.settings, now):
         raise AuthenticationFailed
     if not right:
-        await _count_failure(room, user)
+        await count_failure(room, user)
         raise AuthenticationFailed
     await check_standing(room, user)
     await _note_success(room, user)
@@ -53,7 +53,8 @@ async def check_standing(room: Identity, user: UserRow) -> None:
         raise AuthenticationFailed
 
 
-async def _count_failure(room: Identity, user: UserRow) -> None:
+async def count_failure(room: Identity, user: UserRow) -> None:
+    """One more wrong guess; enough of them lock the account."""
     if not room.settings.lockout_attempts:
         return
     now = room.clock.now()

@@ -10,8 +10,9 @@ from typing import Any
 
 from cumulet.lib.clock import SECOND
 from cumulet.services.identity.auth.lookup import named_user
-from cumulet.services.identity.auth.password import check_standing
+from cumulet.services.identity.auth.password import check_standing, count_failure
 from cumulet.services.identity.auth.proof import Proof
+from cumulet.services.identity.auth.standing import is_locked
 from cumulet.services.identity.credentials.row import CredentialRow
 from cumulet.services.identity.errors import AuthenticationFailed
 from cumulet.services.identity.passwords.hashing import same_text
@@ -37,7 +38,10 @@ async def by_totp(room: Identity, given: dict[str, Any]) -> Proof:
     async with room.database.read() as tx:
         user = await named_user(tx, words)
         credentials = await tx.find(CredentialRow, user_id=user.id, type="totp") if user else []
-    second = room.clock.now() // SECOND
+    now = room.clock.now()
+    if user is None or is_locked(user, room.settings, now):
+        raise AuthenticationFailed
+    second = now // SECOND
     for credential in credentials:
         secret = room.credential_keys.fernet.decrypt(credential.blob.encode()).decode()
         for past in range(PAST_STEPS + 1):
@@ -45,7 +49,9 @@ async def by_totp(room: Identity, given: dict[str, Any]) -> Proof:
                 wanted = passcode(secret, second - past * STEP)
             except (ValueError, binascii.Error):
                 break
-            if user and same_text(wanted, words["passcode"]):
+            if same_text(wanted, words["passcode"]):
                 await check_standing(room, user)
                 return Proof(user, ("totp",))
+    # Six digits are soon guessed by whoever may try as often as he likes.
+    await count_failure(room, user)
     raise AuthenticationFailed

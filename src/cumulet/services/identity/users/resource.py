@@ -114,6 +114,11 @@ PASSWORD = Body(
 )
 
 
+@users.item("DELETE", RULE + "revoke_tokens_for_user", suffix="/tokens", status=204)
+async def revoke_tokens(room: Identity, call: Call, row: UserRow) -> None:
+    await room.change(lambda tx: room.revoke(tx, "user_id", row.id))
+
+
 async def change_password(room: Identity, call: Call) -> Any:
     """Open to nobody in particular: the old password proves who it is, even when it has expired."""
     wish = call.wish
