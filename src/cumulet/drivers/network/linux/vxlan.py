@@ -7,7 +7,7 @@ question for a known address is answered by the bridge itself. Only what is unkn
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,11 +111,6 @@ def parse_entries(fdb: bytes, neighbours: bytes) -> set[Entry]:
         if line.get("dev", "").startswith("brq") and "lladdr" in line:
             found.add(Entry("neighbour", line["dev"], line["dst"], line["lladdr"]))
     return found
-
-
-def of_devices(found: Iterable[Entry], devices: Mapping[str, object]) -> set[Entry]:
-    """Those whose device exists: entries vanish with it."""
-    return {entry for entry in found if entry.device in devices}
 
 
 def _lines(shown: bytes) -> list[dict[str, Any]]:
