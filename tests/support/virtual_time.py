@@ -64,7 +64,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Tell of what nobody awaited, but not of tasks that ended with their process: they end by no ordinary exception."""
+    """Tell of errors that nobody awaited, but not of tasks that ended together with their process."""
     error = context.get("exception")
     if error is None or isinstance(error, Exception):
         loop.default_exception_handler(context)

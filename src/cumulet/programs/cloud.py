@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import TypedDict
 
 from cumulet.core.access.policy_file import PolicyFiles
 from cumulet.core.access.rules import Rules
@@ -15,6 +16,7 @@ from cumulet.core.web.service import FrontDoor, Service
 from cumulet.drivers.image_store.base import ImageStore
 from cumulet.drivers.image_store.files import FileImageStore
 from cumulet.lib.clock import Clock
+from cumulet.programs.consoles.door import ConsoleDoor
 from cumulet.programs.health import Healthcheck, Metrics
 from cumulet.programs.secrets import admin_password, node_secret
 from cumulet.programs.settings import Settings
@@ -25,6 +27,7 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.compute import policies as compute_policies
 from cumulet.services.compute import seed as compute_seed
 from cumulet.services.compute import service as compute_service
+from cumulet.services.compute.public import ComputeDoor
 from cumulet.services.compute.room import Compute
 from cumulet.services.fleet import service as fleet_service
 from cumulet.services.fleet.public import FleetDoor
@@ -53,6 +56,15 @@ from cumulet.services.placement.room import Placement
 log = logging.getLogger("cumulet.serve")
 
 POLICY_SECONDS = 5.0
+
+
+class Ground(TypedDict):
+    """What every room stands on."""
+
+    database: Database
+    bus: Bus
+    clock: Clock
+    region: str
 
 
 class Cloud:
@@ -134,13 +146,17 @@ class Cloud:
             )
         ]
         keystone = self.doors["identity"]
+        console = ConsoleDoor(ComputeDoor(self.compute).console, fleet.tunnel)
         self.app = Origin(
-            {service.path.strip("/"): self.doors[name] for name, service in self.services.items()},
+            {
+                "console": console,
+                **{service.path.strip("/"): self.doors[name] for name, service in self.services.items()},
+            },
             root=keystone,
             bare={"v3": keystone, "healthcheck": Healthcheck(database), "metrics": Metrics(self.loops)},
         )
 
-    def _ground(self) -> dict[str, object]:
+    def _ground(self) -> Ground:
         return {
             "database": self.database,
             "bus": self.bus,

@@ -54,19 +54,21 @@ async def _serve(settings: Settings) -> None:
     await bring_up_to_date(database)
     cloud = Cloud(settings, database, bus, clock)
     await cloud.seed()
-    async with asyncio.TaskGroup() as group:
-        for loop in cloud.loops:
-            group.create_task(loop.run())
-        group.create_task(cloud.background())
-        if settings.mode == "simulate":
-            from cumulet.programs.simulate import SimulatedNode
+    work = [loop.run() for loop in cloud.loops] + [cloud.background()]
+    if settings.mode == "simulate":
+        from cumulet.programs.simulate import SimulatedNode
 
-            for number in range(settings.simulated_nodes):
-                group.create_task(SimulatedNode(cloud, f"sim{number + 1}").run())
-        stopped = group.create_task(_answer(cloud, sockets))
-        await stopped
-        for task in group._tasks:  # type: ignore[attr-defined]
-            task.cancel()
+        names = [f"sim{number + 1}" for number in range(settings.simulated_nodes)]
+        work += [SimulatedNode(cloud, name).run() for name in names]
+    tasks = [asyncio.ensure_future(one) for one in (_answer(cloud, sockets), *work)]
+    # The first to end is mostly the server, told to stop. Should a reconciler break, the whole process ends, so that
+    # whoever watches over it starts a sound one.
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    for task in done:
+        task.result()
     await database.close()
 
 

@@ -34,6 +34,9 @@ class Origin:
         if door is not None:
             await door(scope, receive, send)
             return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 4404})
+            return
         known = ", ".join(f"/{name}" for name in sorted(self._doors))
         message = f"No service stands at /{first[:60]}. Known here: {known}."
         await Response.json(404, {"error": {"code": 404, "title": "Not Found", "message": message}}).send(send)
