@@ -142,3 +142,12 @@ async def test_only_external_networks_have_gateways(network: Client, make: Maker
     body = {"router": {"external_gateway_info": {"network_id": net["id"]}}}
     await network.post("/routers", body, 400)
     await network.put("/routers/x/add_router_interface", {}, 404)
+
+
+async def test_idle_floating_ips_go_with_their_network(network: Client, make: Maker, outside: dict[str, Any]) -> None:
+    floating = await make.one("floatingip", "/floatingips", floating_network_id=outside["id"])
+    assert (await network.get("/subnets"))["subnets"] == []
+    admin = network.as_("admin")
+    await admin.delete(f"/networks/{outside['id']}")
+    await network.get(f"/floatingips/{floating['id']}", 404)
+    assert (await admin.get(f"/quotas/{'d' * 32}/details"))["quota"]["floatingip"]["used"] == 0

@@ -51,6 +51,12 @@ def shared_ids(object_type: str) -> sa.Select[tuple[str]]:
 
 
 @cache
+def fully_shared_networks() -> sa.Select[tuple[str]]:
+    """The ids of networks that the caller may use, not only as a way out: their subnets he sees as well."""
+    return shared_ids("network").where(RbacRow.c.action == sa.literal_column(f"'{SHARED}'"))
+
+
+@cache
 def own_or_shared(row: type[Row], object_type: str) -> Clause:
     return sa.or_(row.c.project_id == caller_project(), row.c.id.in_(shared_ids(object_type)))
 

@@ -84,6 +84,7 @@ def service() -> Service:
         name="neutron",
         path="/network",
         prefix="/v2.0",
+        catalog_version=False,
         dialect=NetworkDialect(),
         resources=NOUNS,
         routes=routes,

@@ -18,6 +18,7 @@ from cumulet.core.web.wire import Bool, Enum, Int, ListOf, Text, Uuid, parse_boo
 from cumulet.lib.ids import new_uuid
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.facets import Facet, OrNull, Passed
+from cumulet.services.network.floating_ips.operations import erase_idle
 from cumulet.services.network.networks.row import NetworkRow, SegmentRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
@@ -100,6 +101,7 @@ networks = Noun(
             (Field("router:external", Bool, create=False, update=OPTIONAL, source="external"),),
         ),
         Facet("net-mtu", "MTU of networks", (Field("mtu", Int(0, 65535), create=OPTIONAL, update=OPTIONAL),)),
+        Facet("tag", "Tags on networks"),
         Facet("net-mtu-writable", "MTU of networks that may be written"),
         Facet(
             "port-security",
@@ -333,6 +335,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: NetworkRow) ->
 
 async def erase_parts(room: Network, tx: Transaction, row: NetworkRow) -> None:
     """Remove what hangs on a network that is to go. Raises NetworkInUse."""
+    await erase_idle(room, tx, row.id)
     ports = await tx.find(PortRow, network_id=row.id)
     users = [port for port in ports if port.device_owner != DHCP]
     if users:

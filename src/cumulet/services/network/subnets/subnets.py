@@ -30,11 +30,11 @@ Mode = Enum("slaac", "dhcpv6-stateful", "dhcpv6-stateless").or_null()
 
 @cache
 def _visible() -> Clause:
-    """Own, of an own network, or of one that is shared or external."""
+    """Own, of an own network, or of one that is shared; those of external networks are their owner's business."""
     return sa.or_(
         SubnetRow.c.project_id == rbac.caller_project(),
         SubnetRow.c.network_project_id == rbac.caller_project(),
-        SubnetRow.c.network_id.in_(rbac.shared_ids("network")),
+        SubnetRow.c.network_id.in_(rbac.fully_shared_networks()),
     )
 
 
@@ -74,6 +74,7 @@ subnets = Noun(
                 Field("ipv6_address_mode", Mode, create=OPTIONAL, source=OrNull("address_mode")),
             )
         ),
+        Facet("tag-ext", "Tags on subnets, ports, routers and subnet pools"),
         Facet(
             "subnet_allocation",
             "Subnets from pools",
