@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,7 +23,9 @@ from cumulet.drivers.hypervisor.qemu.journal import Folder
 from cumulet.drivers.hypervisor.qemu.probe import boots, probe
 from cumulet.lib import process
 from cumulet.lib.qcow2 import read_header
+from cumulet.programs.images.tiny import READY
 from tests.support import hypervisors
+from tests.support.guest_image import tiny_image
 from tests.support.hypervisors import GUEST_USER, QemuWorld, machine, tap_name, with_volume
 
 pytestmark = pytest.mark.root
@@ -130,6 +133,21 @@ async def test_a_process_of_an_earlier_boot_is_nobody(world: QemuWorld) -> None:
     assert (facts.power, facts.digest, facts.fault) == (Power.STOPPED, "", None)
     await as_ordered(world, spec)
     await world.boots(spec.id, 2)
+
+
+async def test_a_damaged_journal_hides_no_other_machine(world: QemuWorld) -> None:
+    spec, other = await running(world), machine(world, wanted=Power.STOPPED)
+    await as_ordered(world, other)
+    folder(world, other).journal.write_text("{")
+    await world.open()
+    facts = {facts.id: facts for facts in await world.door.found()}
+    assert facts[spec.id].power is Power.RUNNING
+    fault = facts[other.id].fault
+    assert fault is not None
+    assert "journal" in fault.message
+    assert (await world.door.ensure(other)).fault == fault
+    folder(world, other).journal.unlink()
+    await as_ordered(world, other)
 
 
 async def kill_while_it_works(world: QemuWorld, spec: MachineSpec, seconds: float) -> None:
@@ -391,6 +409,28 @@ async def test_uefi_machines_have_variables_of_their_own(world: QemuWorld) -> No
     await as_ordered(world, change(spec, wanted=Power.SUSPENDED))
     facts = await as_ordered(world, spec)
     assert facts.power is Power.RUNNING
+
+
+async def test_a_grown_up_guest(world: QemuWorld) -> None:
+    """Linux reads its config drive, calls a volume by the name that the API gives it, lets go of it, and shuts down."""
+    image = await asyncio.to_thread(tiny_image)
+    await asyncio.to_thread(shutil.copy, image, world.folder / "images" / "tiny.qcow2")
+    spec = machine(world, memory_mib=192, config_drive=True, shutdown_seconds=60)
+    root = change(spec.disks[0], image=change(spec.disks[0].image or world.image(), sha512="tiny"))
+    spec, volume = change(spec, disks=(root,)), world.volume()
+    await as_ordered(world, spec)
+    await world.says(spec.id, f"instance {spec.id}", patience=90)
+    await world.says(spec.id, READY, patience=90)
+    with world.line(spec.id) as line:
+        await line.dialogue("", "login:")
+        await line.dialogue("cirros", "Password:")
+        await line.dialogue("gocubsgo", "$ ")
+        await as_ordered(world, with_volume(spec, volume, serial=volume.volume_id[:20]))
+        await line.dialogue("cat /sys/block/vdb/serial", f"{volume.volume_id[:20]}")
+        await as_ordered(world, spec)
+        await line.dialogue("ls /sys/block | wc -l", "\n2\r")
+    await as_ordered(world, change(spec, wanted=Power.STOPPED))
+    assert b"Power down" in await world.door.console_log(spec.id, 1 << 20)
 
 
 async def test_a_machine_that_is_not_there(world: QemuWorld) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -176,9 +178,9 @@ class QemuWorld:
     async def boots(self, machine_id: str, count: int) -> None:
         await self.says(machine_id, "boot ", count)
 
-    async def says(self, machine_id: str, words: str, count: int = 1) -> bytes:
+    async def says(self, machine_id: str, words: str, count: int = 1, patience: float = PATIENCE) -> bytes:
         """Wait until its console has said this so many times."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             while True:
                 log = await self.door.console_log(machine_id, 1 << 16)
                 if log.count(words.encode()) >= count:
@@ -192,6 +194,12 @@ class QemuWorld:
             line.settimeout(PATIENCE)
             line.connect(self.door.serial_socket(machine_id))
             line.sendall(key.encode())
+
+    @contextlib.contextmanager
+    def line(self, machine_id: str) -> Iterator[SerialLine]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as connection:
+            connection.connect(self.door.serial_socket(machine_id))
+            yield SerialLine(connection)
 
     def kill(self, machine_id: str) -> None:
         identity = self.identity(machine_id)
@@ -228,6 +236,26 @@ class QemuWorld:
         await door.close()
         await process.run(["ip", "netns", "del", self.namespace], timeout=10)
         await asyncio.to_thread(shutil.rmtree, self.folder)
+
+
+class SerialLine:
+    """A conversation with a guest over its serial line. Whoever holds it must listen, or the guest falls silent."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    async def dialogue(self, words: str, answer: str) -> None:
+        """Say something and wait for this answer; asked again every now and then, as people do."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(3 * PATIENCE):
+            while True:
+                await loop.sock_sendall(self._connection, words.encode() + b"\n")
+                heard = b""
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(5):
+                        while answer.encode() not in heard.replace(words.encode() + b"\r", b""):
+                            heard += await loop.sock_recv(self._connection, 1 << 16)
+                        return
 
 
 class _Images:

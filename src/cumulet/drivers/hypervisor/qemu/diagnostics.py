@@ -30,6 +30,7 @@ async def diagnostics(machine: Machine) -> dict[str, object]:
     uptime = (machine.host.clock.now() - machine.journal.started_at) // SECOND if alive else 0
     return {
         "state": _STATES.get(power_of(machine.journal, seen), "shutdown"),
+        # The API knows the names of five drivers, and clients check; this is the one whose machines are like ours.
         "driver": "libvirt",
         "hypervisor": "kvm" if machine.host.accelerator == "kvm" else "qemu",
         "hypervisor_os": "linux",

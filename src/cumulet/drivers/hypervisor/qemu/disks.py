@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cumulet.contracts.machines import Bus, DeviceType, DiskSpec, GuestData, ImageRef, MachineSpec
-from cumulet.drivers.hypervisor.base import ImageFiles, Unfit, VolumeFiles
+from cumulet.drivers.hypervisor.base import ImageFiles, MachineFailed, Unfit, VolumeFiles
 from cumulet.drivers.hypervisor.qemu import config_drive, qemu_img, volumes
 from cumulet.drivers.hypervisor.qemu.devices import CONFIG, RESCUE, Disk, Words, boot_order, config_disks
 from cumulet.drivers.hypervisor.qemu.firmware import Firmware
@@ -65,7 +65,7 @@ class Disks:
     def flash(self, folder: Folder, firmware: Firmware) -> Path:
         """This machine's own firmware variables."""
         own = folder.disks / "flash.fd"
-        if not own.exists():
+        if not _is_made(own):
             self._write(own, Path(firmware.variables).read_bytes())
         return own
 
@@ -75,7 +75,7 @@ class Disks:
             try:
                 os.chown(self._volumes.path(disk.volume.volume_id), self._user.uid, self._user.gid)
             except FileNotFoundError:
-                raise Unfit(f"volume {disk.volume.volume_id} is not on this node") from None
+                raise MachineFailed(f"Volume {disk.volume.volume_id} is not on this node.") from None
 
     async def forget(self, folder: Folder, rescue_only: bool) -> None:
         """Throw the machine's own disks away (or its rescue disk), to be made anew."""
@@ -126,12 +126,12 @@ class Disks:
             await self._ensure_image(folder, spec.id, spec.image, size)
             if size > read_header(path).virtual_size:
                 await qemu_img.grow(path, size, self._user)
-        elif not path.exists():
+        elif not _is_made(path):
             await self._make_blank(path, spec, size)
 
     async def _ensure_image(self, folder: Folder, id: str, image: ImageRef, size: int) -> None:
         path, base = folder.disks / f"{id}.qcow2", folder.disks / f"{id}.base"
-        if path.exists():
+        if _is_made(path):
             return
         self._link(Path(await self._images.path(image)), base)
         if size and size < read_header(base).virtual_size:
@@ -192,6 +192,17 @@ async def remove(folder: Folder) -> None:
         file.unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):
         await asyncio.to_thread(shutil.rmtree, folder.path)
+
+
+def _is_made(path: Path) -> bool:
+    """Whether a disk is there. A guest that took over its QEMU could have put something else in its place."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(mode):
+        raise MachineFailed("A disk of the machine is not a plain file.", str(path))
+    return True
 
 
 def secret_id(number: int) -> str:

@@ -30,6 +30,8 @@ from cumulet.lib.process import User
 _LONGEST_SOCKET_PATH = 107
 _SECONDS_BETWEEN_TRIMS = 10.0
 _AT_ONCE = 16
+_LOG_LIMIT = 256 << 10
+"""What QEMU itself says is little, but a guest can make it complain as often as it likes."""
 
 
 class QemuHypervisor:
@@ -73,25 +75,23 @@ class QemuHypervisor:
         self._machines: dict[str, Machine] = {}
         self._changed: dict[str, None] = {}
         self._news = asyncio.Event()
+        self._is_watching = False
         self._trimming: asyncio.Task[None] | None = None
 
     async def ensure(self, spec: MachineSpec) -> MachineFacts:
-        machine = await self._begin(spec)
+        self._start_trimming()
+        try:
+            machine = await self._machine(spec.id)
+        except MachineFailed as error:
+            return MachineFacts(id=spec.id, power=Power.CRASHED, fault=fault_of(error))
+        if machine is None:
+            folder = Folder.of(self._state, spec.id)
+            machine = self._machines[spec.id] = Machine(self._host, folder, new_journal(spec), self._note_change)
         async with machine.lock:
             try:
                 return await pursue(machine, spec)
             except FAILURES as error:
                 return await self._facts(machine, fault_of(error))
-
-    async def _begin(self, spec: MachineSpec) -> Machine:
-        machine = await self._machine(spec.id)
-        if machine is None:
-            folder = Folder.of(self._state, spec.id)
-            journal = new_journal(spec)
-            folder.make(self._host.user)
-            folder.save(journal)
-            machine = self._machines[spec.id] = Machine(self._host, folder, journal, self._note_change)
-        return machine
 
     async def halt(self, machine_id: str) -> None:
         """Shut a machine down, as a host does before it goes down itself; the next order may start it again."""
@@ -123,13 +123,19 @@ class QemuHypervisor:
 
     async def found(self) -> Sequence[MachineFacts]:
         self._start_trimming()
+        self._is_watching = True
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def find(folder: Folder) -> MachineFacts:
             async with limit:
-                machine = await self._machine(folder.path.name)
+                machine_id = folder.path.name
+                try:
+                    machine = await self._machine(machine_id)
+                except MachineFailed as error:
+                    return MachineFacts(id=machine_id, power=Power.CRASHED, fault=fault_of(error))
                 if machine is None:
-                    return MachineFacts(id=folder.path.name, power=Power.STOPPED)
+                    # Half made or half removed; nothing of it runs.
+                    return MachineFacts(id=machine_id, power=Power.STOPPED)
                 return await self._facts(machine, None)
 
         return await asyncio.gather(*(find(folder) for folder in folders(self._state)))
@@ -139,7 +145,7 @@ class QemuHypervisor:
         return await asyncio.to_thread(console.newest, log, limit)
 
     async def changed(self) -> str:
-        if self._trimming is None:
+        if not self._is_watching:
             await self.found()  # From now on the ends of all processes are noticed.
         while not self._changed:
             self._news.clear()
@@ -202,11 +208,14 @@ class QemuHypervisor:
         return machine
 
     async def _machine(self, machine_id: str) -> Machine | None:
-        """The machine, if it was ever begun here."""
+        """The machine, if it was ever begun here. Raises `MachineFailed` if its journal cannot be read."""
         machine = self._machines.get(machine_id)
         if machine is None:
             folder = Folder.of(self._state, machine_id)
-            journal = folder.load()
+            try:
+                journal = folder.load()
+            except msgspec.DecodeError as error:
+                raise MachineFailed("The journal of the machine is damaged.", f"{folder.journal}: {error}") from error
             if journal is None:
                 return None
             machine = self._machines[machine_id] = Machine(self._host, folder, journal, self._note_change)
@@ -242,6 +251,7 @@ class QemuHypervisor:
                 limit = machine.journal.spec.console_log_kib << 10
                 with contextlib.suppress(console.NotOurs, OSError):
                     await asyncio.to_thread(console.trim, machine.folder.sockets.console_log, limit)
+                    await asyncio.to_thread(console.trim, machine.folder.log, _LOG_LIMIT)
 
 
 def _socket(path: Path) -> str:

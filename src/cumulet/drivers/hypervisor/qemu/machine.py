@@ -20,7 +20,8 @@ from cumulet.drivers.hypervisor.qemu.steps import Seen
 from cumulet.lib import process
 from cumulet.lib.process import Identity
 
-_SECONDS_TO_GREET = 30.0
+_SECONDS_TO_GREET = 5.0
+_SECONDS_TO_START = 30.0
 _SECONDS_TO_READ_MEMORY = 300.0
 _PAUSE_BETWEEN_TRIES = 0.005
 _SECONDS_TO_VANISH = 2.0
@@ -91,7 +92,7 @@ class Machine:
             if not self._is_locked():
                 return None
             # Whoever holds the lock listens on the socket, or soon will.
-            self._monitor = await self._connect(None)
+            self._monitor = await self._connect(None, _SECONDS_TO_START)
             identity = process.identify(self._monitor.peer)
         if identity is None:
             raise MachineFailed("The machine's process could not be found.")
@@ -118,12 +119,16 @@ class Machine:
         monitor = await self.connected()
         return await monitor.ask(command, arguments, **more)
 
-    async def connected(self) -> Monitor:
+    async def connected(self, *, patience: float = _SECONDS_TO_GREET) -> Monitor:
         """The line to its process, opened if needed."""
         async with self._connecting:
             if self._monitor is None or self._monitor.lost:
-                self._monitor = await self._connect(self.journal.process)
+                self._monitor = await self._connect(self.journal.process, patience)
             return self._monitor
+
+    async def started(self) -> None:
+        """Wait until a process that was just started speaks. Raises `MonitorLost` if it ends before."""
+        await self.connected(patience=_SECONDS_TO_START)
 
     @contextlib.contextmanager
     def expecting(self, match: Match) -> Iterator[asyncio.Future[Event]]:
@@ -171,11 +176,11 @@ class Machine:
             return False
         return False
 
-    async def _connect(self, identity: Identity | None) -> Monitor:
-        deadline = asyncio.get_running_loop().time() + _SECONDS_TO_GREET
+    async def _connect(self, identity: Identity | None, patience: float) -> Monitor:
+        deadline = asyncio.get_running_loop().time() + patience
         while asyncio.get_running_loop().time() < deadline:
             try:
-                return await Monitor.connect(self.folder.sockets.monitor, self._hear, _SECONDS_TO_GREET)
+                return await Monitor.connect(self.folder.sockets.monitor, self._hear, patience)
             except (FileNotFoundError, ConnectionRefusedError):
                 alive = process.is_alive(identity) if identity is not None else self._is_locked()
                 if not alive:
@@ -193,7 +198,8 @@ class Machine:
         if self._monitor is not None:
             await self._monitor.close()
         self._hear({"event": "GONE"})
-        if self.journal.process == identity and self.journal.power not in (Power.STOPPED, Power.SUSPENDED):
+        unordered = self.journal.power not in (Power.STOPPED, Power.SUSPENDED) and not self.leaving
+        if self.journal.process == identity and unordered:
             self._on_change(self.id)
 
     def _hear(self, event: Event) -> None:

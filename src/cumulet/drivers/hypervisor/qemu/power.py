@@ -100,7 +100,7 @@ async def _spawn(machine: Machine, spec: MachineSpec, *, paused: bool, memory_fd
         )
         await machine.note_process(identity)
     try:
-        await machine.connected()
+        await machine.started()
     except MonitorLost as error:
         await process.kill(identity)
         await machine.remember(power=Power.STOPPED)

@@ -22,9 +22,9 @@ FAILURES = (Unfit, ImageUnusable, MachineFailed, ProcessFailed, MonitorLost, Ref
 
 async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
     """Make the machine as ordered. Whoever calls holds its lock. Raises one of `FAILURES`."""
-    if machine.journal.spec != spec:
-        await machine.remember(spec=spec)
     machine.folder.make(machine.host.user)
+    if machine.journal.spec != spec or not machine.folder.journal.exists():
+        await machine.remember(spec=spec)
     taken: set[Step] = set()
     while True:
         if machine.leaving:

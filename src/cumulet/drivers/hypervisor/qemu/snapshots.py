@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from cumulet.contracts.machines import DiskSpec
@@ -100,7 +102,18 @@ async def _tidy(machine: Machine) -> None:
 
 
 def _hand_over(finished: Path, destination: Path) -> int:
-    os.chown(finished, os.geteuid(), os.getegid())
-    finished.chmod(0o600)
-    shutil.move(finished, destination)
-    return destination.stat().st_size
+    """Take the copy out of the machine's reach, and only then trust it to be a file."""
+    try:
+        finished.rename(destination)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with open(os.open(finished, os.O_RDONLY | os.O_NOFOLLOW), "rb") as source, destination.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+    about = destination.lstat()
+    if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:
+        destination.unlink()
+        raise MachineFailed("The copy of the disk is not a plain file.")
+    os.chown(destination, os.geteuid(), os.getegid())
+    destination.chmod(0o600)
+    return about.st_size
