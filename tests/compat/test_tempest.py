@@ -15,6 +15,7 @@ from tests.support.running_cloud import RunningCloud
 
 SUITES = ("smoke:identity", "smoke:image", "smoke:compute", "smoke:network", "smoke:volume")
 TIME_LIMIT = 420
+PATIENCE = str(Path(__file__).parent / "tempest.ini")
 CUMULET = str(Path(sys.executable).parent / "cumulet")
 
 
@@ -23,7 +24,10 @@ def results(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> li
     folder = tmp_path_factory.mktemp("verify")
     suites = [option for suite in SUITES for option in ("--suite", suite)]
     subprocess.run(
-        [CUMULET, "verify", *suites, "--no-guests", "--time-limit", str(TIME_LIMIT), "--report", str(folder)],
+        [
+            *(CUMULET, "verify", "--no-guests", *suites),
+            *("--overrides", PATIENCE, "--time-limit", str(TIME_LIMIT), "--report", str(folder)),
+        ],
         env=cloud.environment(),
         timeout=TIME_LIMIT + 120,
         check=False,
