@@ -436,6 +436,10 @@ async def test_a_grown_up_guest(world: QemuWorld) -> None:
 async def test_a_machine_that_is_not_there(world: QemuWorld) -> None:
     with pytest.raises(MachineFailed):
         await world.door.diagnostics("5f1c3a52-6ac7-4be1-9d5f-0d5a2f4d7a01")
+    never_on = machine(world, wanted=Power.STOPPED)
+    await as_ordered(world, never_on)
+    with pytest.raises(MachineFailed):
+        await world.door.snapshot(never_on.id, "root", "qcow2", str(world.folder / "copy"))
 
 
 async def test_what_this_host_can_do_is_found_out_once(tmp_path: Path) -> None:

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
-from cumulet.drivers.hypervisor.base import ImageFiles, MachineFailed, VolumeFiles
+from cumulet.drivers.hypervisor.base import ImageFiles, MachineFailed, Unfit, VolumeFiles
 from cumulet.drivers.hypervisor.qemu import console, disks, open_volumes, power, snapshots
 from cumulet.drivers.hypervisor.qemu.diagnostics import diagnostics
 from cumulet.drivers.hypervisor.qemu.disks import Disks, RenderGuest
@@ -165,13 +165,16 @@ class QemuHypervisor:
         task = asyncio.ensure_future(snapshots.copy(machine, disk_id, disk_format, destination))
         machine.copies.add(task)
         try:
-            return await task
+            with _in_words():
+                return await task
         finally:
             task.cancel()
             machine.copies.discard(task)
 
     async def diagnostics(self, machine_id: str) -> dict[str, object]:
-        return await diagnostics(await self._existing(machine_id))
+        machine = await self._existing(machine_id)
+        with _in_words():
+            return await diagnostics(machine)
 
     async def machines_with(self, volume_id: str) -> Sequence[str]:
         return [machine.id for machine in await self._with_volume(volume_id)]
@@ -252,6 +255,18 @@ class QemuHypervisor:
                 with contextlib.suppress(console.NotOurs, OSError):
                     await asyncio.to_thread(console.trim, machine.folder.sockets.console_log, limit)
                     await asyncio.to_thread(console.trim, machine.folder.log, _LOG_LIMIT)
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """Say every failure as one that callers know."""
+    try:
+        yield
+    except (Unfit, MachineFailed):
+        raise
+    except FAILURES as error:
+        fault = fault_of(error)
+        raise MachineFailed(fault.message, fault.details) from error
 
 
 def _socket(path: Path) -> str:
