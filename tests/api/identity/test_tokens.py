@@ -51,6 +51,12 @@ async def test_a_token_is_exchanged_for_one_elsewhere_and_ends_no_later(cloud: C
     await cloud.nobody().post("/auth/tokens", by_token(scoped.token, {"domain": {"id": "default"}}), 401)
 
 
+async def test_a_void_token_is_not_found(cloud: Cloud) -> None:
+    me = await cloud.login("demo")
+    await me.delete("/auth/tokens", headers={"x-subject-token": me.token})
+    await cloud.nobody().post("/auth/tokens", by_token(me.token), 404)
+
+
 async def test_a_token_ends(cloud: Cloud) -> None:
     me = await cloud.login("demo")
     assert (await cloud.identity.authenticate(me.token, "")).user_name == "demo"

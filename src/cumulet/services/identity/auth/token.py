@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from cumulet.services.identity.auth.proof import Proof
-from cumulet.services.identity.errors import AuthenticationFailed, NotAllowed, TokenNotFound
+from cumulet.services.identity.errors import NotAllowed
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.tokens.validation import validate
 
 
 async def by_token(room: Identity, given: dict[str, Any]) -> Proof:
-    """The user of a token. Raises AuthenticationFailed, or NotAllowed for a token that is bound to its place."""
-    try:
-        valid = await validate(room, given["id"])
-    except TokenNotFound as error:
-        raise AuthenticationFailed from error
+    """The user of a token. Raises TokenNotFound, or NotAllowed for a token that is bound to its place."""
+    valid = await validate(room, given["id"])
     token = valid.token
     if token.trust_id or token.access_token_id:
         raise NotAllowed("A token of a delegation is bound to its project and cannot be exchanged for another one.")
