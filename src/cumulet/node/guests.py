@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import msgspec
 
 from cumulet.contracts.assignments import Kind
@@ -22,9 +24,16 @@ class AssignedGuests:
             port = msgspec.json.decode(order.spec, type=PortSpec)
             if order.gone or port.network_id != network_id:
                 continue
-            if any(fixed.ip == address for fixed in port.addresses):
+            if address == _link_local(port.mac) or any(fixed.ip == address for fixed in port.addresses):
                 machine = self._orders.get(Kind.MACHINE, port.device_id)
                 if machine is None or machine.gone:
                     return None
                 return port.device_id, msgspec.json.decode(machine.spec, type=MachineSpec).guest
         return None
+
+
+def _link_local(mac: str) -> str:
+    """The IPv6 address that a card gives itself: guests without another one ask from it."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    identifier = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + identifier))

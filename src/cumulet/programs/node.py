@@ -22,6 +22,7 @@ from cumulet.drivers.network.linux import sandbox
 from cumulet.drivers.network.linux.commands import Commands, namespaces
 from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.node import Node, Uplink
+from cumulet.drivers.network.linux.uplink import remove_uplink
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib import process
 from cumulet.lib.clock import SystemClock
@@ -241,5 +242,6 @@ async def _halt(settings: Settings) -> None:
     await asyncio.gather(*(hypervisor.halt(machine.id) for machine in machines))
     await hypervisor.close()
     commands = Commands(process.run)
+    await remove_uplink(commands, _network_node(settings, namespace, user))
     if namespace in namespaces():
         await sandbox.remove_namespace(commands, namespace, state / "node" / "network")
