@@ -135,6 +135,17 @@ async def test_a_process_of_an_earlier_boot_is_nobody(world: QemuWorld) -> None:
     await world.boots(spec.id, 2)
 
 
+async def test_machines_go_down_with_their_host_and_come_back(world: QemuWorld) -> None:
+    spec, off = await running(world), machine(world, wanted=Power.STOPPED)
+    await as_ordered(world, off)
+    for order in (spec, off):
+        await world.door.halt(order.id)
+    await world.says(spec.id, "bye")
+    assert {facts.power for facts in await world.door.found()} == {Power.STOPPED}
+    await as_ordered(world, spec)
+    await world.boots(spec.id, 2)
+
+
 async def test_a_damaged_journal_hides_no_other_machine(world: QemuWorld) -> None:
     spec, other = await running(world), machine(world, wanted=Power.STOPPED)
     await as_ordered(world, other)

@@ -95,10 +95,13 @@ class QemuHypervisor:
 
     async def halt(self, machine_id: str) -> None:
         """Shut a machine down, as a host does before it goes down itself; the next order may start it again."""
-        machine = await self._existing(machine_id)
+        machine = await self._machine(machine_id)
+        if machine is None:
+            return
         async with machine.lock:
-            if await machine.find_process() is not None:
-                await power.shut_down(machine)
+            with _in_words():
+                if await machine.find_process() is not None:
+                    await power.shut_down(machine)
 
     async def remove(self, machine_id: str) -> None:
         machine = await self._machine(machine_id)

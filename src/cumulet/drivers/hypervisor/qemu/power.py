@@ -166,6 +166,9 @@ async def save(machine: Machine) -> None:
                     raise MachineFailed("The machine's memory could not be saved.", str(progress.get("error-desc", "")))
                 await asyncio.sleep(0.01)
         await asyncio.to_thread(os.fsync, fd)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
     finally:
         os.close(fd)
     await machine.remember(power=Power.SUSPENDED)
