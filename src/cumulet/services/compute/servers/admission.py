@@ -180,7 +180,7 @@ async def admit_disk(room: Compute, call: Call, admitted: Admitted, disk: Plan) 
         volume = await usable_volume(room, call, disk.source_id, bootable=disk.boot_index == 0)
         if disk.boot_index == 0:
             admitted.image = {k: str(v) for k, v in volume.image_metadata.items()}
-        return replace(disk, size=volume.size, multiattach=volume.multiattach)
+        return replace(disk, size=volume.size, multiattach=volume.multiattach, node=volume.node)
     if disk.source == "image":
         image = await image_for(room, call, disk.source_id)
         fits(image, admitted.flavor, root_is_volume=True)

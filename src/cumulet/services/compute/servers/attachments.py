@@ -91,6 +91,10 @@ async def attach(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     volume = await room.volumes.get(call.caller, wish["volumeId"])
     if volume.multiattach and volume.status == "in-use" and call.version < version("2.60"):
         raise BadRequest("Attaching a volume that other servers have needs microversion 2.60.")
+    if volume.node and row.host and volume.node != row.host:
+        raise BadRequest(
+            f"Invalid volume: {volume.id} lies on another host than instance {row.id} and cannot be reached."
+        )
     disk = DiskRow(
         id=new_uuid(),
         server_id=row.id,
@@ -110,6 +114,7 @@ async def attach(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
         delete_on_termination=wish.get("delete_on_termination", False),
         tag=wish.get("tag", ""),
         multiattach=volume.multiattach,
+        node=volume.node,
         reserved=False,
         connected=False,
         connection="",

@@ -37,6 +37,7 @@ class Plan:
     delete_on_termination: bool = False
     tag: str = ""
     multiattach: bool = False
+    node: str = ""
 
 
 def wished(wish: dict[str, Any]) -> list[Plan]:

@@ -239,6 +239,7 @@ def disk_row(server: ServerRow, plan: Plan) -> DiskRow:
         delete_on_termination=plan.delete_on_termination,
         tag=plan.tag,
         multiattach=plan.multiattach,
+        node=plan.node,
         reserved=False,
         connected=False,
         connection="",

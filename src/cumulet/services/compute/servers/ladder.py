@@ -13,10 +13,10 @@ from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Failed, Goal, Outcome
 from cumulet.lib.clock import SECOND
 from cumulet.services.compute.history import finish_action
-from cumulet.services.compute.neighbours import NicRequest
+from cumulet.services.compute.neighbours import NicRequest, VolumeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, resources_of
-from cumulet.services.compute.servers.place import claim_best, request_for
+from cumulet.services.compute.servers.place import NO_VALID_HOST, claim_best, request_for
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
 from cumulet.services.compute.servers.store import note
 
@@ -61,15 +61,49 @@ class Ladder:
             zone = look.nodes[host].zone if host in look.nodes else ""
             await note(self.room, server.id, lambda row: placed(row, host, zone))
             return Again()
-        request = await request_for(
-            self.room, server, look.flavor, wanted, host=server.host or server.host_wanted,
-        )  # fmt: skip
+        near = await self.nodes_of_volumes(look)
+        if near is None:
+            return self.waiting(look, ATTACHING_SECONDS, "its volumes are not made", "Block Device Mapping is Invalid")
+        only = {name for name in (server.host or server.host_wanted, *near) if name}
+        if len(only) > 1:
+            return Failed(Fault(message=NO_VALID_HOST + "Its volumes lie on different hosts.", code=500))
+        request = await request_for(self.room, server, look.flavor, wanted, host="".join(only))
         found = await claim_best(self.room, server, request)
         if isinstance(found, Fault):
             return Failed(found)
         name, zone = found
         await note(self.room, server.id, lambda row: placed(row, name, zone))
         return Again()
+
+    async def nodes_of_volumes(self, look: Look) -> set[str] | None:
+        """Where its volumes are, those that are to be made included; None: one is not placed yet."""
+        found: set[str] = set()
+        for disk in look.kept:
+            if not disk.local and not disk.node and disk.source != "volume":
+                volume = await self.make_volume(look.server, disk)
+                if not volume.node:
+                    return None
+                disk.node = volume.node
+                await self.room.database.write(
+                    lambda tx, disk=disk: tx.update(DiskRow, {"id": disk.id}, node=disk.node)  # type: ignore[misc]
+                )
+            found.add(disk.node)
+        return found - {""}
+
+    async def make_volume(self, server: ServerRow, disk: DiskRow) -> VolumeLike:
+        """The volume that is made for this server, as it is now."""
+        volume = await self.room.volumes.create(
+            server.project_id,
+            server.user_id,
+            disk.volume_id,
+            disk.size,
+            image_id=disk.source_id if disk.source == "image" else "",
+            snapshot_id=disk.source_id if disk.source == "snapshot" else "",
+            type=disk.volume_type,
+        )
+        if volume.status == "error":
+            raise VolumeNotMade(f"Volume {disk.volume_id} did not finish being created: its status is error.")
+        return volume
 
     async def free_claim(self, look: Look) -> Outcome:
         await self.room.placement.release(look.server.id)
@@ -171,17 +205,7 @@ class Ladder:
     async def reserve(self, server: ServerRow, disk: DiskRow) -> bool:
         """Hold the volume for this server, making it first if it is to be made. False: not ready yet."""
         if disk.source != "volume":
-            volume = await self.room.volumes.create(
-                server.project_id,
-                server.user_id,
-                disk.volume_id,
-                disk.size,
-                image_id=disk.source_id if disk.source == "image" else "",
-                snapshot_id=disk.source_id if disk.source == "snapshot" else "",
-                type=disk.volume_type,
-            )
-            if volume.status == "error":
-                raise VolumeNotMade(f"Volume {disk.volume_id} did not finish being created: its status is error.")
+            volume = await self.make_volume(server, disk)
             if volume.status not in ("available", "reserved", "attaching", "in-use"):
                 return False
         await self.room.volumes.reserve(disk.volume_id, server.id, disk.id)

@@ -128,10 +128,21 @@ class ServerReconciler:
         if look.move is not None:
             await self.moves.close(look, look.move, "error", give_back={}, alter=failed_move)
 
+        never_ran = not look.server.launched_at
+        if never_ran:
+            if self.ladder.has_machine(look):
+                await self.ladder.withdraw(look)
+            for nic in look.cards:
+                if nic.port_id and look.server.host:
+                    await self.room.networks.unbind(nic.port_id, look.server.host)
+            await self.room.placement.release(look.server.id)
+
         def alter(row: ServerRow) -> None:
             if row.generation == generation and row.wanted != Wanted.GONE:
                 row.faulted = generation
                 row.fault = fault_text(fault, now)
+                if never_ran:
+                    row.host = row.host_status = row.power = ""
 
         await note(self.room, look.server.id, alter)
 

@@ -165,6 +165,8 @@ class DiskRow(Row):
     delete_on_termination: bool
     tag: Name
     multiattach: bool
+    node: Name
+    """Where the volume's bytes are, if no other node reaches them."""
     # facts
     reserved: bool
     connected: bool
