@@ -168,6 +168,8 @@ class FrontDoor:
         if found is None:
             raise NotFound(f"There is nothing at {request.path[:200]}.")
         by_method, values = found
+        if any("\x00" in value for value in values):
+            raise NotFound("Nothing has a name or id with a NUL character.")
         choices = by_method.get(request.method)
         if choices is None and request.method == "HEAD":
             choices = by_method.get("GET")

@@ -44,7 +44,7 @@ def _client(header: str) -> tuple[str, str] | None:
         name, colon, secret = base64.b64decode(text, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
-    return (name, secret) if colon and name else None
+    return (name, secret) if colon and name and "\x00" not in name else None
 
 
 def _refusal(status: int, error: str, sentence: str) -> Response:

@@ -18,7 +18,8 @@ def read_header(header: str) -> dict[str, str]:
     kind, _, rest = header.partition(" ")
     if kind.lower() != "oauth":
         return {}
-    return {name: unquote(value) for name, value in _PART.findall(rest) if name != "realm"}
+    given = {name: unquote(value) for name, value in _PART.findall(rest) if name != "realm"}
+    return {} if any("\x00" in value for value in given.values()) else given
 
 
 def base_string(method: str, url: str, parameters: Iterable[tuple[str, str]]) -> str:
