@@ -64,6 +64,14 @@ def test_a_class_that_skips_as_a_whole_is_missing() -> None:
     assert result.verdict is Verdict.MISSING
 
 
+def test_what_another_suite_left_behind_is_not_told_here() -> None:
+    name = "tearDownClass (tempest.api.volume.test_volumes.VolumesTest)"
+
+    (passed,) = judged(record("success"), record("fail", name, traceback=TRACEBACK))
+
+    assert passed.verdict is Verdict.PASSED
+
+
 def test_a_class_that_leaves_something_behind_is_a_failure_of_its_own() -> None:
     name = "tearDownClass (tempest.api.image.test_images.ImagesTest)"
 

@@ -82,30 +82,30 @@ def verify(
 
     # A run that is stopped still reports what it has seen.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    deadline = time.monotonic() + time_limit
+    wanted = {name: _narrow(selection.tests, exclude, sample) for name, selection in selections.items()}
+    absent = {test: suites.absent_services(test, offer.services) for tests in wanted.values() for test in tests}
+    runnable = [test for test, lacking in absent.items() if not lacking]
+    # One run for all suites: to start one costs as much as a dozen tests, and a test may belong to several suites.
+    run = tempest.NOTHING_RUN
+    if runnable:
+        run = judge.run(place / "workspace", runnable, place, workers=workers, seconds=time_limit)
     results: list[Result] = []
-    for name, selection in selections.items():
-        for test in selection.unknown:
+    for name, tests in wanted.items():
+        for test in selections[name].unknown:
             click.echo(f"{name}: not among the installed tests: {test}")
-        wanted = _narrow(selection.tests, exclude, sample)
-        absent = {test: suites.absent_services(test, offer.services) for test in wanted}
-        runnable = [test for test in wanted if not absent[test]]
-        of_suite = [verdicts.missing(name, test, absent[test]) for test in wanted if absent[test]]
-        seconds, cut_off = 0.0, False
-        if runnable:
-            where = place / re.sub(r"\W+", "-", name)[:60]
-            left = deadline - time.monotonic()
-            run = judge.run(place / "workspace", runnable, where, workers=workers, seconds=left)
-            seconds, cut_off = run.seconds, run.cut_off
-            of_suite += verdicts.judge(name, runnable, run.records, cut_off=cut_off)
+        of_suite = [verdicts.missing(name, test, absent[test]) for test in tests if absent[test]]
+        ran = [test for test in tests if not absent[test]]
+        of_suite += verdicts.judge(name, ran, run.records, cut_off=run.cut_off)
         results += of_suite
-        click.echo("\n".join(report.suite_lines(name, of_suite, seconds, cut_off=cut_off)))
+        click.echo("\n".join(report.suite_lines(name, of_suite)))
 
     report.write(place, results)
     lines = [*report.reason_lines(results), *(f"problem: {problem}" for problem in offer.problems)]
     if baseline is not None:
         lines += report.worse_lines(results, baseline.read())
-    click.echo("\n".join([*lines, f"report: {place}", f"total {report.counted(results)}"]))
+    ending = " (time limit)" if run.cut_off else ""
+    lines += [f"report: {place}", f"total {report.counted(results)} seconds={run.seconds:.0f}{ending}"]
+    click.echo("\n".join(lines))
     raise SystemExit(ALL_GOOD if results and all(map(report.is_good, results)) else NOT_GOOD)
 
 

@@ -22,13 +22,12 @@ def counted(results: Iterable[Result]) -> str:
     return " ".join(f"{verdict}={count[verdict]}" for verdict in Verdict) + f" total={count.total()}"
 
 
-def suite_lines(suite: str, results: Sequence[Result], seconds: float, *, cut_off: bool) -> list[str]:
+def suite_lines(suite: str, results: Sequence[Result]) -> list[str]:
     groups: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda result: result.test):
         groups.setdefault(group_of(result.test), []).append(result)
     lines = [f"  {group:<58} {counted(members)}" for group, members in groups.items()]
-    ending = " (time limit)" if cut_off else ""
-    return [*lines, f"suite {suite:<54} {counted(results)} seconds={seconds:.0f}{ending}"]
+    return [*lines, f"suite {suite:<54} {counted(results)}"]
 
 
 def reason_lines(results: Sequence[Result]) -> list[str]:

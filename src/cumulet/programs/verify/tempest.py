@@ -48,6 +48,9 @@ class Run:
     cut_off: bool
 
 
+NOTHING_RUN = Run(records=[], seconds=0.0, cut_off=False)
+
+
 class Tempest:
     """A virtual environment with the locked versions, kept in the user's cache from one run to the next."""
 

@@ -81,8 +81,9 @@ def judge(suite: str, tests: Sequence[str], records: Sequence[Record], *, cut_of
             where.setdefault(step[2].rstrip(")"), record)
 
     results = [_judge_test(suite, bare(test), by_test, set_up, cut_off=cut_off) for test in tests]
+    classes = {bare(test).rpartition(".")[0] for test in tests}
     for name, record in torn_down.items():
-        if record.status == "fail":
+        if record.status == "fail" and name in classes:
             traceback = _detail(record, "traceback")
             results.append(
                 Result(

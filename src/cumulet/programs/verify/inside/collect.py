@@ -9,7 +9,7 @@ from typing import Any
 import subunit  # type: ignore[import-not-found]
 import testtools  # type: ignore[import-not-found]
 
-LONGEST_DETAIL = 6000
+KEPT_AT_EACH_END = 4000
 
 
 def write(test: dict[str, Any]) -> None:
@@ -18,13 +18,20 @@ def write(test: dict[str, Any]) -> None:
         "id": test["id"],
         "status": test["status"],
         "details": {
-            name: content.as_text()[-LONGEST_DETAIL:]
+            name: shortened(content.as_text())
             for name, content in (test.get("details") or {}).items()
             if name.startswith(("traceback", "reason"))
         },
         "seconds": (ended - began).total_seconds() if began and ended else None,
     }
     sys.stdout.write(json.dumps(record) + "\n")
+
+
+def shortened(text: str) -> str:
+    """The beginning says what was wrong, the end where; between them a schema may fill pages."""
+    if len(text) <= 2 * KEPT_AT_EACH_END:
+        return text
+    return f"{text[:KEPT_AT_EACH_END]}\n[…]\n{text[-KEPT_AT_EACH_END:]}"
 
 
 def main() -> None:
