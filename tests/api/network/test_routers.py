@@ -74,6 +74,8 @@ async def test_routes_need_a_leg(network: Client, make: Maker, outside: dict[str
     assert refusal["NeutronError"]["type"] == "RouterInterfaceInUseByRoute"
     left = await network.put(path + "/remove_extraroutes", {"router": {"routes": [route, more]}})
     assert left["router"]["routes"] == []
+    await network.put(path, {"router": {"routes": [route]}})
+    assert (await network.put(path, {"router": {"routes": None}}))["router"]["routes"] == []
 
 
 async def test_a_floating_ip_leads_to_a_port(network: Client, make: Maker, outside: dict[str, Any]) -> None:

@@ -48,6 +48,8 @@ async def test_a_group_and_its_rules_live(network: Client, make: Maker) -> None:
     assert (await network.get(f"/security-group-rules/{rule['id']}"))["security_group_rule"]["port_range_min"] == 80
     await network.delete(f"/security-group-rules/{rule['id']}")
     await network.get(f"/security-group-rules/{rule['id']}", 404)
+    await network.put(f"/security-groups/{group['id']}", {"security_group": {"name": "default"}}, 409)
+    await network.post("/security-group-rules", {"security_group_rule": {**wish, "security_group_id": "none"}}, 404)
     port = await make.port(await make.network(), security_groups=[group["id"]])
     assert (await network.delete(f"/security-groups/{group['id']}", 409))["NeutronError"][
         "type"

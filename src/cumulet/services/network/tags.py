@@ -83,7 +83,7 @@ def _reader(noun: Noun, *, single: bool) -> Callable[[Network, Call], Awaitable[
 def _writer(noun: Noun, verb: str, change: Change) -> Callable[[Network, Call], Awaitable[Any]]:
     async def run(room: Network, call: Call) -> Any:
         raw = await call.request.body(1 << 16)
-        body = read_object(raw) if raw else {}
+        body = read_object(raw) if change is _replaced else {}
 
         async def write(tx: Transaction) -> str:
             row = await noun.sought(tx, call, call.path[noun.key])

@@ -57,16 +57,17 @@ class PortReconciler:
         await withdraw_beyond(room, Kind.PORT, key, helds, wanted)
         seen = port.generation
         await room.database.write(lambda tx: settle(tx, PortRow, key, seen))
-        await self._note(key, helds)
+        router = await room.fleet.held(Kind.ROUTER, port.device_id) if port.device_owner in OF_ROUTERS else []
+        await self._note(key, [*helds, *router])
         return Done()
 
     async def _note(self, key: str, helds: Sequence[Held]) -> None:
-        """Turn what the port's node said into its status."""
+        """Turn what the port's node said into its status. A router's leg is up when it is wired or its router runs."""
 
         async def write(tx: Transaction) -> None:
             port = await tx.get(PortRow, id=key)
-            if port is None or port.device_owner == DHCP or port.device_owner in OF_ROUTERS:
-                return  # these are up when their network or their router is
+            if port is None or port.device_owner == DHCP:
+                return  # up when its network is
             await note_up(tx, port, bool(port.host) and is_up(helds, port.host))
 
         await self._room.database.write(write)

@@ -21,7 +21,6 @@ from cumulet.services.network.agents import closed_hosts
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.following import facts_of, keys_of, let_go, withdraw_beyond
 from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.reconciler import note_up
 from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.legs import legs_of
@@ -92,7 +91,7 @@ class RouterReconciler:
         await room.database.write(write)
 
     async def _note(self, router: RouterRow, helds: Sequence[Held]) -> None:
-        """Turn what the node said into the status of the router, its legs and its floating IPs."""
+        """Turn what the node said into the status of the router and its floating IPs; its legs look for themselves."""
         held = next((held for held in helds if held.node == router.host), None)
         facts = facts_of(held) if held else None
         up = facts is not None and facts.up
@@ -104,8 +103,8 @@ class RouterReconciler:
             if status != router.status:
                 await tx.update(RouterRow, {"id": router.id}, status=status)
             for port in await tx.find(PortRow, device_id=router.id):
-                if port.device_owner in OF_ROUTERS:
-                    await note_up(tx, port, up)
+                if port.device_owner in OF_ROUTERS and port.up != up:
+                    tx.wake(str(Kind.PORT), port.id)
             for row in await tx.find(FloatingIpRow, router_id=router.id):
                 # While a newer text is on its way, what was translated before still is.
                 wanted = "ACTIVE" if up and (current or row.status == "ACTIVE") else "DOWN"

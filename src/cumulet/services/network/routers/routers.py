@@ -47,7 +47,9 @@ routers = Noun(
             ),
         ),
         Facet("ext-gw-mode", "Source translation at the gateway"),
-        Facet("extraroute", "Extra routes", (Field("routes", Routes, update=OPTIONAL, source=Passed("routes")),)),
+        Facet(
+            "extraroute", "Extra routes", (Field("routes", Routes.or_null(), update=OPTIONAL, source=Passed("routes")),)
+        ),
         Facet("extraroute-atomic", "Extra routes one by one"),
         Facet(
             "router_availability_zone",
@@ -111,7 +113,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: RouterRow, wis
     if "external_gateway_info" in wish:
         changes |= await set_gateway(room, tx, call, row, wish["external_gateway_info"])
     if "routes" in wish:
-        changes["routes"] = await checked_routes(room, tx, row, wish["routes"])
+        changes["routes"] = await checked_routes(room, tx, row, wish["routes"] or [])
     changed: RouterRow = await routers.save(room, tx, row, **changes)
     if changed is not row:
         await stir(tx, RouterRow, "router", [row.id])

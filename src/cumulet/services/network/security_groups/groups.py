@@ -146,7 +146,12 @@ async def usable_groups(tx: Transaction, call: Call, ids: Sequence[str], has: st
 async def update(
     room: Network, call: Call, tx: Transaction, row: SecurityGroupRow, wish: dict[str, Any]
 ) -> SecurityGroupRow:
-    if row.default_of and wish.get("name", DEFAULT) != DEFAULT:
+    renamed = wish.get("name", row.name) != row.name
+    if renamed and wish["name"].lower() == DEFAULT:
+        raise errors.SecurityGroupCannotUpdateDefault(
+            "Default security group already exists.", type_name="SecurityGroupDefaultAlreadyExists"
+        )
+    if row.default_of and renamed:
         raise errors.SecurityGroupCannotUpdateDefault("Updating default security group not allowed.")
     if wish.get("stateful", row.stateful) != row.stateful and await tx.count(PortGroupRow, group_id=row.id):
         raise errors.SecurityGroupInUse(

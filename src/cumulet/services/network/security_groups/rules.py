@@ -65,6 +65,12 @@ def _protocol(value: Any) -> str:
     raise ValueError(f"'{text[:40]}' is not a protocol: use a name such as tcp, or a number from 0 to 255")
 
 
+def _port(value: int) -> int:
+    if not -1 <= value <= 65535:
+        raise ValueError(f"Invalid value for port {value}: ports are 1 to 65535")
+    return value
+
+
 def _prefix(value: str) -> str:
     try:
         network = ipaddress.ip_network(value, strict=False)
@@ -74,7 +80,9 @@ def _prefix(value: str) -> str:
 
 
 Protocol = OneOf(Text(40), StrictInt(0, 255)).also(_protocol).or_null()
-PortNumber = Int(-1, 65535).or_null()
+PortNumber = Int().also(_port).or_null()
+GroupId = Text(36)
+"""Not only UUIDs: a group of any other name is simply not there."""
 Prefix = Text(64, 1).also(_prefix).or_null()
 
 RULE_FIELDS = (
@@ -115,9 +123,9 @@ security_group_rules = Noun(
             "security-group",
             "Security groups",
             (
-                Field("security_group_id", Uuid, create=REQUIRED, source="group_id"),
+                Field("security_group_id", GroupId, create=REQUIRED, source="group_id"),
                 *RULE_FIELDS,
-                Field("remote_group_id", Uuid.or_null(), create=OPTIONAL, source=OrNull("remote_group_id")),
+                Field("remote_group_id", GroupId.or_null(), create=OPTIONAL, source=OrNull("remote_group_id")),
             ),
         ),
         Facet(
