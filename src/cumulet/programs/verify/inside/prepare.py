@@ -99,7 +99,7 @@ class Preparation:
         self.put(
             "auth",
             use_dynamic_credentials=True,
-            tempest_roles="member",
+            tempest_roles="",
             admin_username=access.username,
             admin_password=sign_in["password"],
             admin_project_name=access.project_name,
