@@ -18,7 +18,6 @@ from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
 from cumulet.core.db.backends.sqlite import SqliteBackend
-from cumulet.core.web.service import FrontDoor
 from cumulet.drivers.hypervisor.fake import FakeHypervisor
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
 from cumulet.drivers.network.fake import FakeNetwork
@@ -67,11 +66,7 @@ class ApiProcess:
         database = Database(MortalBackend(self._backend, stone), wake=bus.wake, clock=clock, random_source=chance)
         settings = Settings(state_dir=str(place), mode="simulate", admin_password="unused")
         stores = {"memory": Mortal(MemoryImageStore(shelf), stone)}
-        self.cloud = Cloud(settings, database, bus, clock, stores, rules=_rules)
-        self._doors = {
-            name: FrontDoor(service, getattr(self.cloud, name), authenticate)
-            for name, service in self.cloud.services.items()
-        }
+        self.cloud = Cloud(settings, database, bus, clock, stores, rules=_rules, authenticate=authenticate)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.hanging: set[asyncio.Task[Any]] = set()
         """Questions of nodes that wait for an answer."""
@@ -95,7 +90,7 @@ class ApiProcess:
             raise
 
     async def _call(self, room: str, method: str, path: str, json: Any) -> httpx.Response:
-        door = self._doors[room]
+        door = self.cloud.doors[room]
         transport = httpx.ASGITransport(app=door)
         async with httpx.AsyncClient(transport=transport, base_url="http://cloud.test") as client:
             headers = {"x-auth-token": "member", "x-openstack-nova-api-version": "2.60"}

@@ -12,7 +12,7 @@ from cumulet.core.bus import Bus
 from cumulet.core.db import Database
 from cumulet.core.reconcile import Loop
 from cumulet.core.web.origin import Origin
-from cumulet.core.web.service import FrontDoor, Service
+from cumulet.core.web.service import Authenticate, FrontDoor, Service
 from cumulet.drivers.image_store.base import ImageStore
 from cumulet.drivers.image_store.files import FileImageStore
 from cumulet.lib.clock import Clock
@@ -78,6 +78,7 @@ class Cloud:
         clock: Clock,
         stores: dict[str, ImageStore] | None = None,
         rules: Callable[[str, Mapping[str, str]], Rules] | None = None,
+        authenticate: Authenticate | None = None,
     ) -> None:
         self.settings = settings
         self.database, self.bus, self.clock = database, bus, clock
@@ -133,7 +134,7 @@ class Cloud:
             "fleet": fleet_service.service(),
         }
         self.doors = {
-            name: FrontDoor(service, getattr(self, name), identity.authenticate)
+            name: FrontDoor(service, getattr(self, name), authenticate or identity.authenticate)
             for name, service in self.services.items()
         }
         self.loops = [

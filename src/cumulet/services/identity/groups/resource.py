@@ -16,7 +16,7 @@ from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken
 from cumulet.services.identity.fields import AnyName, Description, Id
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
-from cumulet.services.identity.noun import Noun, exact, known, of_domain, require_domain, token_domain
+from cumulet.services.identity.noun import Noun, exact, known, of_domain, token_domain
 from cumulet.services.identity.projects.row import domain_of
 from cumulet.services.identity.room import Identity
 
@@ -49,7 +49,6 @@ async def create(room: Identity, call: Call) -> GroupRow:
     wish = call.wish
     domain_id = wish.get("domain_id") or token_domain(call)
     call.allow(RULE + "create_group", {"target": {"group": known(domain_id=domain_id)}})
-    require_domain(domain_id)
     row = GroupRow(
         new_hex(),
         domain_id,

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TypeVar
 
 from cumulet.core.errors import Unavailable
@@ -22,7 +23,11 @@ class Hasher:
         self._log_n = log_n
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
         self._waiting = 0
-        self._nobody = hash_password("nobody has this password", log_n)
+
+    @cached_property
+    def _nobody(self) -> str:
+        """What the password of somebody who does not exist is held against: made when first needed, in a thread."""
+        return hash_password("nobody has this password", self._log_n)
 
     async def hash(self, password: str) -> str:
         return await self._run(lambda: hash_password(password, self._log_n))

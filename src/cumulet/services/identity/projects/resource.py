@@ -21,7 +21,6 @@ from cumulet.services.identity.noun import (
     exact,
     given_options,
     known,
-    require_domain,
     token_domain,
 )
 from cumulet.services.identity.projects import operations
@@ -72,8 +71,6 @@ async def create(room: Identity, call: Call) -> ProjectRow:
         wish["domain_id"] = wish.get("domain_id") or await _domain(room, call)
     domain_id = wish.get("domain_id")
     call.allow(RULE + "create_project", {"target": {"project": known(domain_id=domain_id)}})
-    if not wish["is_domain"]:
-        require_domain(wish["domain_id"])
     return await operations.create(room, wish, extra=projects.extras(call), options=given_options(None, wish))
 
 

@@ -21,7 +21,6 @@ from cumulet.services.identity.noun import (
     given_options,
     known,
     of_domain,
-    require_domain,
     token_domain,
 )
 from cumulet.services.identity.room import Identity
@@ -76,7 +75,6 @@ async def create(room: Identity, call: Call) -> UserRow:
     wish = call.wish
     domain_id = wish.get("domain_id") or token_domain(call)
     call.allow(RULE + "create_user", {"target": {"user": known(domain_id=domain_id)}})
-    require_domain(domain_id)
     return await operations.create(room, wish, domain_id, users.extras(call), given_options(None, wish))
 
 
