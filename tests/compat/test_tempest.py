@@ -1,4 +1,4 @@
-"""Tempest's smoke tests over the simulated cloud, whose guests nobody can log in to."""
+"""Tempest over the simulated cloud, whose guests nobody can log in to: smoke tests, and what interoperability asks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cumulet.programs.verify.report import is_good
 from cumulet.programs.verify.verdicts import Result
 from tests.support.running_cloud import RunningCloud
 
-SUITES = ("smoke:identity", "smoke:image", "smoke:compute", "smoke:network", "smoke:volume")
+SUITES = ("smoke:identity", "smoke:image", "smoke:compute", "smoke:network", "smoke:volume", "interop-compute")
 TIME_LIMIT = 420
 PATIENCE = str(Path(__file__).parent / "tempest.ini")
 CUMULET = str(Path(sys.executable).parent / "cumulet")
@@ -36,7 +36,7 @@ def results(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> li
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_smoke(results: list[Result], suite: str) -> None:
+def test_a_suite(results: list[Result], suite: str) -> None:
     of_suite = [result for result in results if result.suite == suite]
 
     assert of_suite

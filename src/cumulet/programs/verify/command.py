@@ -65,23 +65,23 @@ def verify(
             judge.install()
         if install_only:
             return
-        tests = judge.tests()
+        sizes = {name: len(suites.select(name, judge.known_tests()).tests) for name in chosen or suites.names()}
         if list_suites:
-            for name in suites.names():
-                click.echo(f"{name:<26} {len(suites.select(name, tests).tests):5}")
+            click.echo("\n".join(f"{name:<26} {size:5}" for name, size in sizes.items()))
             return
         if not chosen:
             raise click.UsageError("Name at least one --suite.")
-        selections = {name: suites.select(name, tests) for name in chosen}
         place = Path(folder or f"cumulet-verify-{time.strftime('%Y%m%d-%H%M%S')}").absolute()
         place.mkdir(parents=True, exist_ok=True)
         offer = judge.prepare(place / "workspace", _preparation(os_cloud, image, memory, guests, overrides))
+        tests = judge.tests_in(place / "workspace")
     except (suites.UnknownSuite, tempest.TempestFailed, tempest.CloudOutOfReach) as problem:
         click.echo(problem, err=True)
         raise SystemExit(NOT_JUDGED) from problem
 
     # A run that is stopped still reports what it has seen.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    selections = {name: suites.select(name, tests) for name in chosen}
     wanted = {name: _narrow(selection.tests, exclude, sample) for name, selection in selections.items()}
     absent = {test: suites.absent_services(test, offer.services) for tests in wanted.values() for test in tests}
     runnable = [test for test, lacking in absent.items() if not lacking]
@@ -90,11 +90,11 @@ def verify(
     if runnable:
         run = judge.run(place / "workspace", runnable, place, workers=workers, seconds=time_limit)
     results: list[Result] = []
-    for name, tests in wanted.items():
+    for name, chosen_tests in wanted.items():
         for test in selections[name].unknown:
             click.echo(f"{name}: not among the installed tests: {test}")
-        of_suite = [verdicts.missing(name, test, absent[test]) for test in tests if absent[test]]
-        ran = [test for test in tests if not absent[test]]
+        of_suite = [verdicts.missing(name, test, absent[test]) for test in chosen_tests if absent[test]]
+        ran = [test for test in chosen_tests if not absent[test]]
         of_suite += verdicts.judge(name, ran, run.records, cut_off=run.cut_off)
         results += of_suite
         click.echo("\n".join(report.suite_lines(name, of_suite)))

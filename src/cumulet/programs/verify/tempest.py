@@ -70,11 +70,23 @@ class Tempest:
         _call([*make, str(self.folder)], limit=INSTALL_LIMIT)
         fill = [uv, "pip", "install", "--python", self._python] if uv else [self._python, "-m", "pip", "install"]
         _call([*fill, "--quiet", "--require-hashes", "--requirement", str(LOCK)], limit=INSTALL_LIMIT)
-        tests = self._list_tests()
-        self._list_file.write_text("\n".join(tests))
+        workspace = self.folder / "workspace"
+        self._make_workspace(workspace)
+        self._list_file.write_text("\n".join(self.tests_in(workspace)))
 
-    def tests(self) -> list[str]:
+    def known_tests(self) -> list[str]:
+        """The tests there are, without asking Tempest again."""
         return self._list_file.read_text().splitlines()
+
+    def tests_in(self, workspace: Path) -> list[str]:
+        """The tests there are with the settings of a workspace, on which the attributes in their names depend."""
+        printed = _call([*self._tempest(workspace, "run"), "--list-tests"], limit=LIST_LIMIT, folder=workspace)
+        tests = [
+            line.strip() for line in printed.splitlines() if line[:1].isalpha() and "." in line and " " not in line
+        ]
+        if len(tests) < FEWEST_TESTS:
+            raise TempestFailed(f"Tempest listed {len(tests)} tests only:\n{printed[-3000:]}")
+        return tests
 
     def prepare(self, workspace: Path, options: Sequence[str]) -> Offer:
         """Writes the settings for the cloud that openstacksdk finds in the environment or in clouds.yaml."""
@@ -130,17 +142,6 @@ class Tempest:
     def _make_workspace(self, workspace: Path) -> None:
         if not (workspace / ".stestr.conf").exists():
             _call([*self._tempest(workspace, "init"), str(workspace)], limit=LIST_LIMIT)
-
-    def _list_tests(self) -> list[str]:
-        workspace = self.folder / "workspace"
-        self._make_workspace(workspace)
-        printed = _call([*self._tempest(workspace, "run"), "--list-tests"], limit=LIST_LIMIT, folder=workspace)
-        tests = [
-            line.strip() for line in printed.splitlines() if line[:1].isalpha() and "." in line and " " not in line
-        ]
-        if len(tests) < FEWEST_TESTS:
-            raise TempestFailed(f"Tempest listed {len(tests)} tests only:\n{printed[-3000:]}")
-        return tests
 
     def _tempest(self, workspace: Path, verb: str) -> list[str]:
         known = workspace.parent / f"{workspace.name}.yaml"

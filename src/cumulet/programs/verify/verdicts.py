@@ -58,6 +58,7 @@ EXCUSES = (
     ),
     (r"[Ee]xternal identity provider|external.?idp|[Ff]ederated identity is not|K2K", "needs an identity provider"),
     (r"[Pp]ublic network.*not shared|project_networks_reachable|shared_physical_network", "topology"),
+    (r"[Ff]ormat enforcement prevents", "the cloud looks into images, and this one would be a fake"),
     (r"pip install|is not installed on the (client|test)|requires the .* (binary|command)", "a tool is not installed"),
 )
 
