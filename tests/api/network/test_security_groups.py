@@ -46,6 +46,11 @@ async def test_a_group_and_its_rules_live(network: Client, make: Maker) -> None:
     shown = (await network.get(f"/security-groups/{group['id']}"))["security_group"]
     assert rule["id"] in {r["id"] for r in shown["security_group_rules"]}
     assert (await network.get(f"/security-group-rules/{rule['id']}"))["security_group_rule"]["port_range_min"] == 80
+    described = {"security_group_rule": {"description": "in"}}
+    await network.put(f"/security-group-rules/{rule['id']}", described)
+    shown = (await network.get(f"/security-groups/{group['id']}"))["security_group"]
+    assert "in" in {r["description"] for r in shown["security_group_rules"]}
+    await network.as_("stranger").put(f"/security-group-rules/{rule['id']}", described, 404)
     await network.delete(f"/security-group-rules/{rule['id']}")
     await network.get(f"/security-group-rules/{rule['id']}", 404)
     await network.put(f"/security-groups/{group['id']}", {"security_group": {"name": "default"}}, 409)

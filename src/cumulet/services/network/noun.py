@@ -19,7 +19,7 @@ from cumulet.core.web.dialects.base import with_marker
 from cumulet.core.web.listing import Clause, Filter, Listing, Question, ask
 from cumulet.core.web.resource import Endpoint, Listed, Owner, Resource
 from cumulet.core.web.wire import parse_bool
-from cumulet.services.network import errors
+from cumulet.services.network import errors, rbac
 from cumulet.services.network.attributes import Attributes, read_object, read_one, read_some
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.room import Network
@@ -219,14 +219,17 @@ class Noun(Resource):
 
     # ---- who may ---------------------------------------------------------------------------------------------------
 
-    def target_of(self, call: Call, row: Any) -> dict[str, object]:
-        """What rules may ask about a row. Another project's row was found because it is shared in some way."""
+    def target_of(self, call: Call, row: Any, unlimited: bool | None = None) -> dict[str, object]:
+        """What rules may ask about a row.
+
+        Another project's row was found because it is shared in some way, unless the caller sees every row (`unlimited`;
+        None: to be found out).
+        """
         project = getattr(row, "project_id", "")
-        found: dict[str, object] = {
-            "project_id": project,
-            "tenant_id": project,
-            "shared": project != call.caller.project_id,
-        }
+        shared = project != call.caller.project_id
+        if shared and (rbac.sees_all(call) if unlimited is None else unlimited):
+            shared = rbac.EVERYBODY in getattr(row, "shared_with", "")
+        found: dict[str, object] = {"project_id": project, "tenant_id": project, "shared": shared}
         if call.parent is not None:
             found["ext_parent:project_id"] = call.parent.project_id
         return found | dict(self._aspects(call, row)) if self._aspects else found
@@ -254,7 +257,8 @@ class Noun(Resource):
         """Refuse who may not see it as if it were not there, and who may not change it for what he is."""
         target = self.target_of(call, row)
         self._allow_sight(call, row, target)
-        call.allow(rule, target)
+        # As everywhere in the rule language: what no rule names falls to the one called `default`.
+        call.allow(rule if rule in call.rules else "default", target)
         self.allow_attributes(call, rule, given, {**target, **given})
 
     def allow_attributes(self, call: Call, rule: str, given: Mapping[str, Any], target: Mapping[str, object]) -> None:
@@ -328,8 +332,9 @@ class Noun(Resource):
         """The rows that the rule for reading allows; asked once for each kind of target, not once a row."""
         answers: dict[tuple[object, ...], bool] = {}
         kept = []
+        unlimited = rbac.sees_all(call)
         for row in rows:
-            target = self.target_of(call, row)
+            target = self.target_of(call, row, unlimited)
             kind = tuple(target.values())
             allowed = answers.get(kind)
             if allowed is None:
@@ -345,7 +350,10 @@ class Noun(Resource):
         if names - known:
             invalid = ", ".join(repr(name[:60]) for name in sorted(names - known))
             raise errors.HTTPBadRequest(f"[{invalid}] is invalid attribute for filtering")
-        question = ask(self.listing, self.row, call)
+        try:
+            question = ask(self.listing, self.row, call)
+        except ValueError as error:
+            raise errors.HTTPBadRequest(f"Invalid value for a filter: {error}") from error
         keys, directions = call.request.all("sort_key"), call.request.all("sort_dir")
         if len(keys) != len(directions) and directions:
             raise errors.HTTPBadRequest("The number of sort_keys and sort_dirs must be same")
@@ -404,4 +412,18 @@ def _parser(row: type[Row], column: str) -> Callable[[str], Any]:
     kind = row.c[column].type
     if isinstance(kind, sa.Boolean):
         return parse_bool
-    return int if isinstance(kind, sa.Integer) else str
+    if isinstance(kind, sa.Integer):
+        return _number(2**63 if isinstance(kind, sa.BigInteger) else 2**31)
+    return str
+
+
+def _number(beyond: int) -> Callable[[str], int]:
+    """Numbers that a column can be compared with; some databases refuse others with an error of their own."""
+
+    def parse(text: str) -> int:
+        value = int(text[:24])
+        if not -beyond <= value < beyond:
+            raise ValueError(f"{text[:24]} is out of range")
+        return value
+
+    return parse

@@ -15,6 +15,7 @@ from cumulet.services.network.floating_ips.port_forwardings import port_forwardi
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.reconciler import NetworkReconciler
 from cumulet.services.network.noun import Noun
+from cumulet.services.network.ports import pairs as _pairs  # noqa: F401 - declares verbs of ports
 from cumulet.services.network.ports.ports import ports
 from cumulet.services.network.ports.reconciler import PortReconciler
 from cumulet.services.network.qos import rules
@@ -79,6 +80,7 @@ def service() -> Service:
         routes += part.endpoints()
     for noun in TAGGED:
         routes += tags.endpoints(noun)
+    routes += tags.endpoints(policies, "/policies")  # where the real service has them, unlike the policies themselves
     return Service(
         type="network",
         name="neutron",

@@ -93,7 +93,10 @@ def _tag_filter(name: str, *, every: bool, wanted: bool) -> Filter:
 
 def _changed_since(values: list[str]) -> tuple[str, Clause, Mapping[str, Any]]:
     column: sa.ColumnClause[int] = sa.column("updated_at", sa.BigInteger)
-    since = max(parse_iso(value.replace("Z", "+00:00")) for value in values)
+    try:
+        since = max(parse_iso(value.replace("Z", "+00:00")) for value in values)
+    except OverflowError as error:
+        raise ValueError("the moment is out of range") from error
     return "changed_since", column >= sa.bindparam("changed_since", type_=sa.BigInteger), {"changed_since": since}
 
 

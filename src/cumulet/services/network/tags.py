@@ -22,9 +22,9 @@ Change = Callable[[Call, list[str], Any], list[str]]
 TAGS = Field("tags", ListOf(Tag, most=MOST_TAGS, unique=True))
 
 
-def endpoints(noun: Noun) -> list[Endpoint]:
-    """The six operations on the tags of one noun."""
-    tags = f"{noun.path}/{{{noun.key}}}/tags"
+def endpoints(noun: Noun, path: str = "") -> list[Endpoint]:
+    """The six operations on the tags of one noun, below its path or another one."""
+    tags = f"{path or noun.path}/{{{noun.key}}}/tags"
     one = tags + "/{tag}"
     verbs: list[tuple[str, str, Callable[[Network, Call], Awaitable[Any]], int]] = [
         ("GET", tags, _reader(noun, single=False), 200),

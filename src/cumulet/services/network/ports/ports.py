@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -17,18 +16,19 @@ from cumulet.core.web.listing import Clause, Filter
 from cumulet.core.web.wire import AnyObject, Bool, Enum, Int, ListOf, Mac, Obj, Text, Uuid
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.facets import Facet, OrNull, Passed
-from cumulet.services.network.floating_ips.row import refuse_forwarded, release_port
+from cumulet.services.network.floating_ips.row import FloatingIpRow, refuse_forwarded, release_port
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.addressing import Wanted, new_mac
+from cumulet.services.network.ports.filters import address_filter, groups_filter
 from cumulet.services.network.ports.operations import NewPort
-from cumulet.services.network.ports.row import OF_THE_SERVICE, PortGroupRow, PortRow
+from cumulet.services.network.ports.row import OF_THE_SERVICE, PortRow
 from cumulet.services.network.qos.row import applied_policy
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.security_groups.groups import default_group, usable_groups
 from cumulet.services.network.standard import STANDARD, json_text
-from cumulet.services.network.subnets.row import AddressRow
 from cumulet.services.network.wires import DnsName, FixedIps, IpOrCidr
 
 VnicType = Enum("normal", "macvtap", "direct", "baremetal", "direct-physical", "virtio-forwarder", "smart-nic")
@@ -49,43 +49,6 @@ Pairs = ListOf(
 def _visible() -> Clause:
     """Own, or on an own network."""
     return sa.or_(PortRow.c.project_id == rbac.caller_project(), PortRow.c.network_project_id == rbac.caller_project())
-
-
-def _address_filter(values: list[str]) -> tuple[str, Clause, Mapping[str, Any]]:
-    """`fixed_ips=ip_address=10.0.0.5`, also of a subnet, also a part of an address; all must hold for one port."""
-    bound: dict[str, Any] = {}
-    clauses: list[Clause] = []
-    kinds: dict[str, list[str]] = {}
-    for value in values:
-        name, _, wanted = value.partition("=")
-        if name not in ("subnet_id", "ip_address", "ip_address_substr") or not wanted:
-            raise ValueError(f"{value[:60]!r} is not subnet_id=…, ip_address=… or ip_address_substr=…")
-        kinds.setdefault(name, []).append(_plain_ip(wanted) if name == "ip_address" else wanted)
-    c = AddressRow.c
-    found = sa.select(c.port_id)
-    for name, wanteds in kinds.items():
-        if name == "ip_address_substr":
-            found = found.where(c.ip.contains(sa.bindparam("fixed_part"), autoescape=False))
-            bound["fixed_part"] = wanteds[-1]
-        else:
-            column = c.subnet_id if name == "subnet_id" else c.ip
-            found = found.where(column.in_(sa.bindparam(f"fixed_{name}", expanding=True)))
-            bound[f"fixed_{name}"] = wanteds
-    clauses.append(PortRow.c.id.in_(found))
-    return " ".join(["fixed_ips", *sorted(kinds)]), sa.and_(*clauses), bound
-
-
-def _plain_ip(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return text
-
-
-def _groups_filter(values: list[str]) -> tuple[str, Clause, Mapping[str, Any]]:
-    c = PortGroupRow.c
-    found = sa.select(c.port_id).where(c.group_id.in_(sa.bindparam("of_groups", expanding=True)))
-    return "security_groups", PortRow.c.id.in_(found), {"of_groups": values}
 
 
 async def _around(tx: Transaction, wish: dict[str, Any]) -> Mapping[str, object]:
@@ -218,6 +181,7 @@ ports = Noun(
                 ),
             ),
         ),
+        Facet("allowed-address-pairs-atomic", "Allowed address pairs one by one"),
         Facet("ip-substring-filtering", "Ports by a part of their address"),
         Facet("port-mac-address-regenerate", "A MAC made anew"),
     ],
@@ -226,7 +190,7 @@ ports = Noun(
     sees=lambda call: None if rbac.sees_all(call) else _visible(),
     aspects=lambda call, row: {"network:project_id": row.network_project_id, "device_owner": row.device_owner},
     surroundings=_around,
-    filters=[Filter("fixed_ips", clause=_address_filter), Filter("security_groups", clause=_groups_filter)],
+    filters=[Filter("fixed_ips", clause=address_filter), Filter("security_groups", clause=groups_filter)],
 )
 ports.reads()
 
@@ -235,9 +199,10 @@ ports.reads()
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> PortRow:
     network = await usable_network(tx, call, wish["network_id"])
     security = wish.get("port_security_enabled", network.port_security)
+    await _refuse_false_leg(tx, None, wish["device_id"], wish["device_owner"])
     groups = await _groups_for(room, tx, call, wish, security)
     pairs = wish["allowed_address_pairs"]
-    _refuse_odd_security(room, security, groups, pairs)
+    refuse_odd_security(room, security, groups, pairs)
     return await operations.make(
         room,
         tx,
@@ -302,7 +267,8 @@ async def _groups_for(room: Network, tx: Transaction, call: Call, wish: Mapping[
     return [(await default_group(room, tx, wish["project_id"])).id]
 
 
-def _refuse_odd_security(room: Network, security: bool, groups: Sequence[str], pairs: Sequence[Any]) -> None:
+def refuse_odd_security(room: Network, security: bool, groups: Sequence[str], pairs: Sequence[Any]) -> None:
+    """Raise where groups or pairs are given without port security, or too many pairs."""
     if not security and groups:
         raise errors.PortSecurityPortHasSecurityGroup(
             "Port has security group associated. Cannot disable port security or ip address until security group is "
@@ -333,6 +299,23 @@ def _options(before: Sequence[dict[str, Any]], given: Sequence[dict[str, Any]]) 
     return list(found.values())
 
 
+async def _refuse_false_leg(tx: Transaction, row: PortRow | None, device_id: str, device_owner: str) -> None:
+    """Only the router's own verbs make a port its leg, or end that: else anybody could wire himself to a router."""
+    if row and (row.device_id, row.device_owner) == (device_id, device_owner):
+        return
+    if row and row.device_id and row.device_owner in OF_THE_SERVICE:
+        raise errors.ServicePortInUse(
+            f"Port {row.id} belongs to {row.device_owner} {row.device_id}; that alone lets it go."
+        )
+    if device_owner in OF_THE_SERVICE and device_id:
+        used = await tx.get(RouterRow, id=device_id) or await tx.get(FloatingIpRow, id=device_id)
+        if used:
+            raise errors.ServicePortInUse(
+                f"The device {device_id[:64]} takes its ports by its own verbs only.",
+                type_name="DeviceIDNotOwnedByTenant",
+            )
+
+
 _PLAIN = {
     "name": "name",
     "description": "description",
@@ -348,6 +331,9 @@ _PLAIN = {
 @ports.updating
 async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish: dict[str, Any]) -> PortRow:
     changes: dict[str, Any] = {column: wish[name] for name, column in _PLAIN.items() if name in wish}
+    await _refuse_false_leg(
+        tx, row, changes.get("device_id", row.device_id), changes.get("device_owner", row.device_owner)
+    )
     if "mac_address" in wish:
         if row.host and wish["mac_address"] and wish["mac_address"] != row.mac:
             raise errors.PortInUse(
@@ -373,7 +359,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
     if "allowed_address_pairs" in wish:
         changes["pair_list"] = wish["allowed_address_pairs"]
     security = wish.get("port_security_enabled", row.port_security)
-    _refuse_odd_security(
+    refuse_odd_security(
         room,
         security,
         changes.get("group_ids", msgspec.json.decode(row.groups)),
