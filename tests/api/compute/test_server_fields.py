@@ -36,7 +36,7 @@ def at(minor: int, *tables: dict[str, int]) -> set[str]:
 
 @pytest.mark.parametrize("persona", ["member", "admin"])
 async def test_the_fields_of_every_version(cloud: SmallCloud, persona: str) -> None:
-    server = await cloud.make_server()
+    server = await cloud.make_server(networks=[{"uuid": await cloud.make_network()}])
     tables = (EVERYBODY, ADMINISTRATOR) if persona == "admin" else (EVERYBODY,)
     for minor in VERSIONS:
         client = cloud.compute.as_(persona).at(f"2.{minor}")

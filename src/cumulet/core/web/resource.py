@@ -103,7 +103,7 @@ class Resource:
         parent: Resource | None = None,
         beside: Sequence[Field] = (),
         extra: bool = False,
-        target: Callable[[Any], Mapping[str, object]] | None = None,
+        target: Callable[[Any], Mapping[str, object] | None] | None = None,
         load: Callable[[Room, Call, str], Awaitable[Any]] | None = None,
         hidden: Clause | None = None,
         missing: type[NotFound] = NotFound,
@@ -158,8 +158,8 @@ class Resource:
         bound = "caller_project" if self.owner == Owner.PROJECT else "caller_user"
         return self.row.c[self.owner] == sa.bindparam(bound, type_=sa.String)
 
-    def target(self, row: Any) -> Mapping[str, object]:
-        """What a rule may ask about a row."""
+    def target(self, row: Any) -> Mapping[str, object] | None:
+        """What a rule may ask about a row; None: it is as much the caller's own as anybody's."""
         if self._target:
             return self._target(row)
         project = getattr(row, "project_id", None)

@@ -52,7 +52,7 @@ def aggregate_of(row: AggregateRow) -> Aggregate:
 
 
 async def _load(room: Room, call: Call, key: str) -> AggregateRow | None:
-    if not key.isdigit() or len(key) > 18:
+    if not key.removeprefix("-").isdigit() or len(key) > 18:
         raise BadRequest(f"Invalid input for an aggregate's id: {key[:60]!r} is not an integer")
     async with room.database.read() as tx:
         return await tx.get(AggregateRow, id=int(key))

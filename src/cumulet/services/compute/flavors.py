@@ -65,8 +65,11 @@ _visible: Clause = sa.or_(
 
 
 def sees(call: Call) -> Clause | None:
-    """Public flavors and those opened for the caller's project; all of them for an administrator."""
-    return None if call.may("context_is_admin") else _visible
+    """Public flavors and those opened for the caller's project; all of them for an administrator.
+
+    For who would change one the rules decide first, whether he sees it or not.
+    """
+    return None if call.request.method != "GET" or call.may("context_is_admin") else _visible
 
 
 def _id_look(value: str | int) -> str:
@@ -94,7 +97,7 @@ flavors = Resource(
     owner=Owner.NOBODY,
     sees=sees,
     missing=FlavorNotFound,
-    target=lambda row: {},
+    target=lambda row: None,
     fields=[
         Field("id", FlavorId.or_null(), create=OPTIONAL, brief=True),
         Field("name", NameText, create=REQUIRED, brief=True),

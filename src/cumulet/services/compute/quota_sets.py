@@ -24,13 +24,12 @@ WINDOWS = {
     "injected_files": "2.56", "injected_file_content_bytes": "2.56", "injected_file_path_bytes": "2.56",
 }  # fmt: skip
 MOVED = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
-"""Kept for clients of before 2.36, without any bound: nothing is counted here."""
 PER_SERVER = ("metadata_items", "injected_files", "injected_file_content_bytes", "injected_file_path_bytes")
 COUNTED = ("instances", "cores", "ram", "server_groups")
 
 
 def names_at(number: int) -> list[str]:
-    return [name for name in (*QUOTAS, *MOVED) if number in window("", WINDOWS.get(name, ""))]
+    return [name for name in QUOTAS if number in window("", WINDOWS.get(name, ""))]
 
 
 def shown(call: Call, limits: dict[str, int]) -> dict[str, int]:
@@ -39,7 +38,7 @@ def shown(call: Call, limits: dict[str, int]) -> dict[str, int]:
 
 def _fields() -> list[Field]:
     limit = Int(-1, 2**31 - 1)
-    return [Field(name, limit, create=OPTIONAL, until=WINDOWS.get(name, "")) for name in (*QUOTAS, *MOVED)]
+    return [Field(name, limit, create=OPTIONAL, until=WINDOWS.get(name, "")) for name in QUOTAS]
 
 
 Set = Body("quota_set", [*_fields(), Field("force", Bool, create=OPTIONAL)])
@@ -132,7 +131,7 @@ def _class_shown(call: Call, limits: dict[str, int]) -> dict[str, int]:
     hidden = version("2.50")
     found = shown(call, limits)
     if version("2.36") <= call.version < hidden:
-        found |= dict.fromkeys(MOVED, -1)
+        found |= {name: limits[name] for name in MOVED}
         for name in ("server_groups", "server_group_members"):
             found.pop(name, None)
     elif call.version < hidden:

@@ -14,7 +14,6 @@ from cumulet.core.web.body import NEVER, OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import ask, parse_limit
 from cumulet.core.web.resource import Listed, Resource
-from cumulet.core.web.versions import version
 from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Enum, Int, ListOf, Obj, StrictInt, Text
 from cumulet.core.web.wire import Name as NameText
@@ -168,7 +167,3 @@ async def group_of(room: Room, group_id: str) -> tuple[ServerGroupRow, frozenset
         row = await tx.get(ServerGroupRow, id=group_id)
         members = await tx.find(MemberRow, group_id=group_id)
     return (row, frozenset(member.server_id for member in members)) if row else None
-
-
-GROUPS_AS_LIST = version("2.71")
-"""From here a server shows the group it is in."""

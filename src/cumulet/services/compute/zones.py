@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cumulet.core.errors import NotOffered
+from cumulet.core.errors import BadRequest, NotOffered
+from cumulet.core.web.body import OPTIONAL, Body, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
+from cumulet.core.web.wire import Enum
 from cumulet.lib.clock import iso_micros
 from cumulet.services.compute.errors import HostNotFound
 from cumulet.services.compute.flavors import Flavor
@@ -65,7 +67,7 @@ async def detail(room: Compute, call: Call) -> dict[str, Any]:
 
 async def list_hosts(room: Compute, call: Call) -> dict[str, Any]:
     call.allow(HOSTS + "list")
-    wanted, service = call.request.one("zone"), call.request.one("service")
+    wanted, service = call.request.one("zone") or None, call.request.one("service") or None
     return {
         "hosts": [
             {"host_name": host, "service": "compute", "zone": zone}
@@ -109,9 +111,34 @@ def _resource(host: str, project: str, cpu: int, memory: int, disk: int) -> dict
     return {"resource": {"host": host, "project": project, "cpu": cpu, "memory_mb": memory, "disk_gb": disk}}
 
 
+Update = Body(
+    "",
+    (
+        Field("status", Enum("enable", "disable", ignore_case=True), create=OPTIONAL),
+        Field("maintenance_mode", Enum("enable", "disable", ignore_case=True), create=OPTIONAL),
+    ),
+)
+
+
+async def update_host(room: Compute, call: Call) -> dict[str, Any]:
+    """Until 2.42 this was how a host was kept from new servers."""
+    call.allow(HOSTS + "update")
+    host, wish = call.path["host"], call.wish
+    if not wish:
+        raise BadRequest("Invalid input: give a status or a maintenance_mode")
+    if await room.fleet.node(host) is None:
+        raise HostNotFound(f"Compute host {host[:64]} could not be found.")
+    if "maintenance_mode" in wish:
+        raise NotOffered("Virt driver does not implement host maintenance mode.")
+    await room.fleet.set_disabled(host, wish["status"] == "disable", "")
+    return {"host": host, "status": f"{wish['status']}d"}
+
+
 async def host_power(room: Compute, call: Call) -> None:
     """No hypervisor of a cloud of this kind ever did this; it is said in the words of before."""
     call.allow(HOSTS + "reboot")
+    if await room.fleet.node(call.path["host"]) is None:
+        raise HostNotFound(f"Compute host {call.path['host'][:64]} could not be found.")
     raise NotOffered("Virt driver does not implement host power management.")
 
 
@@ -120,6 +147,7 @@ ROUTES = (
     Endpoint("GET", "/os-availability-zone/detail", detail, name="availability_zones_detail"),
     Endpoint("GET", "/os-hosts", list_hosts, until="2.42", name="hosts"),
     Endpoint("GET", "/os-hosts/{host}", show_host, until="2.42", name="host"),
+    Endpoint("PUT", "/os-hosts/{host}", update_host, until="2.42", body=Update, name="host_update"),
     Endpoint("GET", "/os-hosts/{host}/startup", host_power, until="2.42", name="host_startup"),
     Endpoint("GET", "/os-hosts/{host}/shutdown", host_power, until="2.42", name="host_shutdown"),
     Endpoint("GET", "/os-hosts/{host}/reboot", host_power, until="2.42", name="host_reboot"),

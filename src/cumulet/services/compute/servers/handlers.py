@@ -6,7 +6,6 @@ from typing import Any
 
 from cumulet.core.web.call import Call
 from cumulet.core.web.request import Response
-from cumulet.services.compute.errors import InvalidServer
 from cumulet.services.compute.links import links
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.create import create_servers
@@ -57,8 +56,6 @@ async def show(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
 @servers.update(RULE + "update")
 async def update(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     wish = call.wish
-    if not wish:
-        raise InvalidServer("Invalid input: give at least one field to change")
 
     def alter(found: ServerRow) -> None:
         found.name = wish.get("name", found.name)

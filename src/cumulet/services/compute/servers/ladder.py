@@ -16,7 +16,7 @@ from cumulet.services.compute.history import finish_action
 from cumulet.services.compute.neighbours import NicRequest, VolumeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, resources_of
-from cumulet.services.compute.servers.place import NO_VALID_HOST, claim_best, request_for
+from cumulet.services.compute.servers.place import NO_VALID_HOST, claim_best, elders_wait, request_for
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
 from cumulet.services.compute.servers.store import note
 
@@ -61,6 +61,8 @@ class Ladder:
             zone = look.nodes[host].zone if host in look.nodes else ""
             await note(self.room, server.id, lambda row: placed(row, host, zone))
             return Again()
+        if await elders_wait(self.room, server):
+            return Again(LOOK_AGAIN, "older servers of its group are placed first")
         near = await self.nodes_of_volumes(look)
         if near is None:
             return self.waiting(look, ATTACHING_SECONDS, "its volumes are not made", "Block Device Mapping is Invalid")

@@ -89,6 +89,8 @@ ADMIN_SORTS = frozenset({"host", "node"})
 async def list_servers(room: Compute, call: Call, *, brief: bool) -> dict[str, Any]:
     """A page of servers."""
     question = ask_servers(call, "index" if brief else "detail")
+    if call.request.one("limit") == "0":
+        return {"servers": []}
     async with room.database.read() as tx:
         rows, more = await servers.lister.page(tx, question, "id")
     if brief:
@@ -168,6 +170,8 @@ def add_pattern(question: Question, name: str, column: str, pattern: str) -> Non
     text = text.removeprefix("^").removesuffix("$") if end else text.removeprefix("^")
     text = text.replace("\\.", "\0")
     text = text.replace("~", "~~").replace("%", "~%").replace("_", "~_").replace(".*", "%").replace(".+", "_%")
+    text = re.sub(r"\[[^\]]*\][+*]", "%", text)
+    text = re.sub(r"\[[^\]]*\]", "_", text)
     text = text.replace("\0", ".").replace("\\", "")
     if name in ("ip", "ip6"):
         before = '%"addr":"' + ("" if start else "%")

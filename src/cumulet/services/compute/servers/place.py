@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from cumulet.contracts.assignments import Fault
+from cumulet.core.db import Query
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import survey
 from cumulet.services.compute.placing.choose import choose
@@ -21,6 +23,41 @@ NO_VALID_HOST = "No valid host was found. "
 
 def ids_of(value: Any) -> frozenset[str]:
     return frozenset(value if isinstance(value, list) else [value] if value else [])
+
+
+_placed = Query(
+    sa.select(ServerRow.c.id).where(
+        ServerRow.c.id.in_(sa.bindparam("ids", expanding=True)), ServerRow.c.host != "", ServerRow.c.deleted_at == 0
+    )
+)
+_unplaced = Query(
+    sa.select(ServerRow.c.id, ServerRow.c.created_at).where(
+        ServerRow.c.id.in_(sa.bindparam("ids", expanding=True)),
+        ServerRow.c.host == "",
+        ServerRow.c.unsettled.is_(True),
+        ServerRow.c.wanted.in_(("running", "intent")),
+    )
+)
+
+
+async def placed_of(room: Compute, servers: frozenset[str]) -> frozenset[str]:
+    """Those of these servers that have a host."""
+    if not servers:
+        return servers
+    async with room.database.read() as tx:
+        return frozenset(id for (id,) in await tx.tuples(_placed, {"ids": sorted(servers)}))
+
+
+async def elders_wait(room: Compute, server: ServerRow) -> bool:
+    """Whether an older server of its group is still to be placed. Members are placed one after the other, since two
+    at once would not know of each other."""
+    group = await group_of(room, server.group_id) if server.group_id else None
+    others = group[1] - {server.id} if group else frozenset[str]()
+    if not others:
+        return False
+    async with room.database.read() as tx:
+        waiting = await tx.tuples(_unplaced, {"ids": sorted(others)})
+    return any((created, id) < (server.created_at, server.id) for id, created in waiting)
 
 
 async def request_for(
@@ -38,7 +75,11 @@ async def request_for(
     policy, members, most = "", frozenset[str](), 1
     group = await group_of(room, server.group_id) if server.group_id else None
     if group:
-        policy, members, most = group[0].policy, group[1] - {server.id}, group[0].max_per_host or 1
+        policy, members, most = (
+            group[0].policy,
+            await placed_of(room, group[1] - {server.id}),
+            group[0].max_per_host or 1,
+        )
     properties: dict[str, Any] = msgspec.json.decode(server.image)
     return Request(
         resources=resources,

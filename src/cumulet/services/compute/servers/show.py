@@ -105,6 +105,8 @@ def full(call: Call, row: ServerRow, shown: dict[str, Any]) -> dict[str, Any]:
     """Add what is there only sometimes: progress and fault."""
     if row.status in SHOWS_PROGRESS:
         shown["progress"] = row.progress
+    if row.security_groups == "[]":
+        shown.pop("security_groups", None)
     if row.status in SHOWS_FAULT and row.fault:
         shown["fault"] = fault(call, row)
     return shown
