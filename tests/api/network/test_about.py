@@ -11,7 +11,6 @@ from cumulet.services.network.policies import DEFAULTS
 from cumulet.services.network.service import NOUNS, service
 from tests.support.client import Client
 
-
 UNNAMED = {"update_security_group_rule"}
 """Falls to the rule called `default`."""
 
