@@ -194,7 +194,7 @@ class FrontDoor:
 
     def _refusal(self, error: CloudError, request: Request) -> Response:
         status = self.dialect.status_of(error)
-        fault = self.dialect.fault(status, error)
+        fault = self.dialect.fault(status, error, request)
         headers = dict(error.headers)
         if status == 401:
             headers["WWW-Authenticate"] = f'Keystone uri="{request.origin}/identity"'

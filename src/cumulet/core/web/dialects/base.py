@@ -72,7 +72,7 @@ class Dialect:
     def status_of(self, error: CloudError) -> int:
         return self.quota_status if isinstance(error, OverQuota) else error.status
 
-    def fault(self, status: int, error: CloudError) -> Any:
+    def fault(self, status: int, error: CloudError, request: Request) -> Any:
         """The body of a refusal."""
         return {"error": {"code": status, "title": error.title, "message": error.message}}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from cumulet.core.errors import CloudError
 from cumulet.core.web.dialects.base import Dialect
+from cumulet.core.web.request import Request
 
 _WORDS = {
     400: "badRequest",
@@ -26,7 +27,7 @@ _WORDS = {
 class ComputeDialect(Dialect):
     """`{"itemNotFound": {"code": 404, "message": …}}`."""
 
-    def fault(self, status: int, error: CloudError) -> Any:
+    def fault(self, status: int, error: CloudError, request: Request) -> Any:
         return {_WORDS.get(status, "computeFault"): {"code": status, "message": error.message}}
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from cumulet.core.errors import CloudError
 from cumulet.core.web.dialects.base import Dialect, with_marker
+from cumulet.core.web.request import Request
 
 
 class IdentityDialect(Dialect):
@@ -25,7 +26,7 @@ class IdentityDialect(Dialect):
         503: "Service Unavailable",
     }
 
-    def fault(self, status: int, error: CloudError) -> Any:
+    def fault(self, status: int, error: CloudError, request: Request) -> Any:
         title = self._TITLES.get(status, error.title)
         return {"error": {"code": status, "title": title, "message": error.message}}
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from cumulet.core.errors import CloudError
 from cumulet.core.web.dialects.base import Dialect, with_marker
+from cumulet.core.web.request import Request
 
 
 class ImageDialect(Dialect):
@@ -15,7 +16,7 @@ class ImageDialect(Dialect):
 
     quota_status = 413
 
-    def fault(self, status: int, error: CloudError) -> Any:
+    def fault(self, status: int, error: CloudError, request: Request) -> Any:
         title = f"{status} {error.title if error.status == status else ''}".strip()
         message = html.escape(error.message)
         return (

@@ -6,6 +6,7 @@ from typing import Any
 
 from cumulet.core.errors import CloudError
 from cumulet.core.web.dialects.base import Dialect, with_marker
+from cumulet.core.web.request import Request
 
 
 class NetworkDialect(Dialect):
@@ -13,7 +14,7 @@ class NetworkDialect(Dialect):
 
     quota_status = 409
 
-    def fault(self, status: int, error: CloudError) -> Any:
+    def fault(self, status: int, error: CloudError, request: Request) -> Any:
         return {"NeutronError": {"type": error.type_name, "message": error.message, "detail": ""}}
 
     def page(
