@@ -68,6 +68,11 @@ class Transaction:
         self._decodes_booleans = dialect != "postgresql"
         self.wakes: list[tuple[str, str]] = []
 
+    @property
+    def dialect(self) -> str:
+        """`sqlite`, `postgresql` or `mysql`."""
+        return self._dialect
+
     def wake(self, topic: str, key: str) -> None:
         """After the commit, tell whoever watches `topic` to look at `key` again."""
         self.wakes.append((topic, key))
@@ -183,16 +188,18 @@ class Database:
     async def create_tables(self) -> None:
         """Make every declared table at once: for tests and simulation; real databases are made by migrations."""
 
-        async def create(tx: Transaction) -> None:
-            for table in METADATA.sorted_tables:
-                await tx.define(sa.schema.CreateTable(table, if_not_exists=True))
-                for index in table.indexes:
-                    await tx.define(sa.schema.CreateIndex(index, if_not_exists=True))
-
-        await self.write(create)
+        await self.write(make_tables)
 
     async def close(self) -> None:
         await self.backend.close()
+
+
+async def make_tables(tx: Transaction) -> None:
+    """Every declared table that is not there yet."""
+    for table in METADATA.sorted_tables:
+        await tx.define(sa.schema.CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            await tx.define(sa.schema.CreateIndex(index, if_not_exists=True))
 
 
 def _with_booleans(row: Sequence[Any], positions: tuple[int, ...]) -> list[Any]:
