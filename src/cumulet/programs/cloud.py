@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from typing import TypedDict
+
+import msgspec
 
 from cumulet.core.access.policy_file import PolicyFiles
 from cumulet.core.access.rules import Rules
@@ -19,7 +22,7 @@ from cumulet.lib.clock import Clock
 from cumulet.programs.consoles.door import ConsoleDoor
 from cumulet.programs.health import Healthcheck, Metrics
 from cumulet.programs.secrets import admin_password, node_secret
-from cumulet.programs.settings import Settings
+from cumulet.programs.settings import Settings, SettingsError
 from cumulet.services.block_storage import policies as block_storage_policies
 from cumulet.services.block_storage import service as block_storage_service
 from cumulet.services.block_storage.public import VolumeDoor
@@ -41,6 +44,7 @@ from cumulet.services.identity.settings import Settings as IdentitySettings
 from cumulet.services.image import policies as image_policies
 from cumulet.services.image import seed as image_seed
 from cumulet.services.image import service as image_service
+from cumulet.services.image.imports.web import Outside
 from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image
 from cumulet.services.network import policies as network_policies
@@ -89,7 +93,7 @@ class Cloud:
         self.fleet = Fleet(rules=Rules({}), **self._ground())
         fleet = FleetDoor(self.fleet)
         self.identity = Identity(
-            settings=IdentitySettings(state=state, base_url=settings.url),
+            settings=_identity_settings(settings),
             rules=make_rules("identity", identity_policies.DEFAULTS),
             **self._ground(),
         )
@@ -99,6 +103,7 @@ class Cloud:
         self.image = Image(
             stores=stores or {"file": FileImageStore(state / "images")},
             staging=FileImageStore(state / "staging"),
+            outside=Outside(networks=settings.import_networks, ports=settings.import_ports),
             rules=make_rules("image", image_policies.DEFAULTS),
             **self._ground(),
         )
@@ -220,3 +225,12 @@ class Cloud:
                         log.info("policy files were read again")
                 except Exception as error:
                     log.error("policy files cannot be read: %s", error)
+
+
+def _identity_settings(settings: Settings) -> IdentitySettings:
+    """What the operator set about identity. Raises SettingsError naming the key."""
+    try:
+        given = IdentitySettings(state=settings.state, base_url=settings.url, **settings.identity)
+        return msgspec.convert(dataclasses.asdict(given), IdentitySettings)
+    except (TypeError, msgspec.ValidationError) as error:
+        raise SettingsError(f"the settings of identity cannot be used: {error}") from error

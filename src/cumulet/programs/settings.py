@@ -48,8 +48,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Nodes of the simulated world."""
     uplink: bool = False
     """Guests reach the outside world through this host."""
-    workers: int = 1
-    """API processes; more than one needs a database server."""
+    identity: dict[str, Any] = {}
+    """A table of what services/identity/settings.py names: lock-out, password rules, lifetimes."""
+    import_networks: tuple[str, ...] = ()
+    """Networks that image imports may reach besides the public internet: an operator's own mirror."""
+    import_ports: tuple[int, ...] = (80, 443)
     log_level: str = "INFO"
 
     @property

@@ -89,7 +89,15 @@ def keep(settings: Settings) -> None:
     state.chmod(0o711)
     values = {**msgspec.structs.asdict(settings), "state_dir": str(state)}
     draft = settings_file(state).with_suffix(".draft")
-    # Flat values: JSON's texts, numbers and booleans are TOML's too.
-    draft.write_text("".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in values.items()))
+    draft.write_text("".join(f"{name} = {_toml(value)}\n" for name, value in values.items()))
     draft.chmod(0o600)
     os.replace(draft, settings_file(state))
+
+
+def _toml(value: object) -> str:
+    """A setting as TOML writes it: JSON's texts, numbers, booleans and lists are TOML's too; only tables differ."""
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{msgspec.json.encode(key).decode()} = {_toml(one)}" for key, one in value.items()) + "}"
+        )
+    return msgspec.json.encode(value).decode()
