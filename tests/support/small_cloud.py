@@ -15,7 +15,7 @@ from typing import Any
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import MachineSpec, Power
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.contracts.volumes import VolumeSpec
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
@@ -24,6 +24,7 @@ from cumulet.core.reconcile import Again, Reconciler
 from cumulet.core.web.service import FrontDoor
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
+from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.services.block_storage import policies as volume_policies
 from cumulet.services.block_storage.public import VolumeDoor
 from cumulet.services.block_storage.room import BlockStorage
@@ -59,11 +60,15 @@ class Nodes(FakeFleet):
         self.clock = clock
         self.worlds: dict[str, FakeMachines] = {}
         self.hypervisors: dict[str, FakeHypervisor] = {}
+        self.backends: dict[str, FakeVolumes] = {}
+        self.volumes: dict[str, VolumeWorld] = {}
         super().__init__(bus.wake, names)
 
     def join(self, name: str, **facts: Any) -> None:
         self.worlds[name] = FakeMachines(self.clock)
         self.hypervisors[name] = FakeHypervisor(self.worlds[name])
+        self.volumes[name] = VolumeWorld()
+        self.backends[name] = FakeVolumes(self.volumes[name])
         super().join(name, **facts)
 
     async def set_disabled(self, name: str, disabled: bool, reason: str = "") -> None:
@@ -103,6 +108,8 @@ class Nodes(FakeFleet):
             if held.gone:
                 if kind == Kind.MACHINE:
                     await self.hypervisors[node].remove(key)
+                if kind == Kind.VOLUME:
+                    await self.backends[node].remove(key)
                 self.report(node, Kind(kind), key)
                 did = True
             elif held.observed != held.generation or self._unread(node, kind, key):
@@ -127,7 +134,7 @@ class Nodes(FakeFleet):
         if isinstance(spec, MachineSpec):
             return await self.hypervisors[node].ensure(spec)
         if isinstance(spec, VolumeSpec):
-            return VolumeFacts(id=key, size_gib=spec.size_gib, digest=digest_of(spec), snapshots=spec.snapshots)
+            return await self.backends[node].ensure(spec)
         return None
 
     async def tell_machine(self, node: str, key: str) -> None:

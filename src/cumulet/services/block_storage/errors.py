@@ -13,8 +13,36 @@ class AttachmentNotFound(NotFound):
     pass
 
 
+class SnapshotNotFound(NotFound):
+    pass
+
+
 class TypeNotFound(NotFound):
     pass
+
+
+class TransferNotFound(NotFound):
+    pass
+
+
+class QosSpecsNotFound(NotFound):
+    pass
+
+
+class MessageNotFound(NotFound):
+    pass
+
+
+class ServiceNotFound(NotFound):
+    pass
+
+
+class GroupTypeNotFound(NotFound):
+    pass
+
+
+class MetadataKeyNotFound(NotFound):
+    """There is no such key in the metadata."""
 
 
 class InvalidVolume(BadRequest):
@@ -24,13 +52,37 @@ class InvalidVolume(BadRequest):
         super().__init__(f"Invalid volume: {reason}")
 
 
+class InvalidSnapshot(BadRequest):
+    """The snapshot is not in a state that allows this."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Invalid snapshot: {reason}")
+
+
 class InvalidInput(BadRequest):
     def __init__(self, reason: str) -> None:
         super().__init__(f"Invalid input received: {reason}")
 
 
+class InvalidType(BadRequest):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Invalid volume type: {reason}")
+
+
 class VolumeInUse(Conflict):
     """Somebody else has the volume."""
+
+
+class HeldByCompute(Conflict):
+    """The compute service made this attachment for a server; it must end it."""
+
+
+class NameTaken(Conflict):
+    """Another one has this name."""
+
+
+class StillUsed(Conflict):
+    """Something else needs it."""
 
 
 class VolumeUnreachable(Conflict):

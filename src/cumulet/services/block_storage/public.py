@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Duplicate, Transaction
-from cumulet.services.block_storage.errors import VolumeInUse, VolumeNotFound, VolumeUnreachable
+from cumulet.services.block_storage.attachments import operations as attachments
+from cumulet.services.block_storage.errors import InvalidVolume, VolumeNotFound, VolumeUnreachable
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.volumes import operations, store
+from cumulet.services.block_storage.volumes import operations
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 
@@ -77,8 +80,9 @@ class VolumeDoor:
         return _view(row)
 
     async def delete(self, volume_id: str) -> None:
-        """Let a volume go, whoever holds it."""
-        await operations.let_go(self._room, volume_id)
+        """Let a volume go, whoever holds it. One with snapshots stays: nobody asked for these to go."""
+        with suppress(InvalidVolume):
+            await operations.let_go(self._room, volume_id)
 
     async def reserve(self, volume_id: str, server_id: str, attachment_id: str, *, mode: str = "rw") -> None:
         """Promise a volume to a server. Raises VolumeInUse."""
@@ -86,33 +90,9 @@ class VolumeDoor:
         async def write(tx: Transaction) -> None:
             if await tx.get(AttachmentRow, id=attachment_id):
                 return
-            volume = await _volume(tx, volume_id)
-            shared = volume.multiattach and volume.status in ("in-use", "reserved", "attaching")
-            if volume.status != "available" and not shared:
-                raise VolumeInUse(
-                    f"Volume {volume_id} is {volume.status}; it must be available to be attached. Detach it first, "
-                    "or use a volume of a type that allows several attachments."
-                )
-            now = self._room.clock.now()
-            await tx.insert(
-                AttachmentRow(
-                    attachment_id,
-                    volume_id,
-                    server_id,
-                    volume.project_id,
-                    mode,
-                    "reserved",
-                    "",
-                    "",
-                    "{}",
-                    0,
-                    0,
-                    now,
-                    now,
-                )
+            await attachments.reserve(
+                self._room, tx, volume_id, attachment_id, server_id=server_id, mode=mode, by_compute=True
             )
-            await store.change(self._room, tx, volume)
-            tx.wake("attachment", server_id)
 
         try:
             await self._room.database.write(write)
@@ -140,8 +120,7 @@ class VolumeDoor:
                     f"reached from {host}."
                 )
             if attachment.status == "reserved":
-                await tx.update(AttachmentRow, {"id": attachment_id}, status="attaching", host=host, device=device)
-                await store.change(self._room, tx, volume)
+                await attachments.set_to(self._room, tx, attachment_id, status="attaching", host=host, device=device)
             return VolumeConnection(volume_id=volume.id, backend=volume.backend)
 
         return await self._room.database.write(write)
@@ -161,11 +140,7 @@ class VolumeDoor:
             attachment = await tx.get(AttachmentRow, id=attachment_id)
             if attachment is None:
                 return
-            await tx.delete(AttachmentRow, id=attachment_id)
-            volume = await tx.get(VolumeRow, id=attachment.volume_id)
-            if volume is not None:
-                await store.change(self._room, tx, volume)
-            tx.wake("attachment", attachment.server_id)
+            await attachments.remove(self._room, tx, attachment)
 
         await self._room.database.write(write)
 
@@ -175,12 +150,8 @@ class VolumeDoor:
             if attachment is None or attachment.status == status:
                 return
             now = self._room.clock.now()
-            values = {"status": status, "updated_at": now}
-            if status == "attached":
-                values["attached_at"] = now
-            await tx.update(AttachmentRow, {"id": attachment_id}, **values)
-            await store.change(self._room, tx, await _volume(tx, attachment.volume_id))
-            tx.wake("attachment", attachment.server_id)
+            values = {"attached_at": now} if status == "attached" else {}
+            await attachments.set_to(self._room, tx, attachment_id, status=status, **values)
 
         await self._room.database.write(write)
 

@@ -29,8 +29,24 @@ class BlockStorage(Room):
     image: ImageDoor
     quota: Quota = field(default_factory=lambda: Quota("block_storage", QUOTAS))
     zone: str = "nova"
-    default_type: str = "local"
+    default_type: str = "__DEFAULT__"
     reaches_everywhere: bool = False
     """The backend's volumes can be opened from every node, not only from the one that holds them."""
     backend: str = "local"
     """The backend that every node has: files in a directory."""
+    vendor: str = "Cumulet"
+    protocol: str = "file"
+
+    @property
+    def offers(self) -> dict[str, str]:
+        """What the backend can do, under the names that volume types ask for."""
+        return {
+            "volume_backend_name": self.backend,
+            "vendor_name": self.vendor,
+            "storage_protocol": self.protocol,
+            "multiattach": "True",
+            "thin_provisioning_support": "True",
+            "thick_provisioning_support": "False",
+            "QoS_support": "False",
+            "replication_enabled": "False",
+        }

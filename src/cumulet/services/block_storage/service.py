@@ -11,10 +11,25 @@ from cumulet.core.web.dialects.compute import BlockStorageDialect
 from cumulet.core.web.request import Response
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.service import Service
+from cumulet.services.block_storage import about, pools, quota_sets, services, zones
+from cumulet.services.block_storage.attachments import actions as attachment_actions
+from cumulet.services.block_storage.attachments.resource import attachments
+from cumulet.services.block_storage.messages import messages
+from cumulet.services.block_storage.qos_specs import qos_specs
 from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.snapshots.resource import snapshots
+from cumulet.services.block_storage.transfers import old_transfers, transfers
+from cumulet.services.block_storage.types import defaults, encryption
+from cumulet.services.block_storage.types.resource import types
 from cumulet.services.block_storage.versions import EARLIEST, LATEST
+from cumulet.services.block_storage.volumes import actions as volume_actions
 from cumulet.services.block_storage.volumes.reconciler import VolumeReconciler
 from cumulet.services.block_storage.volumes.resource import volumes
+
+VERBS = (attachment_actions, encryption, volume_actions)
+"""Files that declare verbs of nouns which stand elsewhere; imported for that."""
+PARTS = (about, defaults, pools, quota_sets, services, zones)
+"""Files whose nouns are plain routes."""
 
 
 def _document(call: Call) -> dict[str, Any]:
@@ -45,7 +60,8 @@ def service() -> Service:
         path="/volume",
         prefix="/v3",
         dialect=BlockStorageDialect(service="volume", earliest=EARLIEST, latest=LATEST),
-        resources=[volumes],
+        resources=[volumes, attachments, snapshots, types, qos_specs, old_transfers, transfers, messages],
+        routes=[endpoint for part in PARTS for endpoint in part.ROUTES],
         roots=[
             Endpoint("GET", "/", versions, 300, open=True),
             Endpoint("GET", "/v3", version_three, open=True),

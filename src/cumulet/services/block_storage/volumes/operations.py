@@ -8,12 +8,21 @@ import msgspec
 
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Transaction
-from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume, VolumeNotFound
+from cumulet.core.errors import Conflict, OverQuota
+from cumulet.services.block_storage.errors import (
+    InvalidInput,
+    InvalidSnapshot,
+    InvalidVolume,
+    SnapshotNotFound,
+    VolumeNotFound,
+)
 from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.types import choice
 from cumulet.services.block_storage.volumes import store
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
-DELETABLE = {"available", "error", "error_restoring", "error_extending", "error_managing", "creating"}
+DELETABLE = {"available", "error", "error_restoring", "error_extending", "error_managing", "creating", "deleting"}
 
 
 @dataclass(frozen=True)
@@ -36,21 +45,41 @@ class Content:
     least_gib: int = 1
     bootable: bool = False
     image_metadata: str = "{}"
+    type_id: str = ""
+    """The source's own type, which the copy has too when no other was asked for."""
 
 
 async def admit(room: BlockStorage, caller: Caller, source: Source) -> Content:
     """The source exists, the caller may use it, and it is complete."""
     if source.image_id:
         return await _image_content(room, caller, source.image_id)
+    if source.snapshot_id:
+        return await _snapshot_content(room, caller, source.snapshot_id)
     if source.volume_id:
-        async with room.database.read() as tx:
-            origin = await tx.get(VolumeRow, id=source.volume_id)
-        if origin is None or (origin.project_id != caller.project_id and not caller.is_admin):
-            raise VolumeNotFound(f"Volume {source.volume_id[:64]} could not be found.")
+        origin = await _visible_volume(room, caller, source.volume_id)
         if origin.status not in ("available", "in-use"):
             raise InvalidVolume(f"status must be available or in-use to copy it, not {origin.status}")
-        return Content(origin.size, origin.bootable, origin.image_metadata)
+        return Content(origin.size, origin.bootable, origin.image_metadata, origin.type_id)
     return Content()
+
+
+async def _visible_volume(room: BlockStorage, caller: Caller, volume_id: str) -> VolumeRow:
+    async with room.database.read() as tx:
+        volume = await tx.get(VolumeRow, id=volume_id)
+    if volume is None or (volume.project_id != caller.project_id and not caller.is_admin):
+        raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
+    return volume
+
+
+async def _snapshot_content(room: BlockStorage, caller: Caller, snapshot_id: str) -> Content:
+    async with room.database.read() as tx:
+        snapshot = await tx.get(SnapshotRow, id=snapshot_id)
+        if snapshot is None or (snapshot.project_id != caller.project_id and not caller.is_admin):
+            raise SnapshotNotFound(f"Snapshot {snapshot_id[:64]} could not be found.")
+        volume = await tx.get(VolumeRow, id=snapshot.volume_id)
+    if snapshot.status != "available" or volume is None:
+        raise InvalidSnapshot(f"Originating snapshot status must be one of 'available' values, not {snapshot.status}")
+    return Content(snapshot.size, volume.bootable, volume.image_metadata, volume.type_id)
 
 
 async def _image_content(room: BlockStorage, caller: Caller, image_id: str) -> Content:
@@ -85,13 +114,20 @@ async def make(
     description: str = "",
     zone: str = "",
     type_name: str = "",
-    type_id: str = "",
     metadata: str = "{}",
     multiattach: bool = False,
     content: Content | None = None,
+    caller: Caller | None = None,
 ) -> VolumeRow:
     """Store the wish for a volume, within the project's quota."""
     content = content or Content(bootable=bool(source.image_id))
+    kind = await choice.choose(room, project_id, type_name or content.type_id, caller)
+    specs: dict[str, str] = msgspec.json.decode(kind.extra_specs) if kind else {}
+    if kind is not None and kind.encryption:
+        raise InvalidInput(
+            f"the type {kind.name} asks for encryption, which the backend {room.backend!r} does not offer; "
+            "choose a type without encryption"
+        )
     now = room.clock.now()
     volume = VolumeRow(
         id=volume_id,
@@ -101,21 +137,26 @@ async def make(
         description=description,
         size=size,
         availability_zone=zone or room.zone,
-        type_id=type_id,
-        type_name=type_name,
+        type_id=kind.id if kind else "",
+        type_name=kind.name if kind else "",
         source_image_id=source.image_id,
         source_volume_id=source.volume_id,
         snapshot_id=source.snapshot_id,
         metadata=metadata,
         image_metadata=content.image_metadata,
         bootable=content.bootable,
-        multiattach=multiattach,
-        read_only=False,
+        multiattach=multiattach or specs.get("multiattach", "").lower() == "<is> true",
+        read_only="",
+        hold="",
+        group_id="",
+        revert_to="",
+        reverts=0,
         wanted=True,
         generation=1,
         node="",
         backend="",
         made_size=0,
+        made_reverts=0,
         fault="",
         forced_status="",
         status="",
@@ -126,6 +167,7 @@ async def make(
     )
 
     async def write(tx: Transaction) -> None:
+        await within_one(room, tx, project_id, size)
         await room.quota.take(tx, project_id, volumes=1, gigabytes=size)
         await store.insert(tx, volume)
 
@@ -133,20 +175,40 @@ async def make(
     return volume
 
 
-async def let_go(room: BlockStorage, volume_id: str) -> None:
+async def within_one(room: BlockStorage, tx: Transaction, project_id: str, size: int) -> None:
+    """Raise OverQuota for a single volume that is larger than a project's volumes may be."""
+    most = (await room.quota.limits(tx, project_id))["per_volume_gigabytes"]
+    if 0 <= most < size:
+        message = f"Requested size {size} is larger than maximum allowed limit {most}. Make a smaller volume."
+        raise OverQuota(message, ("per_volume_gigabytes",))
+
+
+async def let_go(room: BlockStorage, volume_id: str, *, cascade: bool = False) -> None:
     """Store the wish that a volume goes. Its quota is free at once; doing it again changes nothing."""
 
     async def write(tx: Transaction) -> None:
-        volume = await tx.get(VolumeRow, id=volume_id)
-        if volume is None or not volume.wanted:
+        if not await tx.get(VolumeRow, id=volume_id):
             return
+        volume = await store.held(room, tx, volume_id)
+        if not volume.wanted:
+            return
+        for snapshot in await tx.find(SnapshotRow, volume_id=volume_id, wanted=True):
+            if not cascade:
+                raise InvalidVolume("it has snapshots; delete these first, or ask for cascade")
+            await let_snapshot_go(room, tx, snapshot)
         await room.quota.give_back(tx, volume.project_id, volumes=1, gigabytes=volume.size)
-        await store.change(room, tx, volume, wanted=False)
+        await store.change(room, tx, volume_id, wanted=False)
 
     await room.database.write(write)
 
 
-async def delete(room: BlockStorage, volume: VolumeRow, *, force: bool = False) -> None:
+async def let_snapshot_go(room: BlockStorage, tx: Transaction, snapshot: SnapshotRow) -> None:
+    """A snapshot is to go; its volume's order follows. Its quota is free at once."""
+    await room.quota.give_back(tx, snapshot.project_id, snapshots=1, gigabytes=snapshot.size)
+    await store.set_snapshot(room, tx, snapshot.id, wanted=False)
+
+
+async def delete(room: BlockStorage, volume: VolumeRow, *, force: bool = False, cascade: bool = False) -> None:
     """Delete a volume that nobody holds."""
     if not force and volume.status not in DELETABLE:
         raise InvalidVolume(
@@ -154,22 +216,66 @@ async def delete(room: BlockStorage, volume: VolumeRow, *, force: bool = False) 
             "not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated "
             f"from snapshots after volume transfer. This one is {volume.status}."
         )
-    await let_go(room, volume.id)
+    await let_go(room, volume.id, cascade=cascade or force)
 
 
 async def extend(room: BlockStorage, volume: VolumeRow, size: int, *, in_use: bool) -> None:
     """Make a volume larger."""
     allowed = ("available", "in-use") if in_use else ("available",)
-    if volume.status not in allowed:
-        raise InvalidVolume(f"Volume {volume.id} status must be {' or '.join(allowed)} to extend, not {volume.status}")
-    if size <= volume.size:
-        raise InvalidInput(f"New size for extend must be greater than current size. (current: {volume.size}, {size})")
 
     async def write(tx: Transaction) -> None:
-        current = await tx.get(VolumeRow, id=volume.id)
-        if current is None or current.size != volume.size:
-            raise InvalidVolume("the volume changed at this moment; look at it again")
-        await room.quota.take(tx, volume.project_id, gigabytes=size - volume.size)
-        await store.change(room, tx, current, size=size, generation=current.generation + 1, fault="")
+        current = await store.held(room, tx, volume.id)
+        if current.status not in allowed:
+            words = " or ".join(allowed)
+            raise InvalidVolume(f"Volume {volume.id} status must be {words} to extend, not {current.status}")
+        if size <= current.size:
+            raise InvalidInput(
+                f"New size for extend must be greater than current size. (current: {current.size}, extended: {size})."
+            )
+        await within_one(room, tx, volume.project_id, size)
+        await room.quota.take(tx, volume.project_id, gigabytes=size - current.size)
+        await store.order(room, tx, volume.id, size=size, fault="")
+
+    await room.database.write(write)
+
+
+async def revert(room: BlockStorage, volume: VolumeRow, snapshot_id: str) -> None:
+    """Return a volume to what it held at its latest snapshot."""
+
+    async def write(tx: Transaction) -> None:
+        current = await store.held(room, tx, volume.id)
+        snapshots = await tx.find(SnapshotRow, volume_id=volume.id, wanted=True, order_by="-created_at")
+        if not snapshots or snapshots[0].id != snapshot_id:
+            raise InvalidSnapshot(f"{snapshot_id[:64]} is not the latest snapshot of volume {volume.id}")
+        if snapshots[0].size != current.size:
+            raise InvalidVolume("its size must be that of the snapshot; it was extended since")
+        if current.status != "available" or snapshots[0].status != "available":
+            raise Conflict(
+                f"The volume is {current.status} and its snapshot {snapshots[0].status}; both must be available to "
+                "return to the snapshot. Detach the volume first."
+            )
+        await store.order(room, tx, volume.id, reverts=current.reverts + 1, revert_to=snapshot_id)
+
+    await room.database.write(write)
+
+
+async def retype(room: BlockStorage, volume: VolumeRow, key: str, caller: Caller) -> None:
+    """Give a volume another type. There is one kind of backend: no byte moves."""
+    kind = await choice.choose(room, volume.project_id, key, caller)
+    assert kind is not None
+    if kind.id == volume.type_id:
+        raise InvalidInput(f"volume {volume.id} has the type {kind.name} already")
+    if kind.encryption:
+        raise InvalidInput(f"the type {kind.name} asks for encryption, which the backend does not offer")
+    specs: dict[str, str] = msgspec.json.decode(kind.extra_specs)
+    several = specs.get("multiattach", "").lower() == "<is> true"
+
+    async def write(tx: Transaction) -> None:
+        current = await store.held(room, tx, volume.id)
+        if current.status not in ("available", "in-use"):
+            raise InvalidVolume(f"its status must be available or in-use to retype it, not {current.status}")
+        if current.status == "in-use" and several != current.multiattach:
+            raise InvalidInput("a volume in use keeps its multiattach; detach it first")
+        await store.change(room, tx, volume.id, type_id=kind.id, type_name=kind.name, multiattach=several)
 
     await room.database.write(write)

@@ -12,18 +12,24 @@ from cumulet.contracts.assignments import Kind
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.db import Query, Transaction
 from cumulet.core.reconcile import Again, Done, Outcome
+from cumulet.services.block_storage import messages
+from cumulet.services.block_storage.messages import Action
 from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.types.row import TypeRow
 from cumulet.services.block_storage.volumes import store
-from cumulet.services.block_storage.volumes.placing import choose
+from cumulet.services.block_storage.volumes.placing import choose, missing
 from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.volumes.verdict import Verdict, judge
 from cumulet.services.fleet.public import Held
 
 NO_NODE_SECONDS = 5.0
 REPORT_SECONDS = 30.0
+COPY_SECONDS = 5.0
 
 
 class VolumeReconciler:
-    """Looks after each volume."""
+    """Looks after each volume and its snapshots."""
 
     topic = store.TOPIC
     also = (str(Kind.VOLUME),)
@@ -38,12 +44,12 @@ class VolumeReconciler:
         if volume is None:
             return await self._let_go(key, legs)
         if not volume.wanted:
-            return await self._let_go(key, legs) if legs else await self._forget(volume)
-        if volume.fault:
-            return Done()
+            return await self._end(volume, legs)
         if not volume.node:
-            return await self._place(volume)
+            return Done() if volume.fault else await self._place(volume)
         return await self._make(volume, legs)
+
+    # ---- ending ------------------------------------------------------------------------------------------------------
 
     async def _let_go(self, key: str, legs: Sequence[Held]) -> Outcome:
         for leg in legs:
@@ -51,60 +57,165 @@ class VolumeReconciler:
                 await self._room.fleet.withdraw(leg.node, Kind.VOLUME, key)
         return Again(REPORT_SECONDS, "a node has not let go yet") if legs else Done()
 
-    async def _forget(self, volume: VolumeRow) -> Outcome:
+    async def _end(self, volume: VolumeRow, legs: Sequence[Held]) -> Outcome:
+        async with self._room.database.read() as tx:
+            if await self._is_copied(tx, volume):
+                return Again(COPY_SECONDS, "another volume is being made of this one")
+        outcome = await self._let_go(volume.id, legs)
+        alive = {node.name for node in await self._room.fleet.nodes() if node.alive}
+        if any(leg.node in alive for leg in legs):
+            return outcome
+        # What its owner sees does not wait for a node that is dead; the order to it stands until it comes back.
         await self._room.database.write(lambda tx: store.remove(tx, volume))
-        return Done()
+        return outcome
+
+    @staticmethod
+    async def _is_copied(tx: Transaction, volume: VolumeRow) -> bool:
+        snapshots = [row.id for row in await tx.find(SnapshotRow, volume_id=volume.id)]
+        if await tx.find(VolumeRow, source_volume_id=volume.id, made_size=0, fault="", wanted=True, limit=1):
+            return True
+        made_of = [] if not snapshots else await tx.find(VolumeRow, snapshot_id=snapshots, made_size=0, fault="")
+        return any(row.wanted for row in made_of)
+
+    # ---- beginning ---------------------------------------------------------------------------------------------------
 
     async def _place(self, volume: VolumeRow) -> Outcome:
         nodes = await self._room.fleet.nodes()
+        taken = await given_out(self._room)
         async with self._room.database.read() as tx:
-            given_out = {node: int(size) for node, size in await tx.tuples(_given_out())}
-            source = await tx.get(VolumeRow, id=volume.source_volume_id) if volume.source_volume_id else None
-        zone = volume.availability_zone if volume.availability_zone != self._room.zone else ""
-        choice = choose(nodes, given_out, size=volume.size, zone=zone, near=source.node if source else "")
+            near, lost = await self._source_node(tx, volume)
+            kind = await tx.get(TypeRow, id=volume.type_id) if volume.type_id else None
+        if lost:
+            return await self._fail(volume, Action.CREATE_VOLUME, lost)
+        specs: dict[str, str] = msgspec.json.decode(kind.extra_specs) if kind else {}
+        choice = choose(
+            nodes,
+            taken,
+            size=volume.size,
+            zone=volume.availability_zone if volume.availability_zone != self._room.zone else "",
+            near=near,
+            lacks=missing(specs, self._room.offers),
+        )
         if choice.node:
-            await self._note(volume.id, node=choice.node, backend=self._room.backend)
+            await self._note(volume.id, Verdict(volume={"node": choice.node, "backend": self._room.backend}))
             return Again(0)
         if not nodes:
             return Again(NO_NODE_SECONDS, choice.sentence())
-        await self._note(volume.id, fault=choice.sentence())
+        return await self._fail(volume, Action.SCHEDULE, choice.sentence())
+
+    @staticmethod
+    async def _source_node(tx: Transaction, volume: VolumeRow) -> tuple[str, str]:
+        """The node where the content of a new volume lives; or why it cannot be had."""
+        source_id = volume.source_volume_id
+        if volume.snapshot_id:
+            snapshot = await tx.get(SnapshotRow, id=volume.snapshot_id)
+            if snapshot is None:
+                return "", f"The snapshot {volume.snapshot_id} is gone."
+            source_id = snapshot.volume_id
+        if not source_id:
+            return "", ""
+        source = await tx.get(VolumeRow, id=source_id)
+        return (source.node, "") if source else ("", f"The volume {source_id} is gone.")
+
+    async def _fail(self, volume: VolumeRow, action: Action, reason: str) -> Outcome:
+        await self._note(volume.id, Verdict(volume={"fault": reason}, cause=action, reason=reason))
         return Done()
 
+    # ---- living ------------------------------------------------------------------------------------------------------
+
     async def _make(self, volume: VolumeRow, legs: Sequence[Held]) -> Outcome:
+        async with self._room.database.read() as tx:
+            snapshots = await tx.find(SnapshotRow, volume_id=volume.id, order_by="created_at")
+            copied = await self._copied(tx, snapshots)
         image = None
         if volume.source_image_id:
             image = await self._room.image.ref(volume.source_image_id)
-            if image is None and not volume.made_size:
-                await self._note(volume.id, fault="The image this volume should be made from is gone.")
-                return Done()
+            if image is None and not volume.made_size and not volume.fault:
+                gone = "The image this volume should be made from is gone."
+                return await self._fail(volume, Action.CREATE_FROM_IMAGE, gone)
         spec = VolumeSpec(
             id=volume.id,
-            size_gib=volume.size,
+            size_gib=volume.size if not volume.fault else max(volume.made_size, 1),
             backend=volume.backend,
             image=image,
             volume_id=volume.source_volume_id,
             snapshot_id=volume.snapshot_id,
+            snapshots=tuple(row.id for row in snapshots if (row.wanted and not row.fault) or row.id in copied),
+            reverts=volume.reverts,
+            revert_to=volume.revert_to,
         )
-        await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)
-        for leg in legs:
-            if leg.node == volume.node and leg.observed == volume.generation:
-                facts = msgspec.json.decode(leg.facts, type=VolumeFacts)
-                if facts.fault:
-                    await self._note(volume.id, fault=facts.fault.message)
-                    return Done()
-                if facts.size_gib >= volume.size:
-                    await self._note(volume.id, made_size=facts.size_gib)
-                    return Done()
-        return Again(REPORT_SECONDS, "the node has not reported yet")
+        if volume.made_size or not volume.fault:
+            await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)
+        verdict = await self._verdict(volume, snapshots, legs, copied)
+        if verdict.says_anything:
+            await self._note(volume.id, verdict)
+            return Again(0)
+        if not volume.unsettled:
+            return Done()
+        return Again(COPY_SECONDS if copied else REPORT_SECONDS, "the node has not reported yet")
 
-    async def _note(self, key: str, **facts: object) -> None:
+    @staticmethod
+    async def _copied(tx: Transaction, snapshots: Sequence[SnapshotRow]) -> set[str]:
+        """Snapshots that should go, but of which volumes are being made."""
+        going = [row.id for row in snapshots if not row.wanted]
+        if not going:
+            return set()
+        made_of = await tx.find(VolumeRow, snapshot_id=going, made_size=0, fault="", wanted=True)
+        return {row.snapshot_id for row in made_of}
+
+    async def _verdict(
+        self, volume: VolumeRow, snapshots: Sequence[SnapshotRow], legs: Sequence[Held], copied: set[str]
+    ) -> Verdict:
+        for leg in legs:
+            if leg.node == volume.node and leg.observed:
+                facts = msgspec.json.decode(leg.facts, type=VolumeFacts)
+                if facts.id != volume.id:
+                    continue
+                verdict = judge(volume, snapshots, facts, current=leg.observed == volume.generation)
+                verdict.gone = [key for key in verdict.gone if key not in copied]
+                return verdict
+        node = await self._room.fleet.node(volume.node)
+        if node is None or not node.alive:
+            # A dead node keeps what it was told to drop; its owner does not wait for it.
+            return Verdict(gone=[row.id for row in snapshots if not row.wanted and row.id not in copied])
+        return Verdict()
+
+    async def _note(self, key: str, verdict: Verdict) -> None:
+        room = self._room
+
         async def write(tx: Transaction) -> None:
             volume = await tx.get(VolumeRow, id=key)
-            if volume is not None:
-                await store.change(self._room, tx, volume, **facts)
-                tx.wake("volume.changed", key)
+            if volume is None:
+                return
+            await store.held(room, tx, key)
+            for made in verdict.made:
+                await store.set_snapshot(room, tx, made, made=True)
+            for failed in verdict.failed:
+                await store.set_snapshot(room, tx, failed, fault=verdict.reason)
+            for gone in verdict.gone:
+                await store.remove_snapshot(tx, gone)
+            # What failed leaves the order: the node is told anew.
+            anew = bool(verdict.failed) or "reverts" in verdict.volume
+            await (store.order if anew else store.change)(room, tx, key, **verdict.volume)
+            if verdict.cause is not None:
+                await self._tell(tx, volume, verdict)
+            for source in (volume.source_volume_id, volume.snapshot_id and await self._parent(tx, volume.snapshot_id)):
+                if source:
+                    tx.wake(store.TOPIC, source)
+            tx.wake("volume.changed", key)
 
-        await self._room.database.write(write)
+        await room.database.write(write)
+
+    @staticmethod
+    async def _parent(tx: Transaction, snapshot_id: str) -> str:
+        snapshot = await tx.get(SnapshotRow, id=snapshot_id)
+        return snapshot.volume_id if snapshot else ""
+
+    async def _tell(self, tx: Transaction, volume: VolumeRow, verdict: Verdict) -> None:
+        assert verdict.cause is not None
+        subjects = [("SNAPSHOT", key) for key in verdict.failed] or [("VOLUME", volume.id)]
+        for kind, key in subjects:
+            await messages.note(self._room, tx, volume.project_id, kind, key, verdict.cause, verdict.reason)
 
     async def unsettled(self, after: str, limit: int) -> Sequence[str]:
         async with self._room.database.read() as tx:
@@ -128,3 +239,9 @@ def _page(unsettled: bool) -> Query:
 def _given_out() -> Query:
     c = VolumeRow.c
     return Query(sa.select(c.node, sa.func.sum(c.size)).where(c.node != "").group_by(c.node))
+
+
+async def given_out(room: BlockStorage) -> dict[str, int]:
+    """GiB that volumes were promised on each node."""
+    async with room.database.read() as tx:
+        return {node: int(size) for node, size in await tx.tuples(_given_out())}

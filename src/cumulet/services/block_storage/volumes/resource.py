@@ -6,25 +6,26 @@ from typing import Any
 
 import msgspec
 
-from cumulet.core.db import Transaction
-from cumulet.core.web.body import HIDDEN, OPTIONAL, REQUIRED, Field
+from cumulet.core.web.body import HIDDEN, OPTIONAL, Body, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, Listing, ask, parse_sort
+from cumulet.core.web.listing import Filter, Listing, ask
 from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.versions import version
 from cumulet.core.web.view import or_null, raw, written
-from cumulet.core.web.wire import AnyObject, Anything, Bool, Int, MapOf, Text, Uuid, parse_bool
+from cumulet.core.web.wire import AnyObject, Anything, Bool, Int, Text, Uuid, parse_bool
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid
+from cumulet.services.block_storage.asking import metadata_filter, page_of
 from cumulet.services.block_storage.errors import InvalidInput, VolumeNotFound
+from cumulet.services.block_storage.metadata import Metadata, decoded
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.volumes import operations, store
 from cumulet.services.block_storage.volumes.operations import Source
 from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.zones import zones
 
 RULE = "volume:"
 ADMIN = "volume_extension:volume_host_attribute"
-Metadata = MapOf(Text(255), key=r"^[^\x00]{1,255}$", most=128)
 _SORTS = ("id", "name", "size", "status", "created_at", "updated_at", "availability_zone", "bootable")
 
 
@@ -38,6 +39,13 @@ def _links(row: VolumeRow, call: Call) -> list[dict[str, str]]:
 
 def _host(row: VolumeRow, call: Call) -> str | None:
     return f"{row.node}@{row.backend}#{row.backend}" if row.node else None
+
+
+def _metadata(row: VolumeRow, call: Call) -> Any:
+    """With what an administrator set of it: whether it is only to be read."""
+    if not row.read_only:
+        return msgspec.Raw(row.metadata.encode())
+    return {**decoded(row.metadata), "readonly": row.read_only}
 
 
 _nothing = lambda row, call: None  # noqa: E731 - a source like any other
@@ -66,8 +74,8 @@ volumes = Resource(
         Field("imageRef", Text(255).or_null(), create=OPTIONAL, source=HIDDEN),
         Field("image_id", Text(255).or_null(), create=OPTIONAL, source=HIDDEN),
         Field("consistencygroup_id", Uuid.or_null(), create=OPTIONAL, source=_nothing),
-        Field("group_id", Text(255).or_null(), create=OPTIONAL, source=_nothing, since="3.13"),
-        Field("metadata", Metadata.or_null(), create=OPTIONAL, update=OPTIONAL, source=raw("metadata")),
+        Field("group_id", Text(255).or_null(), create=OPTIONAL, source=or_null("group_id"), since="3.13"),
+        Field("metadata", Metadata.or_null(), create=OPTIONAL, update=OPTIONAL, source=_metadata),
         Field("multiattach", Bool.or_null(), create=OPTIONAL),
         Field("user_id", Text()),
         Field("bootable", Text(), source=lambda row, call: "true" if row.bootable else "false"),
@@ -101,6 +109,12 @@ volumes = Resource(
             Filter("user_id"),
             Filter("project_id", rule="context_is_admin"),
             Filter("volume_type", "type_name"),
+            Filter("volume_type_id", "type_id"),
+            Filter("group_id", since="3.10"),
+            Filter("source_volid", "source_volume_id"),
+            Filter("snapshot_id"),
+            Filter("name~", "name", contains=True, since="3.31"),
+            metadata_filter(VolumeRow),
         ],
         sorts={**{name: name for name in _SORTS}, "display_name": "name"},
         all_projects="all_tenants",
@@ -109,8 +123,12 @@ volumes = Resource(
 )
 
 
-@volumes.create(RULE + "create", status=202)
-async def create(room: BlockStorage, call: Call) -> VolumeRow:
+_SINCE_FIELDS_ARE_CHECKED = "3.53"
+_Lenient = Body("volume", volumes.fields, beside=volumes.beside, extra=True)
+_LenientUpdate = Body("volume", volumes.fields, verb="update", extra=True)
+
+
+async def _create(room: BlockStorage, call: Call) -> VolumeRow:
     wish = call.wish
     source = Source(
         wish.get("imageRef") or wish.get("image_id") or "",
@@ -119,12 +137,17 @@ async def create(room: BlockStorage, call: Call) -> VolumeRow:
     )
     if wish.get("multiattach") and call.version >= version("3.50"):
         raise InvalidInput("multiattach is a property of volume types; choose a type that has it")
+    if source.image_id:
+        call.allow(RULE + "create_from_image")
     content = await operations.admit(room, call.caller, source)
     size = wish.get("size") or (content.least_gib if source.volume_id or source.snapshot_id else None)
     if size is None:
         raise InvalidInput("Volume size must be specified as an option.")
     if size < content.least_gib:
         raise InvalidInput(f"Volume size {size}GB cannot be smaller than what it is made of: {content.least_gib}GB.")
+    zone = wish.get("availability_zone") or ""
+    if zone and zone not in await zones(room):
+        raise InvalidInput(f"Availability zone '{zone}' is invalid. Choose one of {', '.join(await zones(room))}.")
     return await operations.make(
         room,
         new_uuid(),
@@ -134,39 +157,34 @@ async def create(room: BlockStorage, call: Call) -> VolumeRow:
         size=size,
         name=wish.get("name") or wish.get("display_name") or "",
         description=wish.get("description") or wish.get("display_description") or "",
-        zone=wish.get("availability_zone") or "",
+        zone=zone,
         type_name=wish.get("volume_type") or "",
         metadata=msgspec.json.encode(wish.get("metadata") or {}).decode(),
         multiattach=bool(wish.get("multiattach")),
         content=content,
+        caller=call.caller,
     )
 
 
-async def _page(room: BlockStorage, call: Call, *, brief: bool) -> Listed:
-    question = ask(volumes.listing, VolumeRow, call)
-    request = call.request
-    if (sort := request.one("sort")) is not None:
-        pairs = [part.partition(":") for part in sort.split(",") if part]
-        directions = [direction or "desc" for _, _, direction in pairs]
-        question.sort = parse_sort(volumes.listing, [key for key, _, _ in pairs], directions)
-    elif (key := request.one("sort_key")) is not None:
-        question.sort = parse_sort(volumes.listing, [key], [request.one("sort_dir") or "desc"])
-    async with room.database.read() as tx:
-        rows, more = await volumes.page(tx, call, question)
-        beside: dict[str, Any] = {}
-        if call.version >= version("3.45") and parse_bool(request.one("with_count") or "false"):
-            beside["count"] = await volumes.lister.count(tx, question)
-    return Listed(rows, more, brief=brief, beside=beside)
+@volumes.create(RULE + "create", status=202, since=_SINCE_FIELDS_ARE_CHECKED)
+async def create(room: BlockStorage, call: Call) -> VolumeRow:
+    return await _create(room, call)
+
+
+@volumes.collection("POST", RULE + "create", status=202, body=_Lenient, until="3.52")
+async def create_leniently(room: BlockStorage, call: Call) -> VolumeRow:
+    """Before 3.53 fields that nobody knows are ignored."""
+    return await _create(room, call)
 
 
 @volumes.list(RULE + "get_all")
 async def index(room: BlockStorage, call: Call) -> Listed:
-    return await _page(room, call, brief=True)
+    return await page_of(room, call, volumes, VolumeRow, brief=True)
 
 
 @volumes.list(RULE + "get_all", suffix="/detail")
 async def detail(room: BlockStorage, call: Call) -> Listed:
-    return await _page(room, call, brief=False)
+    return await page_of(room, call, volumes, VolumeRow, brief=False)
 
 
 @volumes.collection("GET", RULE + "get_all", suffix="/summary", since="3.12")
@@ -191,8 +209,7 @@ async def show(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
     return row
 
 
-@volumes.update(RULE + "update")
-async def update(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
+async def _update(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
     wish = call.wish
     values: dict[str, Any] = {}
     for column in ("name", "description"):
@@ -203,51 +220,30 @@ async def update(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
         values["metadata"] = msgspec.json.encode(wish["metadata"] or {}).decode()
     if not values:
         raise InvalidInput("Must specify at least one of name, description or metadata.")
+    return await room.database.write(lambda tx: store.change(room, tx, row.id, **values))
 
-    async def write(tx: Transaction) -> VolumeRow:
-        return await store.change(room, tx, row, **values)
 
-    return await room.database.write(write)
+@volumes.update(RULE + "update", since=_SINCE_FIELDS_ARE_CHECKED)
+async def update(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
+    return await _update(room, call, row)
+
+
+@volumes.item("PUT", RULE + "update", body=_LenientUpdate, until="3.52")
+async def update_leniently(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
+    """Before 3.53 fields that nobody knows are ignored."""
+    return await _update(room, call, row)
+
+
+def _asked(call: Call, name: str) -> bool:
+    try:
+        return parse_bool(call.request.one(name) or "false")
+    except ValueError as error:
+        raise InvalidInput(f"{name}: {error}") from error
 
 
 @volumes.delete(RULE + "delete", status=202)
 async def delete(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    force = parse_bool(call.request.one("force") or "false")
+    force = call.version >= version("3.23") and _asked(call, "force")
     if force:
         call.allow(RULE + "force_delete", volumes.target(row))
-    await operations.delete(room, row, force=force)
-
-
-@volumes.action("os-extend", RULE + "extend", Field("new_size", Int(1), create=REQUIRED))
-async def extend(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    in_use = call.version >= version("3.42")
-    await operations.extend(room, row, call.wish["new_size"], in_use=in_use)
-
-
-@volumes.action("os-set_bootable", RULE + "update", Field("bootable", Bool, create=REQUIRED), status=200)
-async def set_bootable(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    await room.database.write(lambda tx: store.change(room, tx, row, bootable=call.wish["bootable"]))
-
-
-@volumes.action("os-update_readonly_flag", "volume:update_readonly_flag", Field("readonly", Bool, create=REQUIRED))
-async def set_read_only(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    await room.database.write(lambda tx: store.change(room, tx, row, read_only=call.wish["readonly"]))
-
-
-@volumes.action("os-force_delete", "volume_extension:volume_admin_actions:force_delete", kind=Anything)
-async def force_delete(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    await operations.delete(room, row, force=True)
-
-
-@volumes.action(
-    "os-reset_status",
-    "volume_extension:volume_admin_actions:reset_status",
-    Field("status", Text(64).or_null(), create=OPTIONAL),
-    Field("attach_status", Text(64).or_null(), create=OPTIONAL),
-    Field("migration_status", Text(64).or_null(), create=OPTIONAL),
-)
-async def reset_status(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    """An administrator's word on the state stands until the next change of the wish; the reconciler is not deceived."""
-    status = (call.wish.get("status") or "").lower()
-    forced = "" if status in ("available", "in-use") else status
-    await room.database.write(lambda tx: store.change(room, tx, row, forced_status=forced, fault=""))
+    await operations.delete(room, row, force=force, cascade=_asked(call, "cascade"))

@@ -32,7 +32,14 @@ class VolumeRow(Row):
     image_metadata: Json
     bootable: bool
     multiattach: bool
-    read_only: bool
+    read_only: Short
+    """`True` or `False` once somebody has said it, empty before."""
+    hold: Short
+    """What else holds it, as its status says: `attaching`, `detaching`, `awaiting-transfer`."""
+    group_id: Ref
+    revert_to: Ref
+    """The snapshot it was last asked to return to, and how often it was asked."""
+    reverts: Number
     wanted: bool
     """False: it should go."""
     generation: Number
@@ -40,6 +47,7 @@ class VolumeRow(Row):
     backend: Short
     made_size: Number
     """GiB that the node reported; 0 while it is not made."""
+    made_reverts: Number
     fault: LongText
     forced_status: Short
     """What an administrator said it is, until the next change."""
@@ -64,6 +72,8 @@ class AttachmentRow(Row):
     volume_id: Ref
     server_id: Ref
     project_id: Ref
+    by_compute: bool
+    """Made by the compute service, which alone may end it."""
     mode: Short
     status: Short
     """`reserved`, `attaching`, `attached` or `detaching`."""

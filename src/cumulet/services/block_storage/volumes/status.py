@@ -1,9 +1,11 @@
-"""(wish, facts, attachments) → the status that is shown. Pure; run at every write of any of them."""
+"""(wish, facts, attachments, snapshots) → the status that is shown. Pure; run at every write of any of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cumulet.services.block_storage.snapshots import status as snapshots_status
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 FREE = "available"
@@ -21,6 +23,10 @@ def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
         return "creating"
     if volume.made_size < volume.size:
         return "extending"
+    if volume.made_reverts < volume.reverts:
+        return "reverting"
+    if volume.hold:
+        return volume.hold
     holds = {attachment.status for attachment in attachments}
     for hold, word in (("detaching", "detaching"), ("attaching", "attaching"), ("reserved", "reserved")):
         if hold in holds:
@@ -28,6 +34,8 @@ def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
     return "in-use" if holds else FREE
 
 
-def is_settled(volume: VolumeRow) -> bool:
+def is_settled(volume: VolumeRow, snapshots: Iterable[SnapshotRow] = ()) -> bool:
     """Nothing is left to do for the reconciler."""
-    return volume.wanted and (bool(volume.fault) or volume.made_size >= volume.size)
+    if not volume.wanted or not all(map(snapshots_status.is_settled, snapshots)):
+        return False
+    return bool(volume.fault) or (volume.made_size >= volume.size and volume.made_reverts >= volume.reverts)

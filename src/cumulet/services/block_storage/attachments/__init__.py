@@ -1,0 +1,1 @@
+"""Attachments: who holds a volume, or is about to."""

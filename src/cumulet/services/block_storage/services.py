@@ -1,0 +1,180 @@
+"""The volume services of the nodes, that of the control plane, and the older list of hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cumulet.core.errors import BadRequest
+from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
+from cumulet.core.web.call import Call
+from cumulet.core.web.resource import Endpoint
+from cumulet.core.web.versions import version
+from cumulet.core.web.wire import Text
+from cumulet.lib.clock import iso_micros
+from cumulet.services.block_storage.errors import ServiceNotFound
+from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.fleet.public import NodeView
+
+RULE = "volume_extension:services:"
+HOSTS = "volume_extension:hosts"
+VOLUME, SCHEDULER = "cinder-volume", "cinder-scheduler"
+CONTROL = "control"
+MOST = 10_000
+"""Rows that the sums of one host are made of."""
+
+
+def host_of(room: BlockStorage, node: NodeView) -> str:
+    return f"{node.name}@{room.backend}"
+
+
+def _shown(room: BlockStorage, call: Call, node: NodeView) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "binary": VOLUME,
+        "host": host_of(room, node),
+        "zone": node.zone or room.zone,
+        "status": "disabled" if node.disabled else "enabled",
+        "state": "up" if node.alive else "down",
+        "updated_at": iso_micros(node.last_seen),
+        "disabled_reason": (node.disabled_reason or None) if node.disabled else None,
+        "frozen": False,
+        "replication_status": "disabled",
+        "active_backend_id": None,
+    }
+    if call.version >= version("3.7"):
+        found["cluster"] = None
+    if call.version >= version("3.49"):
+        found["backend_state"] = "up" if node.alive else "down"
+    return found
+
+
+def _scheduler(room: BlockStorage, call: Call) -> dict[str, Any]:
+    """What the control plane's one process does in the place of a scheduler."""
+    found: dict[str, Any] = {
+        "binary": SCHEDULER,
+        "host": CONTROL,
+        "zone": room.zone,
+        "status": "enabled",
+        "state": "up",
+        "updated_at": iso_micros(room.clock.now()),
+        "disabled_reason": None,
+    }
+    if call.version >= version("3.7"):
+        found["cluster"] = None
+    return found
+
+
+async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
+    call.allow(RULE + "index")
+    host, binary = call.request.one("host"), call.request.one("binary")
+    found = [_scheduler(room, call), *[_shown(room, call, node) for node in await room.fleet.nodes()]]
+    # A host is named with its backend or without it.
+    return {
+        "services": [
+            one
+            for one in found
+            if host in (None, one["host"], one["host"].partition("@")[0]) and binary in (None, one["binary"])
+        ]
+    }
+
+
+async def _node(room: BlockStorage, call: Call) -> tuple[NodeView, str]:
+    call.allow(RULE + "update")
+    host, binary = call.wish.get("host") or "", call.wish.get("binary") or call.wish.get("service") or ""
+    if not host or not binary:
+        raise BadRequest("Missing required element 'host', or 'binary' and 'service'.")
+    for node in await room.fleet.nodes():
+        if host in (node.name, host_of(room, node)) and binary == VOLUME:
+            return node, host
+    raise ServiceNotFound(f"Service {binary[:64]} could not be found on host {host[:64]}.")
+
+
+async def enable(room: BlockStorage, call: Call) -> dict[str, Any]:
+    node, host = await _node(room, call)
+    await room.fleet.set_disabled(node.name, False, "")
+    base = {"host": host, "service": VOLUME, "binary": VOLUME}
+    return {**base, "disabled": False, "status": "enabled", "disabled_reason": None}
+
+
+async def disable(room: BlockStorage, call: Call) -> dict[str, Any]:
+    node, host = await _node(room, call)
+    await room.fleet.set_disabled(node.name, True, "")
+    return {"host": host, "service": VOLUME, "binary": VOLUME, "disabled": True, "status": "disabled"}
+
+
+async def disable_log_reason(room: BlockStorage, call: Call) -> dict[str, Any]:
+    node, host = await _node(room, call)
+    reason = call.wish["disabled_reason"]
+    await room.fleet.set_disabled(node.name, True, reason)
+    base = {"host": host, "service": VOLUME, "binary": VOLUME}
+    return {**base, "disabled": True, "status": "disabled", "disabled_reason": reason}
+
+
+# ---- hosts ------------------------------------------------------------------------------------------------------
+
+
+async def list_hosts(room: BlockStorage, call: Call) -> dict[str, Any]:
+    call.allow(HOSTS)
+    zone, service = call.request.one("zone"), call.request.one("service")
+    rows = [
+        {
+            "host_name": host_of(room, node),
+            "service": VOLUME,
+            "zone": node.zone or room.zone,
+            "service-status": "available" if node.alive else "unavailable",
+            "service-state": "disabled" if node.disabled else "enabled",
+            "last-update": iso_micros(node.last_seen),
+        }
+        for node in await room.fleet.nodes()
+    ]
+    rows = [row for row in rows if zone in (None, row["zone"]) and service in (None, row["service"])]
+    return {"hosts": rows}
+
+
+async def show_host(room: BlockStorage, call: Call) -> dict[str, Any]:
+    call.allow(HOSTS)
+    host = call.path["host"]
+    for node in await room.fleet.nodes():
+        if host in (node.name, host_of(room, node)):
+            break
+    else:
+        raise ServiceNotFound(f"Host {host[:64]} could not be found.")
+    async with room.database.read() as tx:
+        volumes = await tx.find(VolumeRow, node=node.name, wanted=True, limit=MOST)
+        ids = [row.id for row in volumes]
+        snapshots = await tx.find(SnapshotRow, volume_id=ids, wanted=True, limit=MOST) if ids else []
+
+    def counted(project: str, mine: list[VolumeRow], taken: list[SnapshotRow]) -> dict[str, Any]:
+        sums = {
+            "volume_count": len(mine),
+            "total_volume_gb": sum(row.size for row in mine),
+            "snapshot_count": len(taken),
+            "total_snapshot_gb": sum(row.size for row in taken),
+        }
+        texts = {name: str(number) for name, number in sums.items()}
+        return {"resource": {"host": host, "project": project, **texts}}
+
+    found = [counted("(total)", volumes, snapshots)]
+    for project in sorted({row.project_id for row in volumes}):
+        mine = [row for row in volumes if row.project_id == project]
+        found.append(counted(project, mine, [row for row in snapshots if row.project_id == project]))
+    return {"host": found}
+
+
+_NAMED = (
+    Field("host", Text().or_null(), create=OPTIONAL),
+    Field("binary", Text(), create=OPTIONAL),
+    Field("service", Text(), create=OPTIONAL),
+    Field("cluster", Text().or_null(), create=OPTIONAL),
+)
+_Plain = Body("", _NAMED)
+_Reason = Body("", (*_NAMED, Field("disabled_reason", Text(255, 1), create=REQUIRED)))
+ROUTES = (
+    Endpoint("GET", "/os-services", index, name="services"),
+    Endpoint("PUT", "/os-services/enable", enable, body=_Plain, name="service_enable"),
+    Endpoint("PUT", "/os-services/disable", disable, body=_Plain, name="service_disable"),
+    Endpoint("PUT", "/os-services/disable-log-reason", disable_log_reason, body=_Reason, name="service_reason"),
+    Endpoint("GET", "/os-hosts", list_hosts, name="hosts"),
+    Endpoint("GET", "/os-hosts/{host}", show_host, name="host"),
+)

@@ -1,0 +1,37 @@
+"""What do we remember of a snapshot?"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from cumulet.core.db import Id, Instant, Json, LongText, Name, Number, Ref, Row, Short, stored
+
+
+@stored(
+    "block_storage_snapshots",
+    sa.Index("block_storage_snapshots_project", "project_id", "created_at"),
+    sa.Index("block_storage_snapshots_volume", "volume_id"),
+)
+class SnapshotRow(Row):
+    """A snapshot. Its volume's order to the node names it; what the node reports of the volume speaks of it too."""
+
+    id: Id
+    project_id: Ref
+    user_id: Ref
+    volume_id: Ref
+    name: Name
+    description: LongText
+    size: Number
+    """GiB of the volume at that moment."""
+    metadata: Json
+    group_snapshot_id: Ref
+    wanted: bool
+    """False: it should go."""
+    made: bool
+    fault: LongText
+    forced_status: Short
+    """What an administrator said it is."""
+    status: Short
+    """Derived at every write by `status.py`."""
+    created_at: Instant
+    updated_at: Instant

@@ -1,0 +1,289 @@
+"""What does a client see of volume types, and what may an administrator do with them?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulet.core.db import Duplicate, Transaction
+from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
+from cumulet.core.web.call import Call
+from cumulet.core.web.listing import Clause, Filter, Listing, ask
+from cumulet.core.web.resource import Listed, Resource
+from cumulet.core.web.view import raw
+from cumulet.core.web.wire import Anything, Bool, MapOf, Text, parse_bool
+from cumulet.lib.ids import new_uuid
+from cumulet.services.block_storage.asking import sorted_as_asked
+from cumulet.services.block_storage.errors import InvalidInput, InvalidType, NameTaken, StillUsed, TypeNotFound
+from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.types.choice import default_of, ensure_default
+from cumulet.services.block_storage.types.row import DefaultTypeRow, TypeAccessRow, TypeRow
+from cumulet.services.block_storage.volumes.row import VolumeRow
+
+RULE = "volume_extension:"
+SPECS_RULE = RULE + "access_types_extra_specs"
+QOS_RULE = RULE + "access_types_qos_specs_id"
+ACCESS_RULE = RULE + "volume_type_access"
+TypeName = Text(255, 1).also(lambda name: _stripped(name))
+Specs = MapOf(Text(255).or_null(), key=r"^[a-zA-Z0-9_\-:. ]{1,255}$", most=128)
+
+
+def _stripped(name: str) -> str:
+    if not name.strip():
+        raise ValueError("Volume type name can not be empty.")
+    return name.strip()
+
+
+_mine = sa.or_(
+    TypeRow.c.public == sa.true(),
+    TypeRow.c.id.in_(
+        sa.select(TypeAccessRow.c.type_id).where(
+            TypeAccessRow.c.project_id == sa.bindparam("caller_project", type_=sa.String)
+        )
+    ),
+)
+
+
+def _sees(call: Call) -> Clause | None:
+    return None if call.may("context_is_admin") else _mine
+
+
+types = Resource(
+    path="/types",
+    one="volume_type",
+    many="volume_types",
+    key="type_id",
+    row=TypeRow,
+    owner="",
+    sees=_sees,
+    missing=TypeNotFound,
+    fields=[
+        Field("id", Text()),
+        Field("name", TypeName, create=REQUIRED, update=OPTIONAL),
+        Field("description", Text().or_null(), create=OPTIONAL, update=OPTIONAL),
+        Field("is_public", Bool, update=OPTIONAL, source="public"),
+        Field("os-volume-type-access:is_public", Bool, create=OPTIONAL, source="public", rule=ACCESS_RULE),
+        Field("extra_specs", Specs.or_null(), create=OPTIONAL, source=raw("extra_specs"), rule=SPECS_RULE),
+        Field("qos_specs_id", Anything, source=lambda row, call: row.qos_specs_id or None, rule=QOS_RULE),
+    ],
+    listing=Listing(
+        filters=[Filter("name"), Filter("id")],
+        sorts={"id": "id", "name": "name", "created_at": "created_at"},
+    ),
+)
+
+
+def written(specs: dict[str, str | None]) -> dict[str, str]:
+    """Extra specs as they are kept: null means empty."""
+    return {key: value or "" for key, value in specs.items()}
+
+
+@types.create(RULE + "type_create", status=200)
+async def create(room: BlockStorage, call: Call) -> TypeRow:
+    wish = call.wish
+    row = TypeRow(
+        id=new_uuid(),
+        name=wish["name"],
+        description=wish.get("description"),
+        public=wish.get("os-volume-type-access:is_public", True),
+        extra_specs=msgspec.json.encode(written(wish.get("extra_specs") or {})).decode(),
+        qos_specs_id="",
+        encryption="",
+        created_at=room.clock.now(),
+        updated_at=0,
+    )
+    await ensure_default(room)
+    try:
+        await room.database.write(lambda tx: tx.insert(row))
+    except Duplicate as error:
+        raise NameTaken(f"Volume Type {row.name} already exists.") from error
+    return row
+
+
+@types.list(RULE + "type_get_all")
+async def index(room: BlockStorage, call: Call) -> Listed:
+    await ensure_default(room)
+    question = sorted_as_asked(types.listing, ask(types.listing, TypeRow, call), call)
+    asked = (call.request.one("is_public") or "").lower()
+    if not call.may("context_is_admin"):
+        asked = "none"  # the others see what they may use
+    if asked != "none":
+        try:
+            public = parse_bool(asked or "true")
+        except ValueError as error:
+            raise InvalidInput(f"is_public: {error}") from error
+        question.where("public" if public else "private", TypeRow.c.public == sa.literal(public, sa.Boolean))
+    async with room.database.read() as tx:
+        if (specs := call.request.one("extra_specs")) is not None:
+            question.limit = 0
+            rows, _ = await types.page(tx, call, question)
+            return Listed([row for row in rows if _has(row, specs)])
+        rows, more = await types.page(tx, call, question)
+    return Listed(rows, more)
+
+
+def _has(row: TypeRow, asked: str) -> bool:
+    """Does a type have all of the asked pairs, in JSON or the form that Python prints?"""
+    try:
+        pairs = msgspec.json.decode(asked.replace("'", '"'), type=dict[str, str])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInput("extra_specs: give pairs as {'key': 'value'}") from error
+    specs: dict[str, str] = msgspec.json.decode(row.extra_specs)
+    return all(specs.get(key) == value for key, value in pairs.items())
+
+
+@types.collection("GET", RULE + "type_get", suffix="/default")
+async def show_default(room: BlockStorage, call: Call) -> TypeRow:
+    await ensure_default(room)
+    async with room.database.read() as tx:
+        row = await default_of(room, tx, call.caller.project_id)
+    if row is None:
+        raise TypeNotFound("Default volume type can not be found.")
+    return row
+
+
+@types.show(RULE + "type_get")
+async def show(room: BlockStorage, call: Call, row: TypeRow) -> TypeRow:
+    return row
+
+
+@types.update(RULE + "type_update")
+async def update(room: BlockStorage, call: Call, row: TypeRow) -> TypeRow:
+    wish = call.wish
+    if not wish:
+        raise InvalidInput("Specify volume type name, description, is_public or a combination thereof.")
+    values: dict[str, Any] = {name: wish[name] for name in ("name", "description") if name in wish}
+    if "is_public" in wish:
+        values["public"] = wish["is_public"]
+    if row.name == room.default_type and values.get("name", row.name) != row.name:
+        raise InvalidType("the default type keeps its name")
+    values["updated_at"] = room.clock.now()
+
+    async def write(tx: Transaction) -> TypeRow:
+        await tx.update(TypeRow, {"id": row.id}, **values)
+        return await tx.get(TypeRow, id=row.id) or row
+
+    try:
+        return await room.database.write(write)
+    except Duplicate as error:
+        raise NameTaken(f"Volume Type {values['name']} already exists.") from error
+
+
+@types.delete(RULE + "type_delete", status=202)
+async def delete(room: BlockStorage, call: Call, row: TypeRow) -> None:
+    if row.name == room.default_type:
+        raise InvalidType(f"{row.name} is the default type and cannot be deleted")
+
+    async def write(tx: Transaction) -> None:
+        if await tx.find(VolumeRow, type_id=row.id, wanted=True, limit=1):
+            raise InvalidType(f"{row.id} is used by volumes; delete or retype them first")
+        if await tx.find(DefaultTypeRow, type_id=row.id, limit=1):
+            raise InvalidType(f"{row.id} is the default of a project; give that project another one first")
+        await tx.delete(TypeAccessRow, type_id=row.id)
+        await tx.delete(TypeRow, id=row.id)
+
+    await room.database.write(write)
+
+
+# ---- who may use a private type ---------------------------------------------------------------------------------
+
+
+@types.item("GET", ACCESS_RULE + ":get_all_for_type", suffix="/os-volume-type-access")
+async def accesses(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
+    if row.public:
+        raise TypeNotFound("Access list not available for public volume types.")
+    async with room.database.read() as tx:
+        found = await tx.find(TypeAccessRow, type_id=row.id, order_by="project_id")
+    shown = [{"volume_type_id": access.type_id, "project_id": access.project_id} for access in found]
+    return {"volume_type_access": shown}
+
+
+_PROJECT = Field("project", Text(255, 1), create=REQUIRED)
+
+
+@types.action("addProjectAccess", ACCESS_RULE + ":addProjectAccess", _PROJECT)
+async def add_access(room: BlockStorage, call: Call, row: TypeRow) -> None:
+    project = call.wish["project"]
+    if row.public:
+        raise StillUsed("Type access modification is not applicable to public volume type.")
+    if len(project) > 64:
+        raise InvalidInput("a project's id has 64 characters at the most")
+    try:
+        await room.database.write(lambda tx: tx.insert(TypeAccessRow(row.id, project)))
+    except Duplicate as error:
+        raise NameTaken(f"Volume type access for {row.id} / {project} combination already exists.") from error
+
+
+@types.action("removeProjectAccess", ACCESS_RULE + ":removeProjectAccess", _PROJECT)
+async def remove_access(room: BlockStorage, call: Call, row: TypeRow) -> None:
+    project = call.wish["project"]
+    if row.public:
+        raise StillUsed("Type access modification is not applicable to public volume type.")
+    if not await room.database.write(lambda tx: tx.delete(TypeAccessRow, type_id=row.id, project_id=project[:64])):
+        raise TypeNotFound(f"Volume type access not found for {row.id} / {project[:64]} combination.")
+
+
+# ---- extra specs ------------------------------------------------------------------------------------------------
+
+SPEC = RULE + "types_extra_specs:"
+OneSpec = MapOf(Text(255).or_null(), key=r"^[a-zA-Z0-9_\-:. ]{1,255}$", least=1, most=1)
+
+
+async def _alter(room: BlockStorage, type_id: str, given: dict[str, str | None], *, without: str = "") -> None:
+    async def write(tx: Transaction) -> None:
+        row = await tx.get(TypeRow, id=type_id)
+        if row is None:
+            return
+        specs: dict[str, str] = msgspec.json.decode(row.extra_specs)
+        specs.update(written(given))
+        specs.pop(without, None)
+        if len(specs) > 256:
+            raise InvalidInput("a type has 256 extra specs at the most")
+        values = {"extra_specs": msgspec.json.encode(specs).decode(), "updated_at": room.clock.now()}
+        await tx.update(TypeRow, {"id": type_id}, **values)
+
+    await room.database.write(write)
+
+
+def _spec(row: TypeRow, key: str) -> str:
+    specs: dict[str, str] = msgspec.json.decode(row.extra_specs)
+    if key not in specs:
+        raise TypeNotFound(f"Volume Type {row.id} has no extra specs with key {key[:255]}.")
+    return specs[key]
+
+
+@types.item("GET", SPEC + "index", suffix="/extra_specs")
+async def specs_index(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
+    return {"extra_specs": msgspec.Raw(row.extra_specs.encode())}
+
+
+@types.item("POST", SPEC + "create", suffix="/extra_specs", body=Body("extra_specs", (), kind=Specs))
+async def specs_create(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
+    given = call.wish["extra_specs"]
+    await _alter(room, row.id, given)
+    return {"extra_specs": written(given)}
+
+
+@types.item("GET", SPEC + "show", suffix="/extra_specs/{spec}")
+async def specs_show(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
+    key = call.path["spec"]
+    return {key: _spec(row, key)}
+
+
+@types.item("PUT", SPEC + "update", suffix="/extra_specs/{spec}", raw=True)
+async def specs_update(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
+    body = Body("value", (), kind=OneSpec)
+    given = body.read(b'{"value": ' + (await call.request.body(4096) or b"null") + b"}", call.version)["value"]
+    if call.path["spec"] not in given:
+        raise InvalidInput("Request body and URI mismatch: the body's only key must be the one in the URL")
+    await _alter(room, row.id, given)
+    return written(given)
+
+
+@types.item("DELETE", SPEC + "delete", status=202, suffix="/extra_specs/{spec}")
+async def specs_delete(room: BlockStorage, call: Call, row: TypeRow) -> None:
+    key = call.path["spec"]
+    _spec(row, key)
+    await _alter(room, row.id, {}, without=key)

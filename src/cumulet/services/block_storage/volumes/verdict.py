@@ -1,0 +1,67 @@
+"""(wish, report) → what is now known of a volume and its snapshots. Pure.
+
+A fault does not undo what is there: a volume that was made stays, and the wish that failed returns to the last one met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cumulet.contracts.volumes import VolumeFacts
+from cumulet.services.block_storage.messages import Action
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.volumes.row import VolumeRow
+
+
+@dataclass
+class Verdict:
+    """What a report means."""
+
+    volume: dict[str, Any] = field(default_factory=dict)
+    """Columns of the volume that change."""
+    made: list[str] = field(default_factory=list)
+    """Snapshots that exist now."""
+    failed: list[str] = field(default_factory=list)
+    """Snapshots that will not come to exist."""
+    gone: list[str] = field(default_factory=list)
+    """Snapshots that should go and are gone."""
+    cause: Action | None = None
+    """Which wish failed."""
+    reason: str = ""
+
+    @property
+    def says_anything(self) -> bool:
+        return bool(self.volume or self.made or self.failed or self.gone)
+
+
+def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFacts, *, current: bool) -> Verdict:
+    """Read a report. `current`: it speaks of the newest order, so that a fault is the fault of what was asked last."""
+    verdict = Verdict()
+    if volume.fault and not volume.made_size:
+        return verdict  # it failed for good; what a node still tries changes nothing
+    if facts.size_gib > volume.made_size:
+        verdict.volume["made_size"] = facts.size_gib
+    if facts.reverts > volume.made_reverts:
+        verdict.volume["made_reverts"] = facts.reverts
+    there = set(facts.snapshots)
+    pending = [s for s in snapshots if s.wanted and not s.made and not s.fault]
+    verdict.made = [s.id for s in pending if s.id in there]
+    verdict.gone = [s.id for s in snapshots if not s.wanted and s.id not in there and (current or s.made)]
+    if facts.fault is None or not current or volume.fault:
+        return verdict
+    verdict.reason = facts.fault.message
+    if not facts.size_gib:
+        verdict.volume["fault"] = verdict.reason
+        verdict.cause = Action.CREATE_VOLUME
+    elif facts.reverts < volume.reverts:
+        verdict.volume["reverts"] = facts.reverts
+        verdict.cause = Action.REVERT
+    elif facts.size_gib < volume.size:
+        verdict.volume["fault"] = verdict.reason
+        verdict.cause = Action.EXTEND
+    else:
+        verdict.failed = [s.id for s in pending if s.id not in there]
+        verdict.cause = Action.SNAPSHOT_CREATE if verdict.failed else None
+    return verdict

@@ -1,0 +1,30 @@
+"""Availability zones: where nodes stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cumulet.core.web.call import Call
+from cumulet.core.web.resource import Endpoint
+from cumulet.services.block_storage.room import BlockStorage
+
+
+async def zones(room: BlockStorage) -> dict[str, bool]:
+    """Each zone, and whether a volume could be made there now."""
+    found = {room.zone: False}
+    for node in await room.fleet.nodes():
+        zone = node.zone or room.zone
+        found[zone] = found.get(zone, False) or (node.alive and not node.disabled)
+    return found
+
+
+async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
+    found = await zones(room)
+    return {
+        "availabilityZoneInfo": [
+            {"zoneName": zone, "zoneState": {"available": available}} for zone, available in sorted(found.items())
+        ]
+    }
+
+
+ROUTES = (Endpoint("GET", "/os-availability-zone", index, name="availability_zones"),)
