@@ -12,7 +12,9 @@ from cumulet.core.db.connect import connect
 
 
 @asynccontextmanager
-async def empty_database(url: str, wake: Callable[[str, str], None] = lambda topic, key: None) -> AsyncIterator[Database]:
+async def empty_database(
+    url: str, wake: Callable[[str, str], None] = lambda topic, key: None
+) -> AsyncIterator[Database]:
     """SQLite is made anew in memory; on a server the tables are made once and emptied."""
     database = Database(await connect("sqlite://" if url.startswith("sqlite") else url), wake=wake)
     try:
