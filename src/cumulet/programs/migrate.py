@@ -51,12 +51,12 @@ async def bring_up_to_date(database: Database) -> str:
     """Make the tables of a new database, or take an older one forward; what was done, empty for nothing."""
     newest = _versions()[-1]
     async with database.read() as tx:
-        if await _version(tx) == newest:
+        if await version(tx) == newest:
             return ""
 
     async def bring(tx: Transaction) -> str:
         async with _alone(tx):
-            found = await _version(tx)  # somebody else may have been faster
+            found = await version(tx)  # somebody else may have been faster
             if found == newest:
                 return ""
             if not found:
@@ -75,7 +75,7 @@ def _versions() -> list[str]:
     return sorted(file.name.partition("_")[0] for file in folder.glob("[0-9]*.py"))
 
 
-async def _version(tx: Transaction) -> str:
+async def version(tx: Transaction) -> str:
     """The version that the database is at; empty before its first one."""
     if await tx.scalar(_FIND[tx.dialect]) is None:
         return ""

@@ -72,6 +72,8 @@ class PolicyFiles:
         self.rules = rules
         self.folder = folder
         self.warnings: tuple[str, ...] = ()
+        self.overrides: Mapping[str, RuleText] = {}
+        """What the files say, and is in force."""
         self.error: PolicyFileError | None = None
         """What is wrong with the files as they are now, while the rules of their last good state are in force."""
         self._seen = self._look()
@@ -123,6 +125,7 @@ class PolicyFiles:
 
     def _apply(self, policy: _Policy) -> None:
         self.rules.override(policy.overrides)
+        self.overrides = policy.overrides
         self.warnings = policy.warnings
         log.info("The policy in %s says something of %d rules", self.folder, len(policy.overrides))
         for warning in policy.warnings:

@@ -51,11 +51,11 @@ def _address(settings: Settings, server: str) -> str:
 
 
 def _find(settings: Settings, server: str) -> Any:
-    token = _token(settings)
-    listed = _get(settings, f"/compute/v2.1/servers/detail?all_tenants=1&name=^{server}$", token)["servers"]
+    key = token(settings)
+    listed = _get(settings, f"/compute/v2.1/servers/detail?all_tenants=1&name=^{server}$", key)["servers"]
     found = [one for one in listed if server in (one["name"], one["id"])]
     if not found:
-        found = [_get(settings, f"/compute/v2.1/servers/{server}", token).get("server")]
+        found = [_get(settings, f"/compute/v2.1/servers/{server}", key).get("server")]
     if not found[0]:
         sys.exit(f"There is no server {server!r}. See: openstack server list --all-projects")
     if len(found) > 1:
@@ -63,7 +63,8 @@ def _find(settings: Settings, server: str) -> Any:
     return found[0]
 
 
-def _token(settings: Settings) -> str:
+def token(settings: Settings) -> str:
+    """The administrator's token."""
     user = {"name": "admin", "domain": {"id": "default"}, "password": admin_password(settings)}
     project = {"name": "admin", "domain": {"id": "default"}}
     body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": project}}}
@@ -96,7 +97,7 @@ def _console(settings: Settings, server_id: str) -> str:
     request = urllib.request.Request(
         f"http://{settings.host}:{settings.port}/compute/v2.1/servers/{server_id}/action",
         b'{"os-getConsoleOutput": {}}',
-        {"Content-Type": "application/json", "X-Auth-Token": _token(settings)},
+        {"Content-Type": "application/json", "X-Auth-Token": token(settings)},
     )
     with _opened(request) as answer:
         return str(json.load(answer)["output"])

@@ -1,0 +1,1 @@
+"""`cumulet doctor`: every prerequisite tried out, each failure with its remedy."""
