@@ -10,8 +10,9 @@ from cumulet.core.db import Transaction
 from cumulet.services.placement.errors import UnknownClass, UnknownTrait
 from cumulet.services.placement.rows import ResourceClassRow, TraitRow
 
-CUSTOM = r"^CUSTOM_[A-Z0-9_]+$"
-FORM = r"^[A-Z0-9_]+$"
+CUSTOM = r"^CUSTOM_[A-Z0-9_]+\Z"
+FORM = r"^[A-Z0-9_]{1,255}\Z"
+_NAME = re.compile(FORM)
 _CUSTOM = re.compile(r"CUSTOM_[A-Z0-9_]{1,248}\Z")
 SHARES = "MISC_SHARES_VIA_AGGREGATE"
 """The trait of a provider that serves all who share an aggregate with it."""
@@ -45,6 +46,11 @@ CLASSES = (
 def standard_traits() -> frozenset[str]:
     """The traits that every cloud knows."""
     return frozenset((Path(__file__).parent / "standard_traits.txt").read_text(encoding="ascii").split())
+
+
+def is_name(text: str) -> bool:
+    """Could this name a resource, a trait or a type of consumer?"""
+    return bool(_NAME.match(text))
 
 
 def is_custom(name: str) -> bool:

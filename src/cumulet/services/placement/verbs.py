@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from cumulet.core.db import Duplicate
 from cumulet.core.errors import BadRequest
 from cumulet.core.web.body import Body, InvalidField
 from cumulet.core.web.call import Call
@@ -18,6 +19,7 @@ from cumulet.core.web.resource import JSON_LIMIT, Endpoint
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Wire
 from cumulet.lib.clock import SECOND
+from cumulet.services.placement.errors import ConcurrentUpdate
 from cumulet.services.placement.room import Placement
 
 Handler = Callable[[Placement, Call], Awaitable[Any]]
@@ -52,7 +54,10 @@ class Verbs:
             async def run(room: Placement, call: Call) -> Any:
                 if rule:
                     call.allow(rule, {})
-                result = await handler(room, call)
+                try:
+                    result = await handler(room, call)
+                except Duplicate as error:
+                    raise ConcurrentUpdate("Somebody else wrote the same at this moment: look again.") from error
                 if result is not None and call.version >= FRESHNESS_SINCE:
                     call.response_headers.setdefault("last-modified", http_date(room.clock.now()))
                     call.response_headers["cache-control"] = "no-cache"

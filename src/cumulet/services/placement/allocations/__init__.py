@@ -1,0 +1,1 @@
+"""Allocations: who holds how much of which provider."""

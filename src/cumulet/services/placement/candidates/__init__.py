@@ -1,0 +1,1 @@
+"""Allocation candidates: which providers could together hold what is asked. The search is pure."""

@@ -1,0 +1,1 @@
+"""Inventories: how much of each resource a provider offers."""

@@ -1,0 +1,1 @@
+"""Resource providers: whatever can hold consumers, in trees."""
