@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 
 TOOLS = {
@@ -48,9 +49,19 @@ def may_make_user_namespaces() -> bool:
 
 def choose(asked: str) -> Choice:
     """The mode to run in: what was asked for, else the most real one that this machine allows."""
+    return decide(
+        asked,
+        missing=missing_tools(),
+        tun=os.path.exists("/dev/net/tun"),
+        root=os.geteuid() == 0,
+        namespaces=may_make_user_namespaces,
+    )
+
+
+def decide(asked: str, *, missing: dict[str, str], tun: bool, root: bool, namespaces: Callable[[], bool]) -> Choice:
+    """`choose`, for a machine that is like this. `namespaces` is asked only when all depends on it."""
     if asked:
         return Choice(asked, "as asked")
-    missing = missing_tools()
     if missing:
         packages = " ".join(sorted(set(missing.values())))
         return Choice(
@@ -58,11 +69,11 @@ def choose(asked: str) -> Choice:
             f"{', '.join(sorted(missing))} not found here",
             f"apt-get install {packages}, then 'cumulet reset' and 'cumulet up'",
         )
-    if os.path.exists("/dev/net/tun") is False:
+    if not tun:
         return Choice("simulate", "/dev/net/tun is missing", "load the kernel module tun")
-    if os.geteuid() == 0:
+    if root:
         return Choice("real", "root, and every tool is here")
-    if may_make_user_namespaces():
+    if namespaces():
         return Choice("rootless", "an ordinary user who may make namespaces of his own")
     return Choice(
         "simulate",

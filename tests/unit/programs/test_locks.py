@@ -1,0 +1,43 @@
+"""One process at a time, found by the lock it holds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cumulet.programs.locks import AlreadyRunning, hold, holder
+
+
+def test_who_holds_it_is_known_and_a_second_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "serve.lock"
+    assert holder(path) is None
+
+    with hold(path):
+        assert holder(path) == os.getpid()
+        with pytest.raises(AlreadyRunning, match=str(os.getpid())):
+            hold(path)
+
+    assert holder(path) is None
+
+
+def test_a_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "serve.lock"
+    program = "import sys, pathlib; from cumulet.programs.locks import hold; l = hold(pathlib.Path(sys.argv[1])); "
+    process = subprocess.Popen(
+        [sys.executable, "-c", program + "print('held', flush=True); sys.stdin.read()", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    assert holder(path) == process.pid
+
+    process.kill()
+    process.communicate(timeout=10)
+
+    assert holder(path) is None
+    hold(path).close()
