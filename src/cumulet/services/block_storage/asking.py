@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from cumulet.core.db import Row
-from cumulet.core.errors import BadRequest
+from cumulet.core.db import Row, Transaction
+from cumulet.core.errors import BadRequest, NotFound
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Clause, Filter, Listing, Question, ask, parse_sort
+from cumulet.core.web.listing import Clause, Filter, Listing, MarkerNotFound, Question, ask, parse_sort
 from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import parse_bool
@@ -33,6 +33,20 @@ def sorted_as_asked(listing: Listing, question: Question, call: Call) -> Questio
     return question
 
 
+async def page(noun: Resource, tx: Transaction, call: Call, question: Question) -> tuple[list[Any], bool]:
+    """A page of rows; a marker that names nothing is a 404 in this service."""
+    try:
+        return await noun.page(tx, call, question)
+    except MarkerNotFound as error:
+        raise NotFound(error.message) from error
+
+
+def shown_without(noun: Resource, call: Call, row: Any, *hidden: str) -> dict[str, Any]:
+    """A noun's page as the answer to its making or change shows it: without what only its own page tells."""
+    names = frozenset(noun.view.names(call.version)) - frozenset(hidden)
+    return {noun.one: noun.view.render(call, only=names)(row, call)}
+
+
 async def page_of(
     room: BlockStorage, call: Call, noun: Resource, row: type[Row], *, brief: bool, counted: bool = True
 ) -> Listed:
@@ -40,7 +54,7 @@ async def page_of(
     question = sorted_as_asked(noun.listing, ask(noun.listing, row, call), call)
     beside: dict[str, Any] = {}
     async with room.database.read() as tx:
-        rows, more = await noun.page(tx, call, question)
+        rows, more = await page(noun, tx, call, question)
         if counted and call.version >= COUNTED and _flag(call, "with_count"):
             beside["count"] = await noun.lister.count(tx, question)
     return Listed(rows, more, brief=brief, beside=beside)

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from cumulet.core.db import Id, Instant, LongText, Ref, Row, Short, Transaction, stored
 from cumulet.core.web.body import Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, Listing, ask
+from cumulet.core.web.listing import Filter, Listing
 from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.view import written
 from cumulet.core.web.wire import Anything, Text, Uuid
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid, request_id
-from cumulet.services.block_storage.asking import sorted_as_asked
+from cumulet.services.block_storage.asking import page_of
 from cumulet.services.block_storage.errors import MessageNotFound
 from cumulet.services.block_storage.room import BlockStorage
 
@@ -124,10 +124,7 @@ messages = Resource(
 
 @messages.list(RULE + "get_all", since=SINCE)
 async def index(room: BlockStorage, call: Call) -> Listed:
-    question = sorted_as_asked(messages.listing, ask(messages.listing, MessageRow, call), call)
-    async with room.database.read() as tx:
-        rows, more = await messages.page(tx, call, question)
-    return Listed(rows, more)
+    return await page_of(room, call, messages, MessageRow, brief=False, counted=False)
 
 
 @messages.show(RULE + "get", since=SINCE)

@@ -14,6 +14,7 @@ from cumulet.core.web.service import Service
 from cumulet.services.block_storage import about, pools, quota_sets, services, zones
 from cumulet.services.block_storage.attachments import actions as attachment_actions
 from cumulet.services.block_storage.attachments.resource import attachments
+from cumulet.services.block_storage.group_types import group_types
 from cumulet.services.block_storage.messages import messages
 from cumulet.services.block_storage.qos_specs import qos_specs
 from cumulet.services.block_storage.room import BlockStorage
@@ -60,7 +61,7 @@ def service() -> Service:
         path="/volume",
         prefix="/v3",
         dialect=BlockStorageDialect(service="volume", earliest=EARLIEST, latest=LATEST),
-        resources=[volumes, attachments, snapshots, types, qos_specs, old_transfers, transfers, messages],
+        resources=[volumes, attachments, snapshots, types, qos_specs, group_types, old_transfers, transfers, messages],
         routes=[endpoint for part in PARTS for endpoint in part.ROUTES],
         roots=[
             Endpoint("GET", "/", versions, 300, open=True),

@@ -21,6 +21,8 @@ RULE = "volume_extension:services:"
 HOSTS = "volume_extension:hosts"
 VOLUME, SCHEDULER = "cinder-volume", "cinder-scheduler"
 CONTROL = "control"
+FROZEN = "frozen"
+"""The reason by which a frozen service is known: it keeps what it has and takes nothing new."""
 MOST = 10_000
 """Rows that the sums of one host are made of."""
 
@@ -38,7 +40,7 @@ def _shown(room: BlockStorage, call: Call, node: NodeView) -> dict[str, Any]:
         "state": "up" if node.alive else "down",
         "updated_at": iso_micros(node.last_seen),
         "disabled_reason": (node.disabled_reason or None) if node.disabled else None,
-        "frozen": False,
+        "frozen": node.disabled and node.disabled_reason == FROZEN,
         "replication_status": "disabled",
         "active_backend_id": None,
     }
@@ -111,6 +113,26 @@ async def disable_log_reason(room: BlockStorage, call: Call) -> dict[str, Any]:
     return {**base, "disabled": True, "status": "disabled", "disabled_reason": reason}
 
 
+async def _freezable(room: BlockStorage, call: Call, rule: str) -> NodeView:
+    call.allow(rule)
+    host = call.wish.get("host") or ""
+    for node in await room.fleet.nodes():
+        if host in (node.name, host_of(room, node)):
+            return node
+    raise BadRequest(f"Service cinder-volume could not be found on host {host[:64]!r}.")
+
+
+async def freeze(room: BlockStorage, call: Call) -> None:
+    node = await _freezable(room, call, "volume:freeze_host")
+    await room.fleet.set_disabled(node.name, True, FROZEN)
+
+
+async def thaw(room: BlockStorage, call: Call) -> None:
+    node = await _freezable(room, call, "volume:thaw_host")
+    if node.disabled_reason == FROZEN:
+        await room.fleet.set_disabled(node.name, False, "")
+
+
 # ---- hosts ------------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +197,8 @@ ROUTES = (
     Endpoint("PUT", "/os-services/enable", enable, body=_Plain, name="service_enable"),
     Endpoint("PUT", "/os-services/disable", disable, body=_Plain, name="service_disable"),
     Endpoint("PUT", "/os-services/disable-log-reason", disable_log_reason, body=_Reason, name="service_reason"),
+    Endpoint("PUT", "/os-services/freeze", freeze, body=_Plain, name="service_freeze"),
+    Endpoint("PUT", "/os-services/thaw", thaw, body=_Plain, name="service_thaw"),
     Endpoint("GET", "/os-hosts", list_hosts, name="hosts"),
     Endpoint("GET", "/os-hosts/{host}", show_host, name="host"),
 )

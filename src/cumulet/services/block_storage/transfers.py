@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,6 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter, Listing
 from cumulet.core.web.resource import Listed, Resource
-from cumulet.core.web.versions import version
 from cumulet.core.web.view import or_null, written
 from cumulet.core.web.wire import Anything, Bool, Int, OneOf, Text, Uuid
 from cumulet.lib.clock import iso_micros
@@ -68,15 +68,17 @@ def _digest(salt: str, key: str) -> str:
     return hashlib.sha256(f"{salt}:{key}".encode()).hexdigest()
 
 
+_NEWER = (
+    Field("no_snapshots", Bool, create=OPTIONAL, since=NEW),
+    Field("source_project_id", Text(), source="project_id", since="3.57"),
+    Field("destination_project_id", Text(), source=or_null("destination_project_id"), since="3.57"),
+    Field("accepted", Bool, since="3.57"),
+)
 FIELDS = (
     Field("id", Uuid, brief=True),
     Field("volume_id", Uuid, create=REQUIRED, brief=True),
     Field("name", Text().or_null(), create=OPTIONAL, source=or_null("name"), brief=True),
     Field("created_at", Text(), source=written("created_at", iso_micros)),
-    Field("no_snapshots", Bool, create=OPTIONAL, since=NEW),
-    Field("source_project_id", Text(), source="project_id", since="3.57"),
-    Field("destination_project_id", Text(), source=or_null("destination_project_id"), since="3.57"),
-    Field("accepted", Bool, since="3.57"),
     Field("links", Anything, source=_links, brief=True),
 )
 LISTING = Listing(
@@ -96,14 +98,14 @@ async def _find(room: Room, call: Call, key: str) -> TransferRow | None:
     return row if call.request.path.endswith("/accept") else None
 
 
-def _noun(path: str) -> Resource:
+def _noun(path: str, fields: Sequence[Field]) -> Resource:
     return Resource(
         path=path,
         one="transfer",
         many="transfers",
         row=TransferRow,
         missing=TransferNotFound,
-        fields=FIELDS,
+        fields=fields,
         listing=LISTING,
         load=_find,
         target=lambda row: {"project_id": row.project_id},
@@ -134,7 +136,7 @@ def _declare(noun: Resource, since: str) -> None:
             if current.status != "available":
                 raise InvalidVolume(f"status must be available to be transferred, not {current.status}")
             taken = await tx.count(SnapshotRow, volume_id=volume.id, wanted=True)
-            if taken and call.version < version(NEW):
+            if taken and not since:
                 raise InvalidVolume("it has snapshots; since 3.55 they can go with it or be left behind")
             await tx.insert(row)
             await store.change(room, tx, volume.id, hold=HOLD)
@@ -194,6 +196,6 @@ async def _accept(room: BlockStorage, call: Call, row: TransferRow) -> None:
     await room.database.write(write)
 
 
-old_transfers, transfers = _noun("/os-volume-transfer"), _noun("/volume-transfers")
+old_transfers, transfers = _noun("/os-volume-transfer", FIELDS), _noun("/volume-transfers", (*FIELDS, *_NEWER))
 _declare(old_transfers, "")
 _declare(transfers, NEW)

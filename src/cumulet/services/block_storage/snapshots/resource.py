@@ -44,7 +44,7 @@ snapshots = Resource(
     missing=SnapshotNotFound,
     fields=[
         Field("id", Uuid, brief=True),
-        Field("volume_id", Uuid, create=REQUIRED, brief=True),
+        Field("volume_id", Uuid.or_null(), create=REQUIRED, brief=True),
         Field("name", Text().or_null(), create=OPTIONAL, update=OPTIONAL, source=or_null("name"), brief=True),
         Field("display_name", Text().or_null(), create=OPTIONAL, update=OPTIONAL, source=""),
         Field(
@@ -91,7 +91,7 @@ async def create(room: BlockStorage, call: Call) -> msgspec.Raw:
     force = wish.get("force")
     if force is False and call.version >= _FORCE_IS_IMPLIED:
         raise InvalidInput("'force' is invalid at this version: a volume in use is always taken. Leave it out.")
-    volume = await volumes.find(room, call, wish["volume_id"])
+    volume = await volumes.find(room, call, wish["volume_id"] or "")
     call.allow(RULE + "create_snapshot", volumes.target(volume))
     row = await operations.take(
         room,

@@ -15,7 +15,7 @@ from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Anything, Bool, MapOf, Text, parse_bool
 from cumulet.lib.ids import new_uuid
-from cumulet.services.block_storage.asking import sorted_as_asked
+from cumulet.services.block_storage.asking import page, shown_without, sorted_as_asked
 from cumulet.services.block_storage.errors import InvalidInput, InvalidType, NameTaken, StillUsed, TypeNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.types.choice import default_of, ensure_default
@@ -81,7 +81,7 @@ def written(specs: dict[str, str | None]) -> dict[str, str]:
 
 
 @types.create(RULE + "type_create", status=200)
-async def create(room: BlockStorage, call: Call) -> TypeRow:
+async def create(room: BlockStorage, call: Call) -> dict[str, Any]:
     wish = call.wish
     row = TypeRow(
         id=new_uuid(),
@@ -99,7 +99,7 @@ async def create(room: BlockStorage, call: Call) -> TypeRow:
         await room.database.write(lambda tx: tx.insert(row))
     except Duplicate as error:
         raise NameTaken(f"Volume Type {row.name} already exists.") from error
-    return row
+    return shown_without(types, call, row, "qos_specs_id")
 
 
 @types.list(RULE + "type_get_all")
@@ -118,9 +118,9 @@ async def index(room: BlockStorage, call: Call) -> Listed:
     async with room.database.read() as tx:
         if (specs := call.request.one("extra_specs")) is not None:
             question.limit = 0
-            rows, _ = await types.page(tx, call, question)
+            rows, _ = await page(types, tx, call, question)
             return Listed([row for row in rows if _has(row, specs)])
-        rows, more = await types.page(tx, call, question)
+        rows, more = await page(types, tx, call, question)
     return Listed(rows, more)
 
 
@@ -144,13 +144,14 @@ async def show_default(room: BlockStorage, call: Call) -> TypeRow:
     return row
 
 
-@types.show(RULE + "type_get")
+@types.show("")
 async def show(room: BlockStorage, call: Call, row: TypeRow) -> TypeRow:
+    call.allow(RULE + "type_get")
     return row
 
 
 @types.update(RULE + "type_update")
-async def update(room: BlockStorage, call: Call, row: TypeRow) -> TypeRow:
+async def update(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
     wish = call.wish
     if not wish:
         raise InvalidInput("Specify volume type name, description, is_public or a combination thereof.")
@@ -166,9 +167,10 @@ async def update(room: BlockStorage, call: Call, row: TypeRow) -> TypeRow:
         return await tx.get(TypeRow, id=row.id) or row
 
     try:
-        return await room.database.write(write)
+        changed = await room.database.write(write)
     except Duplicate as error:
         raise NameTaken(f"Volume Type {values['name']} already exists.") from error
+    return shown_without(types, call, changed, "qos_specs_id", "os-volume-type-access:is_public")
 
 
 @types.delete(RULE + "type_delete", status=202)
@@ -254,8 +256,9 @@ def _spec(row: TypeRow, key: str) -> str:
     return specs[key]
 
 
-@types.item("GET", SPEC + "index", suffix="/extra_specs")
+@types.item("GET", "", suffix="/extra_specs")
 async def specs_index(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
+    call.allow(SPEC + "index")
     return {"extra_specs": msgspec.Raw(row.extra_specs.encode())}
 
 
@@ -266,8 +269,9 @@ async def specs_create(room: BlockStorage, call: Call, row: TypeRow) -> dict[str
     return {"extra_specs": written(given)}
 
 
-@types.item("GET", SPEC + "show", suffix="/extra_specs/{spec}")
+@types.item("GET", "", suffix="/extra_specs/{spec}")
 async def specs_show(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
+    call.allow(SPEC + "show")
     key = call.path["spec"]
     return {key: _spec(row, key)}
 

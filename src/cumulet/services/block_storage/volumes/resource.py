@@ -15,7 +15,7 @@ from cumulet.core.web.view import or_null, raw, written
 from cumulet.core.web.wire import AnyObject, Anything, Bool, Int, Text, Uuid, parse_bool
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid
-from cumulet.services.block_storage.asking import metadata_filter, page_of
+from cumulet.services.block_storage.asking import metadata_filter, page_of, shown_without
 from cumulet.services.block_storage.errors import InvalidInput, VolumeNotFound
 from cumulet.services.block_storage.metadata import Metadata, decoded
 from cumulet.services.block_storage.room import BlockStorage
@@ -128,7 +128,17 @@ _Lenient = Body("volume", volumes.fields, beside=volumes.beside, extra=True)
 _LenientUpdate = Body("volume", volumes.fields, verb="update", extra=True)
 
 
-async def _create(room: BlockStorage, call: Call) -> VolumeRow:
+_NOT_AT_ONCE = (
+    "os-vol-host-attr:host",
+    "os-vol-mig-status-attr:migstat",
+    "os-vol-mig-status-attr:name_id",
+    "os-vol-tenant-attr:tenant_id",
+    "volume_image_metadata",
+)
+"""What only a volume's own page tells, not the answer to its making or change."""
+
+
+async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
     wish = call.wish
     source = Source(
         wish.get("imageRef") or wish.get("image_id") or "",
@@ -148,7 +158,7 @@ async def _create(room: BlockStorage, call: Call) -> VolumeRow:
     zone = wish.get("availability_zone") or ""
     if zone and zone not in await zones(room):
         raise InvalidInput(f"Availability zone '{zone}' is invalid. Choose one of {', '.join(await zones(room))}.")
-    return await operations.make(
+    row = await operations.make(
         room,
         new_uuid(),
         call.caller.project_id,
@@ -164,15 +174,16 @@ async def _create(room: BlockStorage, call: Call) -> VolumeRow:
         content=content,
         caller=call.caller,
     )
+    return shown_without(volumes, call, row, *_NOT_AT_ONCE)
 
 
 @volumes.create(RULE + "create", status=202, since=_SINCE_FIELDS_ARE_CHECKED)
-async def create(room: BlockStorage, call: Call) -> VolumeRow:
+async def create(room: BlockStorage, call: Call) -> dict[str, Any]:
     return await _create(room, call)
 
 
 @volumes.collection("POST", RULE + "create", status=202, body=_Lenient, until="3.52")
-async def create_leniently(room: BlockStorage, call: Call) -> VolumeRow:
+async def create_leniently(room: BlockStorage, call: Call) -> dict[str, Any]:
     """Before 3.53 fields that nobody knows are ignored."""
     return await _create(room, call)
 
@@ -209,7 +220,7 @@ async def show(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
     return row
 
 
-async def _update(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
+async def _update(room: BlockStorage, call: Call, row: VolumeRow) -> dict[str, Any]:
     wish = call.wish
     values: dict[str, Any] = {}
     for column in ("name", "description"):
@@ -220,16 +231,17 @@ async def _update(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
         values["metadata"] = msgspec.json.encode(wish["metadata"] or {}).decode()
     if not values:
         raise InvalidInput("Must specify at least one of name, description or metadata.")
-    return await room.database.write(lambda tx: store.change(room, tx, row.id, **values))
+    changed = await room.database.write(lambda tx: store.change(room, tx, row.id, **values))
+    return shown_without(volumes, call, changed, *_NOT_AT_ONCE)
 
 
 @volumes.update(RULE + "update", since=_SINCE_FIELDS_ARE_CHECKED)
-async def update(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
+async def update(room: BlockStorage, call: Call, row: VolumeRow) -> dict[str, Any]:
     return await _update(room, call, row)
 
 
 @volumes.item("PUT", RULE + "update", body=_LenientUpdate, until="3.52")
-async def update_leniently(room: BlockStorage, call: Call, row: VolumeRow) -> VolumeRow:
+async def update_leniently(room: BlockStorage, call: Call, row: VolumeRow) -> dict[str, Any]:
     """Before 3.53 fields that nobody knows are ignored."""
     return await _update(room, call, row)
 
