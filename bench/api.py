@@ -1,4 +1,7 @@
-"""CPU per request of a simulated cloud, beside the real services. Usage: python bench/api.py [--database URL]."""
+"""CPU per request of a simulated cloud, beside the real services. Usage: python bench/api.py [--postgresql].
+
+With --postgresql the database is a server started for the run, and the CPU of all its processes is counted too.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.support.servers import free_port
+from tests.support.servers import free_port, postgresql
 
 TICK = os.sysconf("SC_CLK_TCK")
 PEERS = {  # CPU ms a request: newest releases of the real services on 2 cores, database and broker included
@@ -41,6 +45,20 @@ HASHED = {"token: password"}
 """What a password hash costs depends on the hash; stated apart."""
 
 
+def cpu_ticks(pid: str) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def named(program: str) -> list[str]:
+    """The processes of a program, as far as we see."""
+    return [
+        place.name
+        for place in Path("/proc").iterdir()
+        if place.name.isdigit() and (place / "comm").exists() and (place / "comm").read_text().strip() == program
+    ]
+
+
 class Cloud:
     """A simulated cloud in a process of its own."""
 
@@ -59,6 +77,7 @@ class Cloud:
         self.token = self._token()
         self.start_seconds = time.monotonic() - began
         self.pid = int((self.state / "run" / "serve.lock").read_text())
+        self.server = named("postgres") if database else []
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port)
 
     def cumulet(self, *arguments: str) -> None:
@@ -90,8 +109,8 @@ class Cloud:
         return json.loads(raw) if raw else None
 
     def cpu_ms(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * 1000 / TICK
+        """CPU so far of our process, and of the database server's where there is one."""
+        return sum(map(cpu_ticks, [str(self.pid), *self.server])) * 1000 / TICK
 
     def memory_mib(self) -> float:
         for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
@@ -175,13 +194,14 @@ def project(cloud: Cloud) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", default="")
-    cloud = Cloud(parser.parse_args().database)
-    try:
-        idle = cloud.memory_mib()
-        rows = measure(cloud)
-    finally:
-        cloud.end()
+    parser.add_argument("--postgresql", action="store_true")
+    with postgresql() if parser.parse_args().postgresql else nullcontext("") as database:
+        cloud = Cloud(database)
+        try:
+            idle = cloud.memory_mib()
+            rows = measure(cloud)
+        finally:
+            cloud.end()
     print(f"{'operation':<28}{'ours, ms':>10}{'real, ms':>10}{'ratio':>9}")
     for name, ours in rows.items():
         print(f"{name:<28}{ours:>10.2f}{PEERS[name]:>10.1f}{PEERS[name] / ours:>8.0f}×")
