@@ -13,7 +13,8 @@ from cumulet.core.access.policy_file import PolicyFiles
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import Bus
 from cumulet.core.db import Database
-from cumulet.core.reconcile import Loop
+from cumulet.core.reconcile import Loop, Shards
+from cumulet.core.reconcile.loop import SWEEP_SECONDS
 from cumulet.core.web.origin import Origin
 from cumulet.core.web.service import Authenticate, FrontDoor, Service
 from cumulet.drivers.image_store.base import ImageStore
@@ -83,6 +84,8 @@ class Cloud:
         stores: dict[str, ImageStore] | None = None,
         rules: Callable[[str, Mapping[str, str]], Rules] | None = None,
         authenticate: Authenticate | None = None,
+        shards: Shards | None = None,
+        sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
         self.settings = settings
         self.database, self.bus, self.clock = database, bus, clock
@@ -143,7 +146,7 @@ class Cloud:
             for name, service in self.services.items()
         }
         self.loops = [
-            Loop(reconciler, bus, clock)
+            Loop(reconciler, bus, clock, shards, sweep_seconds=sweep_seconds)
             for reconciler in (
                 *image_service.reconcilers(self.image),
                 *network_service.reconcilers(self.network),

@@ -39,22 +39,25 @@ def serve() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from cumulet.core.bus import MemoryBus
     from cumulet.core.db import Database
     from cumulet.core.db.connect import connect
     from cumulet.lib.clock import SystemClock
     from cumulet.programs.cloud import Cloud
     from cumulet.programs.migrate import bring_up_to_date
+    from cumulet.programs.several import Several, carry
 
     # The socket is there before the rooms are: whoever connects early waits a moment instead of being refused.
     sockets = [_listen(settings), _listen_locally(settings.socket)]
-    bus, clock = MemoryBus(), SystemClock()
+    clock = SystemClock()
+    bus, carrying = carry(settings, clock)
     backend = await connect(settings.database_url)
     database = Database(backend, wake=bus.wake, clock=clock)
     await bring_up_to_date(database)
-    cloud = Cloud(settings, database, bus, clock)
+    several = Several(settings, database, clock)
+    cloud = Cloud(settings, database, bus, clock, shards=several.shards, sweep_seconds=several.sweep_seconds)
     await cloud.seed()
-    work = [loop.run() for loop in cloud.loops] + [cloud.background()]
+    await several.begin()
+    work = [*(loop.run() for loop in cloud.loops), cloud.background(), *carrying, *several.work()]
     if settings.mode == "simulate":
         from cumulet.programs.simulate import SimulatedNode
 
@@ -67,6 +70,7 @@ async def _serve(settings: Settings) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await several.end()
     for task in done:
         task.result()
     await database.close()

@@ -51,12 +51,19 @@ class Loop:
     """Runs a reconciler until it is cancelled."""
 
     def __init__(
-        self, reconciler: Reconciler, bus: Bus, clock: Clock, shards: Shards | None = None, at_once: int = AT_ONCE
+        self,
+        reconciler: Reconciler,
+        bus: Bus,
+        clock: Clock,
+        shards: Shards | None = None,
+        at_once: int = AT_ONCE,
+        sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
         self.reconciler = reconciler
         self._clock = clock
         self._shards = shards or EveryShard()
         self._at_once = at_once
+        self._sweep_seconds = sweep_seconds
         self._due: list[tuple[float, int, str]] = []
         self._when: dict[str, float] = {}
         self._count = itertools.count()
@@ -183,7 +190,7 @@ class Loop:
             except Exception as error:
                 log.exception("%s: the sweep failed: %s", self.reconciler.topic, error)
             first = False
-            await self._clock.sleep(SWEEP_SECONDS)
+            await self._clock.sleep(self._sweep_seconds)
 
     async def _walk(self, *, full: bool, count: bool) -> None:
         after = ""

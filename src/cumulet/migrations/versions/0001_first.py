@@ -44,6 +44,18 @@ def upgrade() -> None:
         **TABLES,
     )
     op.create_table(
+        "block_storage_group_types",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", LONG, nullable=True),
+        sa.Column("public", sa.Boolean(), nullable=False),
+        sa.Column("group_specs", LONG, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("block_storage_group_types_name", "block_storage_group_types", ["name"], unique=True)
+    op.create_table(
         "block_storage_messages",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -87,6 +99,7 @@ def upgrade() -> None:
         sa.Column("made", sa.Boolean(), nullable=False),
         sa.Column("fault", LONG, nullable=False),
         sa.Column("forced_status", sa.String(length=64), nullable=False),
+        sa.Column("progress", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
@@ -496,6 +509,13 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("shard"),
+        **TABLES,
+    )
+    op.create_table(
+        "core_processes",
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("holder"),
         **TABLES,
     )
     op.create_table(
