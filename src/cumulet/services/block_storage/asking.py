@@ -17,6 +17,8 @@ from cumulet.core.web.wire import parse_bool
 from cumulet.services.block_storage.room import BlockStorage
 
 COUNTED = version("3.45")
+MOST_SKIPPED = 10_000
+"""Rows that `offset` may skip; a marker goes further."""
 
 
 def sorted_as_asked(listing: Listing, question: Question, call: Call) -> Question:
@@ -34,11 +36,24 @@ def sorted_as_asked(listing: Listing, question: Question, call: Call) -> Questio
 
 
 async def page(noun: Resource, tx: Transaction, call: Call, question: Question) -> tuple[list[Any], bool]:
-    """A page of rows; a marker that names nothing is a 404 in this service."""
+    """A page of rows, and whether a client should ask on. A marker that names nothing is a 404 in this service."""
+    offset, limit = _offset(call), question.limit
+    if offset and limit:
+        question.limit += offset
     try:
-        return await noun.page(tx, call, question)
+        rows, more = await noun.page(tx, call, question)
     except MarkerNotFound as error:
         raise NotFound(error.message) from error
+    rows = rows[offset:]
+    # A page that is just full may be followed by another one: clients of this service ask until one is not full.
+    return rows, more or (bool(call.request.one("limit")) and bool(rows) and len(rows) == limit)
+
+
+def _offset(call: Call) -> int:
+    text = call.request.one("offset") or "0"
+    if not (text.isascii() and text.isdigit() and int(text) <= MOST_SKIPPED):
+        raise BadRequest(f"Invalid value for offset: {text[:40]!r} is not an integer from 0 to {MOST_SKIPPED}")
+    return int(text)
 
 
 def shown_without(noun: Resource, call: Call, row: Any, *hidden: str) -> dict[str, Any]:

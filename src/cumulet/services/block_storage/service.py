@@ -11,7 +11,7 @@ from cumulet.core.web.dialects.compute import BlockStorageDialect
 from cumulet.core.web.request import Response
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.service import Service
-from cumulet.services.block_storage import about, pools, quota_sets, services, zones
+from cumulet.services.block_storage import about, clusters, pools, quota_sets, services, zones
 from cumulet.services.block_storage.attachments import actions as attachment_actions
 from cumulet.services.block_storage.attachments.resource import attachments
 from cumulet.services.block_storage.group_types import group_types
@@ -29,7 +29,7 @@ from cumulet.services.block_storage.volumes.resource import volumes
 
 VERBS = (attachment_actions, encryption, volume_actions)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
-PARTS = (about, defaults, pools, quota_sets, services, zones)
+PARTS = (about, clusters, defaults, pools, quota_sets, services, zones)
 """Files whose nouns are plain routes."""
 
 

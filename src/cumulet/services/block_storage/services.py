@@ -9,7 +9,7 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.versions import version
-from cumulet.core.web.wire import Text
+from cumulet.core.web.wire import Enum, Text
 from cumulet.lib.clock import iso_micros
 from cumulet.services.block_storage.errors import ServiceNotFound
 from cumulet.services.block_storage.room import BlockStorage
@@ -154,14 +154,25 @@ async def list_hosts(room: BlockStorage, call: Call) -> dict[str, Any]:
     return {"hosts": rows}
 
 
+async def _at(room: BlockStorage, host: str) -> NodeView:
+    for node in await room.fleet.nodes():
+        if host in (node.name, host_of(room, node)):
+            return node
+    raise ServiceNotFound(f"Host {host[:64]} could not be found.")
+
+
+async def update_host(room: BlockStorage, call: Call) -> dict[str, Any]:
+    call.allow(HOSTS)
+    host, status = call.path["host"], call.wish["status"]
+    node = await _at(room, host)
+    await room.fleet.set_disabled(node.name, status == "disable", "")
+    return {"host": host, "status": "disabled" if status == "disable" else "enabled"}
+
+
 async def show_host(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow(HOSTS)
     host = call.path["host"]
-    for node in await room.fleet.nodes():
-        if host in (node.name, host_of(room, node)):
-            break
-    else:
-        raise ServiceNotFound(f"Host {host[:64]} could not be found.")
+    node = await _at(room, host)
     async with room.database.read() as tx:
         volumes = await tx.find(VolumeRow, node=node.name, wanted=True, limit=MOST)
         ids = [row.id for row in volumes]
@@ -192,6 +203,7 @@ _NAMED = (
 )
 _Plain = Body("", _NAMED)
 _Reason = Body("", (*_NAMED, Field("disabled_reason", Text(255, 1), create=REQUIRED)))
+_Host = Body("", (Field("status", Enum("enable", "disable", ignore_case=True), create=REQUIRED),))
 ROUTES = (
     Endpoint("GET", "/os-services", index, name="services"),
     Endpoint("PUT", "/os-services/enable", enable, body=_Plain, name="service_enable"),
@@ -201,4 +213,5 @@ ROUTES = (
     Endpoint("PUT", "/os-services/thaw", thaw, body=_Plain, name="service_thaw"),
     Endpoint("GET", "/os-hosts", list_hosts, name="hosts"),
     Endpoint("GET", "/os-hosts/{host}", show_host, name="host"),
+    Endpoint("PUT", "/os-hosts/{host}", update_host, body=_Host, name="host_update"),
 )

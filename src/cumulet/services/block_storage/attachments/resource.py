@@ -23,6 +23,7 @@ from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 RULE = "volume:attachment_"
 READ = "xena_system_admin_or_project_reader"
+"""No rule of their own says who may see attachments: those who may see a project's volumes."""
 SINCE = "3.27"
 MOST_BYTES = 8192
 Connector = AnyObject.also(lambda value: _small(value))
@@ -103,17 +104,17 @@ async def create(room: BlockStorage, call: Call) -> dict[str, Any]:
     return await _page(room, call, await room.database.write(write))
 
 
-@attachments.list("", since=SINCE)
+@attachments.list(READ, since=SINCE)
 async def index(room: BlockStorage, call: Call) -> Listed:
     return await page_of(room, call, attachments, AttachmentRow, brief=True, counted=False)
 
 
-@attachments.list("", suffix="/detail", since=SINCE)
+@attachments.list(READ, suffix="/detail", since=SINCE)
 async def detail(room: BlockStorage, call: Call) -> Listed:
     return await page_of(room, call, attachments, AttachmentRow, brief=False, counted=False)
 
 
-@attachments.show("", since=SINCE)
+@attachments.show(READ, since=SINCE)
 async def show(room: BlockStorage, call: Call, row: AttachmentRow) -> dict[str, Any]:
     return await _page(room, call, row)
 

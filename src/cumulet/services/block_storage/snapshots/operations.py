@@ -49,6 +49,7 @@ async def take(
             made=False,
             fault="",
             forced_status="",
+            progress="",
             status="creating",
             created_at=now,
             updated_at=now,

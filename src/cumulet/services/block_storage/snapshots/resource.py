@@ -33,7 +33,7 @@ DERIVED = {"available"}
 
 
 def _progress(row: SnapshotRow, call: Call) -> str:
-    return "100%" if row.made else "0%"
+    return row.progress or ("100%" if row.made else "0%")
 
 
 snapshots = Resource(
@@ -155,13 +155,13 @@ async def force_delete(room: BlockStorage, call: Call, row: SnapshotRow) -> None
     await operations.delete(room, row, force=True)
 
 
-async def _say(room: BlockStorage, row: SnapshotRow, status: str) -> None:
+async def _say(room: BlockStorage, row: SnapshotRow, status: str, progress: str = "") -> None:
     if status not in STATUSES:
         raise BadRequest(f"Invalid status: {status[:60]!r}; use one of {', '.join(sorted(STATUSES))}")
     forced = "" if status in DERIVED else status
 
     async def write(tx: Transaction) -> None:
-        await store.set_snapshot(room, tx, row.id, forced_status=forced, fault="")
+        await store.set_snapshot(room, tx, row.id, forced_status=forced, progress=progress, fault="")
         await store.order(room, tx, row.volume_id)
 
     await room.database.write(write)
@@ -188,7 +188,7 @@ async def update_snapshot_status(room: BlockStorage, call: Call, row: SnapshotRo
     ways = {"creating": ("available", "error", "creating"), "deleting": ("deleting", "error_deleting")}
     if status not in ways.get(row.status, ()):
         raise BadRequest(f"Provided snapshot status {status[:60]!r} not allowed for snapshot with status {row.status}.")
-    await _say(room, row, status)
+    await _say(room, row, status, call.wish.get("progress") or "")
 
 
 async def _change_metadata(room: BlockStorage, tx: Transaction, snapshot_id: str, alter: Alter) -> dict[str, str]:

@@ -31,6 +31,8 @@ class SnapshotRow(Row):
     fault: LongText
     forced_status: Short
     """What an administrator said it is."""
+    progress: Short
+    """What a service that takes snapshots by itself said of it; empty: what is known here."""
     status: Short
     """Derived at every write by `status.py`."""
     created_at: Instant

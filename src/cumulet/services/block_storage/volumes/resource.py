@@ -188,8 +188,17 @@ async def create_leniently(room: BlockStorage, call: Call) -> dict[str, Any]:
     return await _create(room, call)
 
 
+@volumes.collection("PUT", "")
+@volumes.collection("DELETE", "")
+async def without_id(room: BlockStorage, call: Call) -> None:
+    """`/volumes/` with nothing behind it, where a client forgot the id: there is no such volume."""
+    raise VolumeNotFound("Volume  could not be found.")
+
+
 @volumes.list(RULE + "get_all")
 async def index(room: BlockStorage, call: Call) -> Listed:
+    if call.request.path.endswith("/"):
+        await without_id(room, call)
     return await page_of(room, call, volumes, VolumeRow, brief=True)
 
 
