@@ -1,0 +1,116 @@
+"""Two API processes over one PostgreSQL and one RabbitMQ: either serves what the other was asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.laptop import Session, log_in
+from tests.support.servers import free_port, postgresql, rabbitmq
+
+SECONDS = 30.0
+KEYS = ("fernet-keys", "credential-keys", "receipt-keys")
+
+
+@contextmanager
+def serving(state: Path, port: int, nodes: int, database: str, bus: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One process; the operator gave all of them the same keys and the same password."""
+    settings = {
+        "STATE_DIR": state,
+        "PORT": port,
+        "DATABASE": database,
+        "BUS": bus,
+        "MODE": "simulate",
+        "SIMULATED_NODES": nodes,
+        "ADMIN_PASSWORD": "secret",
+        "PUBLIC_URL": "http://127.0.0.1:1",
+    }
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        **{f"CUMULET_{name}": str(value) for name, value in settings.items()},
+    }
+    state.mkdir(exist_ok=True)
+    with (state / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "cumulet", "serve"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        until(lambda: answers(port) or process.poll() is not None)
+        assert process.poll() is None, (state / "log").read_text()[-3000:]
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def until(true: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while not (found := true()):
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.1)
+    return found
+
+
+def create(session: Session, name: str) -> str:
+    flavor = session.ask("GET", "/compute/v2.1/flavors")["flavors"][0]["id"]
+    image = session.ask("GET", "/image/v2/images")["images"][0]["id"]
+    wish = {"name": name, "flavorRef": flavor, "imageRef": image}
+    return str(session.ask("POST", "/compute/v2.1/servers", {"server": wish})["server"]["id"])
+
+
+def wait_until_active(session: Session, server_id: str) -> None:
+    def settled() -> Any:
+        server = session.ask("GET", f"/compute/v2.1/servers/{server_id}")["server"]
+        assert server["status"] in ("BUILD", "ACTIVE"), server
+        return server["status"] == "ACTIVE"
+
+    until(settled)
+
+
+@pytest.mark.db
+def test_each_serves_what_the_other_was_asked_for_and_survives_its_death(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        database, bus = stack.enter_context(postgresql()), stack.enter_context(rabbitmq())
+        first_port, second_port = free_port(), free_port()
+        stack.enter_context(serving(tmp_path / "first", first_port, 2, database, bus))
+        (tmp_path / "second").mkdir()
+        for keys in KEYS:
+            shutil.copytree(tmp_path / "first" / keys, tmp_path / "second" / keys)
+        second = stack.enter_context(serving(tmp_path / "second", second_port, 0, database, bus))
+        here = log_in(f"http://127.0.0.1:{first_port}", "secret")
+        there = Session(f"http://127.0.0.1:{second_port}", here.token)
+
+        wait_until_active(there, create(here, "asked here"))
+        wait_until_active(here, create(there, "asked there"))
+
+        second.kill()
+        second.wait(10)
+        wait_until_active(here, create(here, "alone"))
+        here.ask("GET", "/compute/v2.1/servers/detail")
