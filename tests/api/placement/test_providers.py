@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from cumulet.lib.ids import new_uuid
+from cumulet.services.placement.providers.tree import DEEPEST
 from tests.api.placement.making import provider, wish
 from tests.support.client import Client
 
@@ -270,3 +273,28 @@ async def test_resource_classes(placement: Client) -> None:
     await placement.delete("/resource_classes/CUSTOM_DISC")
     await placement.get("/resource_classes/CUSTOM_DISC", 404)
     assert (await placement.get("/resource_classes/VCPU"))["name"] == "VCPU"
+
+
+async def test_trees_are_only_so_deep(placement: Client) -> None:
+    path = [await provider(placement, "level-1")]
+    for level in range(2, DEEPEST + 1):
+        path.append(await provider(placement, f"level-{level}", parent=path[-1]))
+    too_deep = {"name": "one-more", "parent_provider_uuid": path[-1]}
+    await placement.post("/resource_providers", too_deep, 400)
+    top = await provider(placement, "top")
+    await provider(placement, "below", parent=top)
+    await placement.put(f"/resource_providers/{top}", {"name": "top", "parent_provider_uuid": path[-2]}, 400)
+    await placement.put(f"/resource_providers/{top}", {"name": "top", "parent_provider_uuid": path[-3]})
+
+
+async def test_two_moves_never_make_a_ring(placement: Client) -> None:
+    for n in range(5):
+        one, two = await provider(placement, f"one-{n}"), await provider(placement, f"two-{n}")
+        answers = await asyncio.gather(
+            placement("PUT", f"/resource_providers/{one}", {"name": f"one-{n}", "parent_provider_uuid": two}),
+            placement("PUT", f"/resource_providers/{two}", {"name": f"two-{n}", "parent_provider_uuid": one}),
+        )
+        assert sorted(answer.status_code for answer in answers)[0] == 200
+        shown = [await placement.get(f"/resource_providers/{id_}") for id_ in (one, two)]
+        assert [place["parent_provider_uuid"] for place in shown].count(None) == 1
+        assert shown[0]["root_provider_uuid"] == shown[1]["root_provider_uuid"]

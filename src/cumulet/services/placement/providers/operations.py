@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from cumulet.core.db import Duplicate, Transaction
+import sqlalchemy as sa
+
+from cumulet.core.db import Duplicate, Query, Transaction
 from cumulet.core.web.versions import version
 from cumulet.lib.ids import new_uuid
 from cumulet.services.placement.errors import (
+    ConcurrentUpdate,
     InvalidProvider,
     ProviderExists,
     ProviderHasChildren,
@@ -43,7 +47,8 @@ async def create(room: Placement, wish: dict[str, Any]) -> ProviderRow:
     async def write(tx: Transaction) -> ProviderRow:
         root_id = id_
         if parent_id:
-            parent, parents = await _tree_of(tx, parent_id, id_)
+            parent = await _parent(tx, parent_id, id_)
+            parents = await _hold_tree(tx, parent.root_id, parent_id)
             root_id = parent.root_id
             if len(ancestors(parents, parent_id)) >= DEEPEST:
                 raise InvalidProvider(f"Unable to create resource provider: its tree would be deeper than {DEEPEST}.")
@@ -87,6 +92,7 @@ async def change(room: Placement, id_: str, wish: dict[str, Any], version: int) 
 async def remove(room: Placement, id_: str) -> None:
     async def write(tx: Transaction) -> None:
         row = await find(tx, id_)
+        await _hold_tree(tx, row.root_id, id_)
         if await tx.count(ProviderRow, parent_id=row.id):
             raise ProviderHasChildren(
                 f"Unable to delete parent resource provider {id_}: it has child resource providers."
@@ -104,27 +110,44 @@ async def remove(room: Placement, id_: str) -> None:
 
 async def _move(tx: Transaction, row: ProviderRow, parent_id: str) -> None:
     """Everything below a moved provider changes its root with it."""
-    own = {other.id: other.parent_id for other in await tx.find(ProviderRow, root_id=row.root_id)}
+    parent = await _parent(tx, parent_id, row.id) if parent_id else row
+    trees = {}
+    # In one order everywhere, so that two moves between the same trees wait for each other instead of locking up.
+    for root_id, member in sorted({row.root_id: row.id, parent.root_id: parent.id}.items()):
+        trees[root_id] = await _hold_tree(tx, root_id, member)
+    own = trees[row.root_id]
     below = subtree(own, row.id)
-    root_id = row.id
     if parent_id:
         if parent_id in below:
             raise InvalidProvider(f"Unable to save resource provider {row.id}: creating loop in the provider tree.")
-        parent, parents = await _tree_of(tx, parent_id, row.id)
-        root_id = parent.root_id
-        if len(ancestors(parents, parent_id)) + height(own, row.id) >= DEEPEST:
+        if len(ancestors(trees[parent.root_id], parent_id)) + height(own, row.id) >= DEEPEST:
             raise InvalidProvider(
-                f"Unable to save resource provider {row.id}: its tree is limited to {DEEPEST} levels."
+                f"Unable to save resource provider {row.id}: a tree has {DEEPEST} levels at most."
             )
-    await tx.update(ProviderRow, {"id": sorted(below)}, root_id=root_id)
+    await tx.update(ProviderRow, {"id": sorted(below)}, root_id=parent.root_id if parent_id else row.id)
 
 
-async def _tree_of(tx: Transaction, parent_id: str, child: str) -> tuple[ProviderRow, dict[str, str]]:
-    """The parent that was asked for, and the parents of everything in its tree. Raises InvalidProvider."""
+async def _parent(tx: Transaction, parent_id: str, child: str) -> ProviderRow:
+    """The parent that was asked for. Raises InvalidProvider."""
     parent = await tx.get(ProviderRow, id=parent_id)
     if parent is None or parent_id == child:
         raise InvalidProvider(
-            f"Unable to save resource provider {child}: the parent provider {parent_id} is not there."
+            f"Unable to save resource provider {child}: there is no parent {parent_id}."
         )
-    tree = await tx.find(ProviderRow, root_id=parent.root_id)
-    return parent, {row.id: row.parent_id for row in tree}
+    return parent
+
+
+async def _hold_tree(tx: Transaction, root_id: str, member: str) -> dict[str, str]:
+    """The parents of everything in a tree, which nobody else changes until this transaction ends."""
+    await tx.execute(_lock(), {"root": root_id})
+    tree = {row.id: row.parent_id for row in await tx.find(ProviderRow, root_id=root_id)}
+    if member not in tree:
+        raise ConcurrentUpdate(f"The resource provider {member} was moved at this moment: look again.")
+    return tree
+
+
+@cache
+def _lock() -> Query:
+    """Writing a row as it is makes every other writer of it wait, on each database."""
+    c = ProviderRow.c
+    return Query(sa.update(ProviderRow.table).where(c.id == sa.bindparam("root")).values(generation=c.generation))
