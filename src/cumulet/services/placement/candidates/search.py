@@ -15,8 +15,8 @@ from cumulet.services.placement.asking import Group, TraitWish
 from cumulet.services.placement.candidates.world import Provider, World
 
 MOST_CANDIDATES = 1000
-MOST_STEPS = 100_000
-MOST_STEPS_PER_TREE = 20_000
+MOST_STEPS = 50_000
+MOST_STEPS_PER_TREE = 10_000
 
 Shares = dict[str, dict[str, int]]
 """provider → resource → how much."""
@@ -109,7 +109,8 @@ def _in_tree(world: World, request: Request, root: str, effort: Effort) -> Itera
         firsts = _spread(world, request.groups[""], tree, guests, effort, own)
     for first in firsts:
         chosen = [first] if first else []
-        yield from _complete(world, request, chosen, list(granular.values()), effort, own)
+        shares = first.shares if first else {}
+        yield from _complete(world, request, chosen, shares, list(granular.values()), effort, own)
 
 
 def _single(world: World, group: Group, suffix: str, tree: list[Provider], guests: list[Provider]) -> list[_Choice]:
@@ -163,22 +164,27 @@ def _in_wanted_tree(world: World, group: Group, one: Provider) -> bool:
 
 
 def _complete(
-    world: World, request: Request, chosen: list[_Choice], rest: list[list[_Choice]], effort: Effort, own: Effort
+    world: World,
+    request: Request,
+    chosen: list[_Choice],
+    shares: Shares,
+    rest: list[list[_Choice]],
+    effort: Effort,
+    own: Effort,
 ) -> Iterator[Candidate]:
     """Add a choice for each remaining group, as long as everything still fits together."""
     if not rest:
         if _stands_together(world, request, chosen):
-            mappings = {choice.suffix: list(choice.providers) for choice in chosen}
-            yield Candidate(_sum(chosen), mappings)
+            yield Candidate(shares, {choice.suffix: list(choice.providers) for choice in chosen})
         return
     for choice in rest[0]:
         if not effort.spend() or not own.spend():
             return
         if request.isolate and _clashes(choice, chosen):
             continue
-        extended = [*chosen, choice]
-        if _fits(world, _sum(extended)):
-            yield from _complete(world, request, extended, rest[1:], effort, own)
+        together = _joined(world, shares, choice.shares)
+        if together is not None:
+            yield from _complete(world, request, [*chosen, choice], together, rest[1:], effort, own)
 
 
 def _clashes(choice: _Choice, chosen: list[_Choice]) -> bool:
@@ -188,21 +194,17 @@ def _clashes(choice: _Choice, chosen: list[_Choice]) -> bool:
     return any(other.suffix and other.shares and other.providers == choice.providers for other in chosen)
 
 
-def _sum(chosen: list[_Choice]) -> Shares:
-    total: Shares = {}
-    for choice in chosen:
-        for id_, units in choice.shares.items():
-            held = total.setdefault(id_, {})
-            for resource, n in units.items():
-                held[resource] = held.get(resource, 0) + n
+def _joined(world: World, shares: Shares, more: Shares) -> Shares | None:
+    """Both together; None when there is no room for the sums. Each part was looked at alone before."""
+    total = dict(shares)
+    for id_, units in more.items():
+        held = dict(total.get(id_, {}))
+        for resource, n in units.items():
+            held[resource] = held.get(resource, 0) + n
+            if not world.providers[id_].stock[resource].holds(held[resource]):
+                return None
+        total[id_] = held
     return total
-
-
-def _fits(world: World, shares: Shares) -> bool:
-    """Is there room for the sums? Each part was looked at alone before."""
-    return all(
-        world.providers[id_].stock[resource].holds(n) for id_, units in shares.items() for resource, n in units.items()
-    )
 
 
 def _stands_together(world: World, request: Request, chosen: list[_Choice]) -> bool:

@@ -121,9 +121,7 @@ async def _move(tx: Transaction, row: ProviderRow, parent_id: str) -> None:
         if parent_id in below:
             raise InvalidProvider(f"Unable to save resource provider {row.id}: creating loop in the provider tree.")
         if len(ancestors(trees[parent.root_id], parent_id)) + height(own, row.id) >= DEEPEST:
-            raise InvalidProvider(
-                f"Unable to save resource provider {row.id}: a tree has {DEEPEST} levels at most."
-            )
+            raise InvalidProvider(f"Unable to save resource provider {row.id}: a tree has {DEEPEST} levels at most.")
     await tx.update(ProviderRow, {"id": sorted(below)}, root_id=parent.root_id if parent_id else row.id)
 
 
@@ -131,9 +129,7 @@ async def _parent(tx: Transaction, parent_id: str, child: str) -> ProviderRow:
     """The parent that was asked for. Raises InvalidProvider."""
     parent = await tx.get(ProviderRow, id=parent_id)
     if parent is None or parent_id == child:
-        raise InvalidProvider(
-            f"Unable to save resource provider {child}: there is no parent {parent_id}."
-        )
+        raise InvalidProvider(f"Unable to save resource provider {child}: there is no parent {parent_id}.")
     return parent
 
 
