@@ -103,6 +103,8 @@ def _settings(
     kept = processes.settings_file(probe.state)
     settings = load(flags, os.environ, config or (kept if kept.exists() else None))
     choice = mode.choose(settings.mode)
+    if settings.mode == "rootless" and (obstacle := mode.rootless_obstacle()):
+        raise click.ClickException(f"rootless does not work here: {obstacle.reason}. Remedy: {obstacle.remedy}")
     if kept.exists() and not (simulate or rootless):
         choice = mode.Choice(choice.mode, "as at the first start")
     if not settings.mode:
@@ -279,10 +281,13 @@ def reset(state: Path | None, yes: bool) -> None:
 @state_option
 @click.option("--raw", is_flag=True, help="Only carry bytes to port 22, for ssh's ProxyCommand.")
 @click.option("--user", default="cirros", help="Whom to log in as.")
+@click.option(
+    "-i", "--identity", type=click.Path(path_type=Path, exists=True), help="The private key, if not ssh's own."
+)
 @click.argument("server")
 @click.argument("command", nargs=-1)
-def ssh(state: Path | None, raw: bool, user: str, server: str, command: tuple[str, ...]) -> None:
+def ssh(state: Path | None, raw: bool, user: str, identity: Path | None, server: str, command: tuple[str, ...]) -> None:
     """Log in to SERVER (its name, id or an address)."""
     from cumulet.programs.laptop.login import log_in
 
-    sys.exit(log_in(_kept(state), server, user, command, raw=raw))
+    sys.exit(log_in(_kept(state), server, user, command, raw=raw, identity=identity))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from cumulet.programs.laptop import rootless
@@ -23,17 +25,29 @@ _CARRY = (
 """Carries bytes between standard input and output and port 22 of an address."""
 
 
-def log_in(settings: Settings, server: str, user: str, command: tuple[str, ...], *, raw: bool) -> int:
+def log_in(
+    settings: Settings, server: str, user: str, command: tuple[str, ...], *, raw: bool, identity: Path | None = None
+) -> int:
     """Run ssh (or carry its bytes); the exit code."""
-    inside = rootless.prefix(settings) if settings.mode == "rootless" else ()
-    if raw:
-        return subprocess.call([*inside, sys.executable, "-c", _CARRY, _address(settings, server)])
-    if settings.mode == "simulate":
+    if settings.mode == "simulate" and not raw:
         print(_console(settings, _find(settings, server)["id"]))
         print("This server is simulated: what it printed is above, and nobody is at home to log in to.")
         return 0
     address = _address(settings, server)
-    return subprocess.call([*inside, "ssh", *_OPTIONS, f"{user}@{address}", *command])
+    if raw:
+        inside = rootless.prefix(settings) if settings.mode == "rootless" else ()
+        return subprocess.call([*inside, sys.executable, "-c", _CARRY, address])
+    options = [*_OPTIONS, *(("-i", str(identity)) if identity else ()), *_way(settings, address)]
+    return subprocess.call(["ssh", *options, f"{user}@{address}", *command])
+
+
+def _way(settings: Settings, address: str) -> tuple[str, ...]:
+    """How ssh reaches the address. It stays outside of the cloud's namespaces, where the user is root and without the
+    keys of his own home; only the bytes go through."""
+    if settings.mode != "rootless":
+        return ()
+    carry = [sys.executable, "-m", "cumulet", "ssh", "--state", str(settings.state), "--raw", address]
+    return ("-o", "ProxyCommand=" + shlex.join(carry).replace("%", "%%"))
 
 
 def _address(settings: Settings, server: str) -> str:

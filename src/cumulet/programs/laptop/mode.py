@@ -27,6 +27,14 @@ class Choice:
     remedy: str = ""
 
 
+FORBIDDEN = Choice(
+    "simulate",
+    "this distribution forbids user namespaces to ordinary users",
+    "run as root, or allow them: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+)
+"""The choice where an ordinary user can have no network of his own."""
+
+
 def missing_tools() -> dict[str, str]:
     """Programs that are not here, with their packages."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
@@ -49,13 +57,22 @@ def may_make_user_namespaces() -> bool:
 
 def choose(asked: str) -> Choice:
     """The mode to run in: what was asked for, else the most real one that this machine allows."""
-    return decide(
+    choice = decide(
         asked,
         missing=missing_tools(),
         tun=os.path.exists("/dev/net/tun"),
         root=os.geteuid() == 0,
         namespaces=may_make_user_namespaces,
     )
+    return (rootless_obstacle() or choice) if choice.mode == "rootless" and not asked else choice
+
+
+def rootless_obstacle() -> Choice | None:
+    """Why an ordinary user cannot have real machines here, and what would let him; nothing when he can."""
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        reason = "/dev/net/tun may not be opened by an ordinary user"
+        return Choice("simulate", reason, "run as root, or allow it: chmod 666 /dev/net/tun")
+    return None if may_make_user_namespaces() else FORBIDDEN
 
 
 def decide(asked: str, *, missing: dict[str, str], tun: bool, root: bool, namespaces: Callable[[], bool]) -> Choice:
@@ -75,8 +92,4 @@ def decide(asked: str, *, missing: dict[str, str], tun: bool, root: bool, namesp
         return Choice("real", "root, and every tool is here")
     if namespaces():
         return Choice("rootless", "an ordinary user who may make namespaces of his own")
-    return Choice(
-        "simulate",
-        "this distribution forbids user namespaces to ordinary users",
-        "run as root, or allow them: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-    )
+    return FORBIDDEN
