@@ -37,6 +37,10 @@ class ServiceNotFound(NotFound):
     pass
 
 
+class GroupNotFound(NotFound):
+    pass
+
+
 class GroupTypeNotFound(NotFound):
     pass
 

@@ -15,6 +15,9 @@ from cumulet.services.block_storage import about, clusters, pools, quota_sets, s
 from cumulet.services.block_storage.attachments import actions as attachment_actions
 from cumulet.services.block_storage.attachments.resource import attachments
 from cumulet.services.block_storage.group_types import group_types
+from cumulet.services.block_storage.groups import resource as group_routes
+from cumulet.services.block_storage.groups.resource import groups
+from cumulet.services.block_storage.groups.snapshots import group_snapshots
 from cumulet.services.block_storage.messages import messages
 from cumulet.services.block_storage.qos_specs import qos_specs
 from cumulet.services.block_storage.room import BlockStorage
@@ -29,7 +32,7 @@ from cumulet.services.block_storage.volumes.resource import volumes
 
 VERBS = (attachment_actions, encryption, volume_actions)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
-PARTS = (about, clusters, defaults, pools, quota_sets, services, zones)
+PARTS = (about, clusters, defaults, group_routes, pools, quota_sets, services, zones)
 """Files whose nouns are plain routes."""
 
 
@@ -61,7 +64,19 @@ def service() -> Service:
         path="/volume",
         prefix="/v3",
         dialect=BlockStorageDialect(service="volume", earliest=EARLIEST, latest=LATEST),
-        resources=[volumes, attachments, snapshots, types, qos_specs, group_types, old_transfers, transfers, messages],
+        resources=[
+            volumes,
+            attachments,
+            snapshots,
+            types,
+            qos_specs,
+            group_types,
+            groups,
+            group_snapshots,
+            old_transfers,
+            transfers,
+            messages,
+        ],
         routes=[endpoint for part in PARTS for endpoint in part.ROUTES],
         roots=[
             Endpoint("GET", "/", versions, 300, open=True),

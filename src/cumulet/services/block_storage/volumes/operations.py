@@ -118,6 +118,7 @@ async def make(
     multiattach: bool = False,
     content: Content | None = None,
     caller: Caller | None = None,
+    group_id: str = "",
 ) -> VolumeRow:
     """Store the wish for a volume, within the project's quota."""
     content = content or Content(bootable=bool(source.image_id))
@@ -148,7 +149,7 @@ async def make(
         multiattach=multiattach or specs.get("multiattach", "").lower() == "<is> true",
         read_only="",
         hold="",
-        group_id="",
+        group_id=group_id,
         revert_to="",
         reverts=0,
         wanted=True,
@@ -210,6 +211,8 @@ async def let_snapshot_go(room: BlockStorage, tx: Transaction, snapshot: Snapsho
 
 async def delete(room: BlockStorage, volume: VolumeRow, *, force: bool = False, cascade: bool = False) -> None:
     """Delete a volume that nobody holds."""
+    if volume.group_id and volume.wanted and not force:
+        raise InvalidVolume(f"it belongs to group {volume.group_id}; remove it from there, or delete the group")
     if not force and volume.status not in DELETABLE:
         raise InvalidVolume(
             "Volume status must be available or error or error_restoring or error_extending or error_managing and must "

@@ -16,9 +16,11 @@ from cumulet.core.web.wire import AnyObject, Anything, Bool, Int, Text, Uuid, pa
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid
 from cumulet.services.block_storage.asking import metadata_filter, page_of, shown_without
-from cumulet.services.block_storage.errors import InvalidInput, VolumeNotFound
+from cumulet.services.block_storage.errors import GroupNotFound, InvalidInput, VolumeNotFound
+from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.metadata import Metadata, decoded
 from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.types import choice
 from cumulet.services.block_storage.volumes import operations, store
 from cumulet.services.block_storage.volumes.operations import Source
 from cumulet.services.block_storage.volumes.row import VolumeRow
@@ -138,6 +140,17 @@ _NOT_AT_ONCE = (
 """What only a volume's own page tells, not the answer to its making or change."""
 
 
+async def _check_group(room: BlockStorage, call: Call, group_id: str, type_name: str) -> None:
+    """A new volume joins a group of its project that takes its type."""
+    kind = await choice.choose(room, call.caller.project_id, type_name, call.caller)
+    async with room.database.read() as tx:
+        group = await tx.get(GroupRow, id=group_id)
+    if group is None or group.project_id != call.caller.project_id:
+        raise GroupNotFound(f"Group {group_id[:64]} could not be found.")
+    if kind is None or kind.id not in msgspec.json.decode(group.volume_types, type=list[str]):
+        raise InvalidInput(f"group {group_id} takes volumes of its own types alone; name one of them")
+
+
 async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
     wish = call.wish
     source = Source(
@@ -158,6 +171,9 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
     zone = wish.get("availability_zone") or ""
     if zone and zone not in await zones(room):
         raise InvalidInput(f"Availability zone '{zone}' is invalid. Choose one of {', '.join(await zones(room))}.")
+    group_id = wish.get("group_id") or ""
+    if group_id:
+        await _check_group(room, call, group_id, wish.get("volume_type") or "")
     row = await operations.make(
         room,
         new_uuid(),
@@ -173,6 +189,7 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
         multiattach=bool(wish.get("multiattach")),
         content=content,
         caller=call.caller,
+        group_id=group_id,
     )
     return shown_without(volumes, call, row, *_NOT_AT_ONCE)
 

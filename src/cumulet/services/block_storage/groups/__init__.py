@@ -1,0 +1,1 @@
+"""Groups of volumes, and snapshots of whole groups."""

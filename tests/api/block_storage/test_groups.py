@@ -1,0 +1,94 @@
+"""Groups of volumes, their types, and snapshots of whole groups."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.block_storage.shop import Shop
+
+pytestmark = pytest.mark.db
+
+
+async def group(shop: Shop) -> str:
+    """A group for volumes of the default type."""
+    admin = shop.client.as_("admin")
+    kind = (await admin.post("/group_types", {"group_type": {"name": "g"}}, 202))["group_type"]["id"]
+    wish = {"name": "both", "group_type": kind, "volume_types": ["__DEFAULT__"]}
+    return str((await shop.client.post("/groups", {"group": wish}, 202))["group"]["id"])
+
+
+async def test_a_group_is_made_seen_changed_and_deleted(shop: Shop) -> None:
+    key = await group(shop)
+    path = f"/groups/{key}"
+    page = (await shop.client.get(path))["group"]
+    assert (page["name"], page["status"], len(page["volume_types"])) == ("both", "available", 1)
+    volume, other = await shop.make(group_id=key, volume_type="__DEFAULT__"), await shop.make()
+    assert (await shop.see(volume))["group_id"] == key
+    await shop.client.delete(f"/volumes/{volume}", 400)
+    change = {"name": "one", "add_volumes": other, "remove_volumes": volume}
+    await shop.client.put(path, {"group": change}, 202)
+    page = (await shop.client.get(f"{path}?list_volume=True"))["group"]
+    assert (page["name"], page["volumes"]) == ("one", [other])
+    await shop.client.put(path, {"group": {}}, 400)
+    await shop.client.put(path, {"group": {"remove_volumes": volume}}, 400)
+    await shop.client.as_("stranger").get(path, 404)
+    await shop.client.as_("reader").put(path, {"group": {"name": "x"}}, 403)
+    await shop.client.at("3.12").get(path, 404)
+    assert "group_snapshot_id" not in (await shop.client.at("3.13").get(path))["group"]
+    await shop.client.post(f"{path}/action", {"delete": {}}, 400)
+    await shop.client.post(f"{path}/action", {"delete": {"delete-volumes": True}}, 202)
+    await shop.settle()
+    await shop.client.get(path, 404)
+    await shop.client.get(f"/volumes/{other}", 404)
+    assert await shop.status(volume) == "available"
+
+
+async def test_a_snapshot_of_a_group_and_a_group_of_that(shop: Shop) -> None:
+    key = await group(shop)
+    wish = {"group_snapshot": {"group_id": key, "name": "then"}}
+    await shop.client.post("/group_snapshots", wish, 400)
+    volume = await shop.make(group_id=key)
+    made = (await shop.client.post("/group_snapshots", wish, 202))["group_snapshot"]
+    path = f"/group_snapshots/{made['id']}"
+    assert (await shop.client.get(path))["group_snapshot"]["status"] == "creating"
+    await shop.settle()
+    assert (await shop.client.get(path))["group_snapshot"]["status"] == "available"
+    [shown] = (await shop.client.get("/group_snapshots/detail"))["group_snapshots"]
+    assert (shown["name"], shown["status"], shown["group_id"]) == ("then", "available", key)
+    [part] = (await shop.client.get("/snapshots/detail"))["snapshots"]
+    assert (part["volume_id"], part["group_snapshot_id"]) == (volume, made["id"])
+    for source in ({"group_snapshot_id": made["id"]}, {"source_group_id": key}):
+        copy = (await shop.client.post("/groups/action", {"create-from-src": source}, 202))["group"]["id"]
+        await shop.settle()
+        [member] = (await shop.client.get(f"/groups/{copy}?list_volume=1"))["group"]["volumes"]
+        assert await shop.status(member) == "available"
+    await shop.client.post("/groups/action", {"create-from-src": {}}, 400)
+    await shop.client.post(f"/groups/{key}/action", {"delete": {"delete-volumes": True}}, 400)
+    admin = shop.client.as_("admin")
+    await admin.post(f"{path}/action", {"reset_status": {"status": "error"}}, 202)
+    assert (await shop.client.get(path))["group_snapshot"]["status"] == "error"
+    await shop.client.delete(path, 202)
+    await shop.settle()
+    await shop.client.get(path, 404)
+    assert (await shop.client.get("/snapshots"))["snapshots"] == []
+
+
+async def test_group_types(shop: Shop) -> None:
+    admin = shop.client.as_("admin")
+    made = (await admin.post("/group_types", {"group_type": {"name": "t", "group_specs": {"a": "1"}}}, 202))[
+        "group_type"
+    ]
+    path = f"/group_types/{made['id']}"
+    await admin.post("/group_types", {"group_type": {"name": "t"}}, 409)
+    assert "group_specs" not in (await shop.client.get(path))["group_type"]
+    assert (await admin.put(path, {"group_type": {"name": "u"}}))["group_type"]["name"] == "u"
+    specs = f"{path}/group_specs"
+    assert await admin.post(specs, {"group_specs": {"b": "2"}}, 202) == {"group_specs": {"b": "2"}}
+    assert await admin.put(f"{specs}/b", {"b": "3"}) == {"b": "3"}
+    assert await admin.get(specs) == {"group_specs": {"a": "1", "b": "3"}}
+    await admin.delete(f"{specs}/b", 202)
+    await admin.get(f"{specs}/b", 404)
+    await shop.client.delete(path, 403)
+    await admin.delete(path, 202)
+    await admin.get(path, 404)
+    await admin.at("3.10").get("/group_types", 404)
