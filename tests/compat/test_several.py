@@ -13,8 +13,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.laptop import Session, log_in
 from tests.support.servers import free_port, postgresql, rabbitmq
 
@@ -94,7 +92,6 @@ def wait_until_active(session: Session, server_id: str) -> None:
     until(settled)
 
 
-@pytest.mark.db
 def test_each_serves_what_the_other_was_asked_for_and_survives_its_death(tmp_path: Path) -> None:
     with ExitStack() as stack:
         database, bus = stack.enter_context(postgresql()), stack.enter_context(rabbitmq())

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import pytest
-
 from cumulet.core.bus.rabbit import RabbitBus
 from cumulet.lib.clock import SystemClock
 from tests.support.servers import free_port, rabbitmq
@@ -36,7 +34,6 @@ async def test_without_a_broker_wakes_stay_in_the_process() -> None:
         assert not bus.connected.is_set()
 
 
-@pytest.mark.db
 async def test_each_process_hears_all_the_others_and_itself_once() -> None:
     with rabbitmq() as url:
         async with carried(url) as first, carried(url) as second, asyncio.timeout(SECONDS):
