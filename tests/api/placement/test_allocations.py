@@ -174,7 +174,8 @@ async def test_the_reshaper_moves_inventory_and_holders_together(placement: Clie
     stale = await service.post("/reshaper", body, 409)
     assert stale["errors"][0]["code"] == "placement.concurrent_update"
     unknown = {**body, "inventories": {new_uuid(): body["inventories"][root]}}
-    await service.post("/reshaper", unknown, 400)
+    refused = await service.post("/reshaper", unknown, 400)
+    assert refused["errors"][0]["code"] == "placement.resource_provider.not_found"
 
 
 async def test_claims_of_the_neighbours_are_allocations(placement: Client, room: Placement) -> None:

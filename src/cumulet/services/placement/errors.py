@@ -62,6 +62,9 @@ class DoesNotFit(Conflict):
 class UnknownProvider(BadRequest):
     """A body names a provider that does not exist."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, type_name="placement.resource_provider.not_found")
+
 
 class UnknownClass(BadRequest):
     pass
