@@ -125,6 +125,17 @@ class FrontDoor:
         self._check_access_rules(request, caller, mount)
         if found is None and self.service.project_in_path:
             found = self._below_project(parts, caller)
+        return await self._carry_out(request, found, caller, number, mount, headers)
+
+    async def answer(self, request: Request, caller: Caller) -> Response:
+        """The answer to somebody who is known already, at the oldest version. Raises CloudError."""
+        number = self.dialect.version_of(request)
+        found = self._router.find(segments(request.path))
+        return await self._carry_out(request, found, caller, number, self.service.path, {})
+
+    async def _carry_out(
+        self, request: Request, found: Any, caller: Caller, number: int, mount: str, headers: dict[str, str]
+    ) -> Response:
         endpoint, path = self._endpoint(request, found, number)
         base = f"{request.origin}{mount}{self.service.prefix}"
         call = Call(request, caller, number, self.room.rules, base, self.dialect)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cached_property
 
 import msgspec
 
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Duplicate, Transaction
+from cumulet.core.web.within import Within
 from cumulet.services.block_storage.attachments import operations as attachments
 from cumulet.services.block_storage.errors import InvalidVolume, VolumeNotFound, VolumeUnreachable
 from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.service import service
 from cumulet.services.block_storage.volumes import operations
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
@@ -39,6 +42,11 @@ class VolumeDoor:
 
     def __init__(self, room: BlockStorage) -> None:
         self._room = room
+
+    @cached_property
+    def api(self) -> Within:
+        """This service's whole API, for rooms that pass a caller's request on."""
+        return Within(service(), self._room)
 
     async def get(self, caller: Caller, volume_id: str) -> VolumeView:
         """A volume that the caller may use."""

@@ -115,7 +115,7 @@ async def extension(room: Room, call: Call) -> dict[str, Any]:
 
 
 ROOTS = (
-    Endpoint("GET", "/", versions, 300, open=True, name="versions"),
+    Endpoint("GET", "/", versions, open=True, name="versions"),
     Endpoint("GET", "/v2.1", version, open=True, name="version"),
 )
 ROUTES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -14,6 +14,21 @@ from cumulet.core.access.caller import Caller
 from cumulet.services.network.public import NicRequest
 
 __all__ = ["NicRequest"]
+
+
+class Api(Protocol):
+    """A neighbour's whole API, asked in a caller's name."""
+
+    async def ask(
+        self,
+        caller: Caller,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        content_type: str = "application/json",
+    ) -> Any: ...
 
 
 class ImageLike(Protocol):
@@ -41,6 +56,9 @@ class ImageLike(Protocol):
 
 class Images(Protocol):
     """The image room's door."""
+
+    @property
+    def api(self) -> Api: ...
 
     async def get(self, caller: Caller, image_id: str) -> ImageLike: ...
 
@@ -162,6 +180,9 @@ class NicLike(Protocol):
 class Networks(Protocol):
     """The network room's door."""
 
+    @property
+    def api(self) -> Api: ...
+
     async def check(
         self, caller: Caller, requests: Sequence[NicRequest] | Literal["auto", "none"], groups: Sequence[str]
     ) -> Sequence[NicRequest]: ...
@@ -213,6 +234,9 @@ class VolumeLike(Protocol):
 
 class Volumes(Protocol):
     """The block storage room's door."""
+
+    @property
+    def api(self) -> Api: ...
 
     async def get(self, caller: Caller, volume_id: str) -> VolumeLike: ...
 

@@ -23,6 +23,7 @@ from cumulet.services.compute.flavors import flavors
 from cumulet.services.compute.keypairs import keypairs
 from cumulet.services.compute.moves import resource as migrations
 from cumulet.services.compute.nodes import NodeReconciler
+from cumulet.services.compute.proxies import ended, fixed_ips, floating_ips, images, networks, security_groups, volumes
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import groups
 from cumulet.services.compute.servers import attachments, handlers, insides, interfaces, metadata, remake
@@ -30,7 +31,7 @@ from cumulet.services.compute.servers.reconciler import ServerReconciler
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.versions import EARLIEST, LATEST
 
-VERBS = (attachments, extra_specs, handlers, insides, interfaces, metadata, remake, snapshots)
+VERBS = (attachments, extra_specs, fixed_ips, handlers, insides, interfaces, metadata, remake, snapshots)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
 PARTS = (
     consoles,
@@ -45,6 +46,8 @@ PARTS = (
     zones,
 )
 """Files whose nouns are plain routes."""
+PROXIES = (ended, floating_ips, images, networks, security_groups, volumes)
+"""What is passed on to neighbours for old clients, or has ended."""
 
 
 def service() -> Service:
@@ -58,7 +61,7 @@ def service() -> Service:
         ),
         resources=[servers, flavors, keypairs, groups, aggregates],
         roots=documents.ROOTS,
-        routes=[endpoint for part in PARTS for endpoint in part.ROUTES],
+        routes=[endpoint for part in (*PARTS, *PROXIES) for endpoint in part.ROUTES],
         project_in_path=True,
         description="Servers, and what they are made of",
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from functools import cached_property
 
 import msgspec
 
 from cumulet.contracts.machines import ImageRef
 from cumulet.core.access.caller import Caller
 from cumulet.core.web.call import Call
+from cumulet.core.web.within import Within
 from cumulet.services.image.errors import ImageExists, ImageNotFound, UploadOvertaken, WrongStatus
 from cumulet.services.image.images import data, status
 from cumulet.services.image.images.fields import with_properties
@@ -16,6 +18,7 @@ from cumulet.services.image.images.operations import change, create, missing
 from cumulet.services.image.images.row import ImageRow
 from cumulet.services.image.images.sight import ADMIN, look
 from cumulet.services.image.room import Image
+from cumulet.services.image.service import service
 
 __all__ = ["ImageDoor", "ImageExists", "ImageNotFound", "ImageView", "UploadOvertaken", "WrongStatus"]
 
@@ -48,6 +51,11 @@ class ImageDoor:
 
     def __init__(self, room: Image) -> None:
         self._room = room
+
+    @cached_property
+    def api(self) -> Within:
+        """This service's whole API, for rooms that pass a caller's request on."""
+        return Within(service(), self._room)
 
     async def get(self, asker: Call | Caller, image_id: str) -> ImageView:
         """An image that the caller sees. Raises ImageNotFound."""

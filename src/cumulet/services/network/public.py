@@ -6,6 +6,7 @@ Topic woken: `device` with a device's id, when anything about its ports changes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Query, Transaction
+from cumulet.core.web.within import Within
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.floating_ips.row import FloatingIpRow, release_port
 from cumulet.services.network.networks.row import NetworkRow
@@ -23,6 +25,7 @@ from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.groups import default_group
 from cumulet.services.network.security_groups.row import SecurityGroupRow
+from cumulet.services.network.service import service
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
 __all__ = ["AddressView", "NetworkDoor", "NicRequest", "NicView"]
@@ -78,6 +81,11 @@ class NetworkDoor:
 
     def __init__(self, room: Network) -> None:
         self._room = room
+
+    @cached_property
+    def api(self) -> Within:
+        """This service's whole API, for rooms that pass a caller's request on."""
+        return Within(service(), self._room)
 
     # ---- admission -------------------------------------------------------------------------------------------------
 
