@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
@@ -10,7 +12,7 @@ revision = "0001"
 down_revision: str | None = None
 
 LONG = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
-TABLES = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+TABLES: Any = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 
 def upgrade() -> None:
@@ -44,6 +46,27 @@ def upgrade() -> None:
         **TABLES,
     )
     op.create_table(
+        "block_storage_group_snapshots",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("group_id", sa.String(length=64), nullable=False),
+        sa.Column("group_type_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", LONG, nullable=False),
+        sa.Column("forced_status", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("block_storage_group_snapshots_group", "block_storage_group_snapshots", ["group_id"], unique=False)
+    op.create_index(
+        "block_storage_group_snapshots_project",
+        "block_storage_group_snapshots",
+        ["project_id", "created_at"],
+        unique=False,
+    )
+    op.create_table(
         "block_storage_group_types",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
@@ -55,6 +78,24 @@ def upgrade() -> None:
         **TABLES,
     )
     op.create_index("block_storage_group_types_name", "block_storage_group_types", ["name"], unique=True)
+    op.create_table(
+        "block_storage_groups",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", LONG, nullable=False),
+        sa.Column("availability_zone", sa.String(length=255), nullable=False),
+        sa.Column("group_type_id", sa.String(length=64), nullable=False),
+        sa.Column("volume_types", LONG, nullable=False),
+        sa.Column("group_snapshot_id", sa.String(length=64), nullable=False),
+        sa.Column("source_group_id", sa.String(length=64), nullable=False),
+        sa.Column("forced_status", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("block_storage_groups_project", "block_storage_groups", ["project_id", "created_at"], unique=False)
     op.create_table(
         "block_storage_messages",
         sa.Column("id", sa.String(length=64), nullable=False),
