@@ -22,6 +22,8 @@ FIRST_LINE_SECONDS = 10.0
 LONGEST_LINE = 64 * 1024
 PIECE = 64 * 1024
 COPY_PIECE = 1 << 20
+MOST_AT_ONCE = 256
+"""Connections beyond these are closed at once: whoever opens them without a seal costs a node nothing more."""
 
 Answerer = Callable[[Mapping[str, str]], Awaitable[bytes]]
 SocketOf = Callable[[str], str]
@@ -49,6 +51,7 @@ class AskServer:
         """From a machine's id to the unix socket that a tunnel of this kind leads to."""
         self._copies = copies or {}
         """Long answers, which take their time to be made."""
+        self._open = 0
 
     async def run(self) -> None:
         """Serve for ever."""
@@ -64,6 +67,10 @@ class AskServer:
             await server.serve_forever()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._open >= MOST_AT_ONCE:
+            writer.close()
+            return
+        self._open += 1
         try:
             async with asyncio.timeout(FIRST_LINE_SECONDS):
                 line = await reader.readline()
@@ -79,6 +86,7 @@ class AskServer:
         except (TimeoutError, ValueError, ConnectionError, OSError) as error:
             log.info("an ask broke off: %s", error)
         finally:
+            self._open -= 1
             writer.close()
 
     async def _answer(self, ask: Ask, writer: asyncio.StreamWriter) -> None:

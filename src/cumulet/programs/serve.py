@@ -50,7 +50,13 @@ async def _serve(settings: Settings) -> None:
     sockets = [_listen(settings), _listen_locally(settings.socket)]
     clock = SystemClock()
     bus, carrying = carry(settings, clock)
-    backend = await connect(settings.database_url)
+    try:
+        backend = await connect(settings.database_url)
+    except ModuleNotFoundError as error:
+        remedy = f"{sys.executable} -m pip install {error.name}"
+        sys.exit(f"cumulet: this database needs the library {error.name}, which is not here. Run: {remedy}")
+    except Exception as error:  # each database's library has errors of its own
+        sys.exit(f"cumulet: the database cannot be opened: {type(error).__name__}: {error}. See --database.")
     database = Database(backend, wake=bus.wake, clock=clock)
     await bring_up_to_date(database)
     several = Several(settings, database, clock)

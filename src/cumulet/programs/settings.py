@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +12,11 @@ from typing import Any
 import msgspec
 
 PREFIX = "CUMULET_"
+MODES = ("real", "rootless", "simulate")
+DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
+BUSES = ("amqp", "amqps")
+LONGEST_PREFIX = 29
+"""A smaller network has no room for its own address, its gateway and guests."""
 
 
 class SettingsError(ValueError):
@@ -90,9 +96,47 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
             values[name] = text
     values |= {name: value for name, value in flags.items() if value is not None}
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"the settings cannot be used: {error}") from error
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what would only fail later, in words that name the setting."""
+    if not 1 <= settings.port <= 65535:
+        raise SettingsError(f"port: {settings.port} is no port; give a number from 1 to 65535")
+    if settings.mode not in ("", *MODES):
+        raise SettingsError(f"mode: {settings.mode!r} is none; use {', '.join(MODES)}")
+    _check_scheme("database", settings.database, DATABASES)
+    if settings.bus != "memory:":
+        _check_scheme("bus", settings.bus, BUSES)
+    floating = _network("floating_range", settings.floating_range)
+    fixed = _network("fixed_range", settings.fixed_range)
+    if floating and fixed and floating.overlaps(fixed):
+        raise SettingsError(
+            f"floating_range {floating} and fixed_range {fixed} overlap; choose one of them differently"
+        )
+
+
+def _check_scheme(name: str, url: str, known: tuple[str, ...]) -> None:
+    scheme = url.partition("://")[0].partition("+")[0]
+    if url and ("://" not in url or scheme not in known):
+        # The URL itself may hold a password.
+        raise SettingsError(f"{name}: a URL that begins with {scheme[:20]!r} is unknown here; use {', '.join(known)}")
+
+
+def _network(name: str, text: str) -> ipaddress.IPv4Network | None:
+    if not text:
+        return None
+    try:
+        network = ipaddress.IPv4Network(text, strict=False)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {text[:60]!r} is no IPv4 network such as 172.24.4.0/24") from error
+    if network.prefixlen > LONGEST_PREFIX:
+        raise SettingsError(f"{name}: {network} is too small; at least a /{LONGEST_PREFIX} is needed")
+    return network
 
 
 def _from_file(file: Path) -> dict[str, Any]:
@@ -100,5 +144,7 @@ def _from_file(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text())
     except FileNotFoundError as error:
         raise SettingsError(f"{file}: there is no such file") from error
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from error

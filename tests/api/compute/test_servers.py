@@ -139,3 +139,9 @@ async def test_refusals_name_what_is_wrong(cloud: SmallCloud) -> None:
         [fault] = refusal.values()
         assert words in fault["message"], (change, fault)
     assert (await cloud.compute.get("/servers"))["servers"] == []
+
+
+async def test_a_pattern_has_the_length_of_a_name_at_most(cloud: SmallCloud) -> None:
+    for name in ("name", "ip"):
+        await cloud.compute.get(f"/servers?{name}={'%5C[' * 3000}", 400)
+        assert (await cloud.compute.get(f"/servers?{name}=.*web"))["servers"] == []

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from cumulet.contracts.assignments import Kind, NodeFacts, Report
+from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.networks import ElementFacts, GroupSpec
+from cumulet.contracts.volumes import VolumeSpec
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
@@ -112,3 +114,18 @@ async def test_a_node_is_alive_while_it_is_heard(fleet: Fleet) -> None:
     assert (await nodes.nodes(fleet))[0].alive
     await nodes.set_forced_down(fleet, "one", True)
     assert not (await nodes.nodes(fleet))[0].alive
+
+
+async def test_a_node_may_have_the_images_that_its_own_orders_name_and_no_other(fleet: Fleet) -> None:
+    await nodes.admit(fleet, facts("two"), "another secret")
+    image, other = "0a0a0a0a-0000-4000-8000-000000000001", "0a0a0a0a-0000-4000-8000-000000000002"
+    content = ImageRef(id=image, sha512="00" * 64, disk_format="raw", size=1)
+    await FleetDoor(fleet).assign("one", Kind.VOLUME, "v1", VolumeSpec(id="v1", size_gib=1, image=content), 1)
+
+    assert await assignments.needs_image(fleet, "one", image)
+    assert not await assignments.needs_image(fleet, "two", image)
+    assert not await assignments.needs_image(fleet, "one", other)
+    assert not await assignments.needs_image(fleet, "one", "%")
+
+    await FleetDoor(fleet).withdraw("one", Kind.VOLUME, "v1")
+    assert not await assignments.needs_image(fleet, "one", image)

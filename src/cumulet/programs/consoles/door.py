@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from cumulet.core.errors import CloudError
+from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.web.request import Receive, Response, Scope, Send
 
 log = logging.getLogger("cumulet.consoles")
@@ -22,6 +23,9 @@ HERE = Path(__file__).parent
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".txt": "text/plain"}
 PIECE = 64 * 1024
 CHECK_SECONDS = 5.0
+MOST_AT_ONCE = 512
+MOST_OF_A_MACHINE = 16
+"""Sockets that one machine's screens and lines may hold at a time: a tenant cannot use up those of all others."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Resolve = Callable[[str], Awaitable[tuple[str, str, str]]]
@@ -35,6 +39,8 @@ class ConsoleDoor:
     def __init__(self, resolve: Resolve, tunnel: Tunnel) -> None:
         self._resolve = resolve
         self._tunnel = tunnel
+        self._open: Counter[str] = Counter()
+        """Sockets by machine."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, mount: str = "") -> None:
         if scope["type"] == "websocket":
@@ -52,13 +58,26 @@ class ConsoleDoor:
         token = (parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token") or [""])[0]
         try:
             node, kind, machine = await self._resolve(token)
-            async with self._tunnel(node, kind, machine=machine) as (reader, writer):
+            async with self._place(machine), self._tunnel(node, kind, machine=machine) as (reader, writer):
                 offered = scope.get("subprotocols") or []
                 await send({"type": "websocket.accept", "subprotocol": "binary" if "binary" in offered else None})
                 await self._carry(token, receive, send, reader, writer)
         except CloudError as error:
             log.info("a console was refused: %s", error.message)
             await send({"type": "websocket.close", "code": 4404, "reason": error.message[:100]})
+
+    @asynccontextmanager
+    async def _place(self, machine: str) -> AsyncIterator[None]:
+        """One of the sockets that a machine may have. Raises Unavailable when all are taken."""
+        if self._open[machine] >= MOST_OF_A_MACHINE or self._open.total() >= MOST_AT_ONCE:
+            raise Unavailable("Too many consoles are open. Close one first.")
+        self._open[machine] += 1
+        try:
+            yield
+        finally:
+            self._open[machine] -= 1
+            if not self._open[machine]:
+                del self._open[machine]
 
     async def _carry(
         self, token: str, receive: Receive, send: Send, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import shutil
@@ -63,9 +64,10 @@ def up(
     """
     settings, choice = _settings(state, simulate, rootless, config, devstack, flags)
     directory = settings.state
-    if settings.database.startswith("sqlite") or not settings.database:
-        _warn_of_little()
+    if processes.running(directory, "serve") is None:
+        _refuse_taken_port(settings)
     processes.keep(settings)
+    _warn_of_little(directory)
     password = admin_password(settings)
     if choice.mode != "simulate":
         _have_tiny_image(directory, image)
@@ -97,6 +99,8 @@ def _settings(
     flags["admin_password"] = flags.pop("password", None) or flags.get("admin_password")
     if state is not None:
         flags["state_dir"] = str(state.absolute())
+    if simulate and rootless:
+        raise click.UsageError("--simulate and --rootless exclude each other.")
     if simulate or rootless:
         flags["mode"] = "simulate" if simulate else "rootless"
     probe = load({k: v for k, v in flags.items() if k == "state_dir"}, os.environ)
@@ -115,7 +119,6 @@ def _settings(
 def _start(settings: Settings, choice: mode.Choice) -> None:
     state = settings.state
     if processes.running(state, "serve") is None:
-        _refuse_taken_port(settings)
         with step("Starting the API"):
             process = processes.start(settings, "serve")
             _wait_for_answer(settings, process)
@@ -130,11 +133,15 @@ def _start(settings: Settings, choice: mode.Choice) -> None:
 def _refuse_taken_port(settings: Settings) -> None:
     import socket
 
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
+        except socket.gaierror as error:
+            raise SettingsError(f"host: {settings.host[:60]!r} is no address of this machine") from error
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise SettingsError(f"host: {settings.host[:60]!r} is no address of this machine") from error
             raise click.ClickException(
                 f"port {settings.port} of {settings.host} cannot be used ({error.strerror}). "
                 "Choose another one: cumulet up --port 5001"
@@ -195,11 +202,11 @@ def _have_tiny_image(state: Path, given: Path | None) -> None:
         click.echo(f"There is no image yet: {error}\nTry again when the packages can be had: cumulet up", err=True)
 
 
-def _warn_of_little() -> None:
+def _warn_of_little(state: Path) -> None:
     memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
     if memory < LEAST_MEMORY_MIB:
         click.echo(f"Only {memory} MiB of memory are free; a few small servers will fit, no more.", err=True)
-    disk = shutil.disk_usage("/").free // 2**30
+    disk = shutil.disk_usage(state).free // 2**30
     if disk < LEAST_DISK_GIB:
         click.echo(f"Only {disk} GiB of disk are free; images and volumes need room.", err=True)
 

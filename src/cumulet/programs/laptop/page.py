@@ -30,21 +30,24 @@ def page(settings: Settings, choice: Choice, password: str, clouds: Path, client
         f"    {client} image list",
         f"    {client} server create --image tiny --flavor m1.tiny --network private --wait vm1",
         "",
-        f"  {how_to_log_in(settings)}",
+        f"  {how_to_log_in(settings, client)}",
         "",
     ]
     return "\n".join(lines)
 
 
-def how_to_log_in(settings: Settings) -> str:
+def how_to_log_in(settings: Settings, client: str) -> str:
+    """Commands as they can be typed: with their path, and with the state where it is not the usual one."""
+    cumulet = str(Path(client).with_name("cumulet")) if "/" in client else "cumulet"
+    state = "" if settings.state == Settings().state else f" --state {settings.state}"
     if settings.mode == "real":
-        return "Log in to a server by its floating IP: ssh cirros@ADDRESS, or: cumulet ssh vm1"
+        return f"Log in to a server by its floating IP: ssh cirros@ADDRESS, or: {cumulet} ssh{state} vm1"
     if settings.mode == "rootless":
         return (
-            "Floating IPs live in a network of their own; log in with: cumulet ssh vm1, or: "
-            "ssh -o ProxyCommand='cumulet ssh --raw %h' cirros@ADDRESS"
+            f"Floating IPs live in a network of their own; log in with: {cumulet} ssh{state} vm1, or:\n"
+            f"  ssh -o ProxyCommand='{cumulet} ssh{state} --raw %h' cirros@ADDRESS"
         )
-    return "Servers are simulated; see what one would print with: openstack console log show vm1"
+    return f"Servers are simulated; what one would print: {client} console log show vm1"
 
 
 def _default_place() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cumulet.programs.locks import holder
-from cumulet.programs.settings import Settings
+from cumulet.programs.settings import Settings, SettingsError
 
 STOP_SECONDS = 20.0
 
@@ -79,6 +80,9 @@ def end_of_log(state: Path, program: str, lines: int = 15) -> str:
         text = log_of(state, program).read_text(errors="replace")
     except FileNotFoundError:
         return ""
+    if not text:
+        free = shutil.disk_usage(state).free // 2**20
+        return f"(It is empty. {free} MiB of disk are free in {state}.)"
     return "\n".join(text.splitlines()[-lines:])
 
 
@@ -90,13 +94,18 @@ def keep(settings: Settings) -> None:
     """Write the settings in force where later commands find them."""
     state = settings.state
     # Machines run as a user of their own, who must be able to go through here to what is theirs, and see nothing else.
-    state.mkdir(parents=True, exist_ok=True)
-    state.chmod(0o711)
     values = {**msgspec.structs.asdict(settings), "state_dir": str(state)}
     draft = settings_file(state).with_suffix(".draft")
-    draft.write_text("".join(f"{name} = {_toml(value)}\n" for name, value in values.items()))
-    draft.chmod(0o600)
-    os.replace(draft, settings_file(state))
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        state.chmod(0o711)
+        draft.touch(mode=0o600)  # it holds passwords: nobody else may read it, not even for a moment
+        draft.write_text("".join(f"{name} = {_toml(value)}\n" for name, value in values.items()))
+        os.replace(draft, settings_file(state))
+    except OSError as error:
+        raise SettingsError(
+            f"the state directory {state} cannot be used: {error.strerror}. Choose another one: --state PATH"
+        ) from error
 
 
 def _toml(value: object) -> str:

@@ -9,6 +9,10 @@ class VolumeNotFound(NotFound):
     pass
 
 
+class BackupNotFound(NotFound):
+    pass
+
+
 class AttachmentNotFound(NotFound):
     pass
 

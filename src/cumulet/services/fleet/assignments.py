@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from cumulet.contracts.assignments import Assignment, Assignments, Kind, Report
 from cumulet.contracts.record import Record
 from cumulet.core.db import PRIMARY, Json, Query, Row, Short, Transaction, stored
+from cumulet.lib.ids import is_uuid
 from cumulet.services.fleet.nodes import NodeRow
 from cumulet.services.fleet.room import Fleet
 
@@ -188,6 +189,22 @@ def _since_query() -> Query:
         .order_by(c.number)
         .limit(MOST_CHANGES)
     )
+
+
+async def needs_image(room: Fleet, node: str, image_id: str) -> bool:
+    """Whether anything that a node was ordered to hold names this image: no other image is its business."""
+    if not is_uuid(image_id):
+        return False
+    async with room.database.read() as tx:
+        found = await tx.scalar(_image_query(), {"node": node, "named": f'%{{"id":"{image_id}","sha512":%'})
+    return found is not None
+
+
+@cache
+def _image_query() -> Query:
+    c = AssignmentRow.c
+    ordered = sa.and_(c.node == sa.bindparam("node"), c.gone == sa.false())
+    return Query(sa.select(c.key).where(ordered, c.spec.like(sa.bindparam("named", type_=sa.String))).limit(1))
 
 
 async def note_reports(room: Fleet, node: str, reports: Sequence[Report]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from cumulet.contracts.assignments import NodeFacts, Reports
-from cumulet.core.errors import BadRequest, Unavailable
+from cumulet.core.errors import BadRequest, NotFound, Unavailable
 from cumulet.core.web.call import Call
 from cumulet.core.web.dialects.base import Dialect
 from cumulet.core.web.request import Response
@@ -17,18 +18,22 @@ from cumulet.services.fleet import assignments, nodes
 from cumulet.services.fleet.room import Fleet
 
 LARGEST_BATCH = 16 << 20
+LARGEST_FACTS = 256 << 10
 BEAT_SECONDS = 10
+_NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}\Z")
 
 
 async def join(room: Fleet, call: Call) -> Any:
-    facts = await _read(call, NodeFacts)
+    facts = await _read(call, NodeFacts, LARGEST_FACTS)  # read before anybody is known: small
+    if not _NODE_NAME.match(facts.name):
+        raise BadRequest("name: a node's name has letters, digits, dots and dashes, and at most 255 of them")
     token = call.request.headers.get("x-join-token", "")
     return {"secret": await nodes.join(room, token, facts)}
 
 
 async def heartbeat(room: Fleet, call: Call) -> Any:
     row = await _node(room, call)
-    facts = await _read(call, NodeFacts)
+    facts = await _read(call, NodeFacts, LARGEST_FACTS)
     if facts.name != row.name:
         raise BadRequest("name: a node speaks for itself only")
     await nodes.note_heartbeat(room, row, facts)
@@ -53,10 +58,13 @@ async def report(room: Fleet, call: Call) -> None:
 
 
 async def image(room: Fleet, call: Call) -> Response:
-    await _node(room, call)
+    row = await _node(room, call)
+    image_id = call.path["image_id"]
+    if not await assignments.needs_image(room, row.name, image_id):
+        raise NotFound(f"Nothing that this node was ordered to hold is made from image {image_id[:64]}.")
     if room.image_bytes is None:
         raise Unavailable("Images are not served by this process.")
-    stream = room.image_bytes(call.path["image_id"])
+    stream = room.image_bytes(image_id)
     return Response(200, headers={"content-type": "application/octet-stream"}, stream=stream)
 
 
@@ -64,9 +72,9 @@ async def _node(room: Fleet, call: Call) -> nodes.NodeRow:
     return await nodes.authenticate(room, call.path["node"], call.request.headers.get("x-node-secret", ""))
 
 
-async def _read(call: Call, kind: Any) -> Any:
+async def _read(call: Call, kind: Any, limit: int = LARGEST_BATCH) -> Any:
     try:
-        return msgspec.json.decode(await call.request.body(LARGEST_BATCH), type=kind)
+        return msgspec.json.decode(await call.request.body(limit), type=kind)
     except msgspec.DecodeError as error:
         raise BadRequest(f"The body is not what a node sends: {error}") from error
 

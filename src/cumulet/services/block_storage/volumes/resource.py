@@ -16,7 +16,7 @@ from cumulet.core.web.wire import AnyObject, Anything, Bool, Int, Text, Uuid, pa
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid
 from cumulet.services.block_storage.asking import metadata_filter, page_of, shown_without
-from cumulet.services.block_storage.errors import GroupNotFound, InvalidInput, VolumeNotFound
+from cumulet.services.block_storage.errors import BackupNotFound, GroupNotFound, InvalidInput, VolumeNotFound
 from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.metadata import Metadata, decoded
 from cumulet.services.block_storage.room import BlockStorage
@@ -75,6 +75,7 @@ volumes = Resource(
         Field("source_volid", Uuid.or_null(), create=OPTIONAL, source=or_null("source_volume_id")),
         Field("imageRef", Text(255).or_null(), create=OPTIONAL, source=HIDDEN),
         Field("image_id", Text(255).or_null(), create=OPTIONAL, source=HIDDEN),
+        Field("backup_id", Uuid.or_null(), create=OPTIONAL, source=HIDDEN, since="3.47"),
         Field("consistencygroup_id", Uuid.or_null(), create=OPTIONAL, source=_nothing),
         Field("group_id", Text(255).or_null(), create=OPTIONAL, source=or_null("group_id"), since="3.13"),
         Field("metadata", Metadata.or_null(), create=OPTIONAL, update=OPTIONAL, source=_metadata),
@@ -158,6 +159,8 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
         wish.get("snapshot_id") or "",
         wish.get("source_volid") or "",
     )
+    if backup_id := wish.get("backup_id"):
+        raise BackupNotFound(f"Backup {backup_id} could not be found.")
     if wish.get("multiattach") and call.version >= version("3.50"):
         raise InvalidInput("multiattach is a property of volume types; choose a type that has it")
     if source.image_id:
