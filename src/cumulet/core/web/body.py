@@ -157,6 +157,8 @@ class Body:
                 wish = self.shape.at(version).clean(body.one if self.one else body)
             if self.beside.fields:
                 wish |= self.beside.at(version).clean(body)
+            if self.extra:
+                wish["extra"] = self._extras(raw, version)
         except msgspec.ValidationError as error:
             raise BadRequest(f"Invalid input for field/attribute {_where(str(error))}") from error
         except InvalidField as error:
@@ -165,8 +167,6 @@ class Body:
             raise BadRequest(f"The request body is not valid JSON: {error}. Check its syntax.") from error
         except ValueError as error:
             raise BadRequest(f"Invalid input for field/attribute {self.one}: {error}") from error
-        if self.extra:
-            wish["extra"] = self._extras(raw, version)
         return wish
 
     def _compile(self, version: int) -> tuple[msgspec.json.Decoder[Any], Any]:

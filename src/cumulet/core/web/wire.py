@@ -219,7 +219,10 @@ def Float(least: float = float("-inf"), most: float = float("inf")) -> Wire:
     """A number in a range, also written as text."""
 
     def look(value: Any) -> float:
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError as error:
+            raise ValueError("the number is too large") from error
         if not least <= number <= most:
             raise ValueError(f"{value} is not between {least} and {most}")
         return number

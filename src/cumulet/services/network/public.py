@@ -96,10 +96,10 @@ class NetworkDoor:
         groups: Sequence[str] = (),
     ) -> list[NicRequest]:
         """The requests if all can be met, with networks filled in. Raises in this service's words."""
-        if requests == "none":
-            return []
         async with self._room.database.read() as tx:
             await self._group_ids(tx, caller, groups)
+            if requests == "none":
+                return []
             if requests == "auto" or not requests:
                 return await self._by_itself(tx, caller)
             assert not isinstance(requests, str)
@@ -268,13 +268,14 @@ class NetworkDoor:
 
         await room.database.write(write)
 
-    async def set_groups(self, caller: Caller, port_id: str, groups: Sequence[str]) -> None:
-        """Put a port into just these groups, given by name or id among those of the caller's project."""
+    async def set_groups(self, port_id: str, groups: Sequence[str]) -> None:
+        """Put a port into just these groups, given by name or id among those of the port's project."""
 
         async def write(tx: Transaction) -> None:
             port = await tx.get(PortRow, id=port_id)
             if port is not None:
-                await operations.change(self._room, tx, port, group_ids=await self._group_ids(tx, caller, groups))
+                owner = Caller(user_id="", project_id=port.project_id)
+                await operations.change(self._room, tx, port, group_ids=await self._group_ids(tx, owner, groups))
 
         await self._room.database.write(write)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from cumulet.core.access.caller import Caller
 from cumulet.core.errors import CloudError, Conflict, NotFound
 from cumulet.core.web.body import HIDDEN, OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
@@ -160,7 +161,8 @@ Group = given("name", Text(255, 1))
 async def add_security_group(room: Compute, call: Call, row: ServerRow) -> None:
     name = call.wish["name"]
     check(call, row, VERBS["add security group"])
-    await room.networks.check(call.caller, "none", [name])
+    owner = Caller(user_id="", project_id=row.project_id)
+    await room.networks.check(owner, "none", [name])
     await set_groups(
         room, call, row, lambda groups: groups if name in groups else [*groups, name], "add security group"
     )
@@ -184,7 +186,7 @@ async def set_groups(room: Compute, call: Call, row: ServerRow, change: Any, ver
 
     stored = await act(room, call, row, verb, alter)
     for nic in await room.networks.nics(stored.id):
-        await room.networks.set_groups(call.caller, nic.port_id, change(list(nic.groups)))
+        await room.networks.set_groups(nic.port_id, change(list(nic.groups)))
     room.bus.wake("server", row.id)
 
 
