@@ -179,6 +179,8 @@ async def test_a_dead_node_does_not_hold_up_a_delete(shop: Shop) -> None:
 
 
 async def test_lists_are_filtered_sorted_and_paged(shop: Shop) -> None:
+    await shop.client.get("/volumes/", 404)
+    await shop.client.delete("/volumes/", 404)
     for name, tier in (("a", "gold"), ("b", "tin"), ("c", "gold")):
         await shop.make(name=name, metadata={"tier": tier})
 
@@ -197,6 +199,10 @@ async def test_lists_are_filtered_sorted_and_paged(shop: Shop) -> None:
     first = await shop.client.get("/volumes?sort=name:asc&limit=2&with_count=true")
     assert [one["name"] for one in first["volumes"]] == ["a", "b"]
     assert first["count"] == 3
+    assert (await shop.client.get("/volumes?limit=0"))["volumes"] == []
+    assert await names("sort=name:asc&offset=2") == ["c"]
+    await shop.client.get("/volumes?offset=-1", 400)
+    await shop.client.get("/volumes?marker=00000000-0000-4000-8000-000000000000", 404)
     [link] = first["volumes_links"]
     rest = await shop.client.get("/volumes?" + link["href"].partition("?")[2])
     assert [one["name"] for one in rest["volumes"]] == ["c"]

@@ -38,6 +38,8 @@ def sorted_as_asked(listing: Listing, question: Question, call: Call) -> Questio
 async def page(noun: Resource, tx: Transaction, call: Call, question: Question) -> tuple[list[Any], bool]:
     """A page of rows, and whether a client should ask on. A marker that names nothing is a 404 in this service."""
     offset, limit = _offset(call), question.limit
+    if call.request.one("limit") == "0":
+        return [], False
     if offset and limit:
         question.limit += offset
     try:
