@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -97,6 +98,19 @@ async def test_what_was_begun_is_finished_and_a_second_time_changes_nothing(bare
 
     assert await bring_up_to_date(bare) != ""
     assert await bring_up_to_date(bare) == ""
+
+
+async def test_of_two_processes_that_start_at_once_one_makes_the_tables(bare: Database, database_url: str) -> None:
+    if bare.backend.dialect == "sqlite":  # one process at a time, by its lock: here one after the other
+        said = [await bring_up_to_date(bare), await bring_up_to_date(bare)]
+    else:
+        other = Database(await connect(database_url))
+        try:
+            said = list(await asyncio.gather(bring_up_to_date(bare), bring_up_to_date(other)))
+        finally:
+            await other.close()
+
+    assert sorted(map(bool, said)) == [False, True]
 
 
 async def test_a_database_of_a_newer_program_is_refused(bare: Database) -> None:
