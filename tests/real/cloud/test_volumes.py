@@ -1,0 +1,90 @@
+"""Volumes in real guests: found by their serial, written, and still the same in the next server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from openstack.connection import Connection
+
+from tests.support.real_cloud import Cloud, eventually
+from tests.support.tenants import Tenant
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def red(cloud: Cloud, client: Connection) -> Iterator[Tenant]:
+    tenant = Tenant(cloud, client, "red", "10.0.3.0/24")
+    yield tenant
+    tenant.leave()
+
+
+def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenant) -> None:
+    data = client.block_storage.create_volume(size=1, name="data")
+    system = client.block_storage.create_volume(size=1, name="system", image_id=client.image.find_image("tiny").id)
+    reaches(client, data, "available")
+    reaches(client, system, "available")
+    assert client.block_storage.get_volume(system.id).is_bootable
+
+    # Into a running server, found there by its serial.
+    first = red.server("first")
+    address = red.reachable(first)
+    cloud.ssh_answers(address)
+    client.compute.create_volume_attachment(first, volume_id=data.id)
+    reaches(client, data, "in-use")
+    eventually(
+        "the guest sees it", partial(cloud.ssh, address, f"grep -l {data.id[:20]} /sys/block/vd?/serial || true")
+    )
+    assert cloud.ssh(address, "cat /sys/block/vdb/serial") == data.id[:20]
+    cloud.ssh(address, "echo precious | sudo dd of=/dev/vdb conv=fsync 2>/dev/null")
+
+    # Larger while it is in use.
+    client.block_storage.extend_volume(data, 2)
+    eventually("it has grown", lambda: cloud.ssh(address, "cat /sys/block/vdb/size") == str(2 << 21))
+    reaches(client, data, "in-use")
+
+    # Out again, while the server runs.
+    client.compute.delete_volume_attachment(first, data.id)
+    reaches(client, data, "available")
+    assert cloud.ssh(address, "ls /sys/block") == "vda"
+    red.delete_server(first)
+
+    # A server whose own disk is a volume, with the other one from its start.
+    disks = [
+        {"uuid": system.id, "source_type": "volume", "destination_type": "volume", "boot_index": 0},
+        {"uuid": data.id, "source_type": "volume", "destination_type": "volume", "boot_index": -1},
+    ]
+    second = red.server("second", image="", block_device_mapping=disks)
+    address = red.reachable(second)
+    cloud.ssh_answers(address)
+    assert cloud.ssh(address, "sudo head -c 8 /dev/vdb") == "precious"
+    cloud.ssh(address, "echo kept > kept; sync")
+    red.delete_server(second)
+    reaches(client, system, "available")
+
+    third = red.server("third", image="", block_device_mapping=disks[:1])
+    address = red.reachable(third)
+    cloud.ssh_answers(address)
+    assert cloud.ssh(address, "cat kept") == "kept"
+    red.delete_server(third)
+    for volume in (data, system):
+        reaches(client, volume, "available")
+        client.block_storage.delete_volume(volume)
+        eventually("the volume is gone", partial(gone, client, volume))
+    assert not list((cloud.state / "node" / "volumes").iterdir())
+
+
+def reaches(client: Connection, volume: Any, status: str) -> None:
+    def look() -> bool:
+        seen = client.block_storage.get_volume(volume.id)
+        assert not seen.status.startswith("error"), seen.status
+        return bool(seen.status == status)
+
+    eventually(f"volume {volume.name} {status}", look)
+
+
+def gone(client: Connection, volume: Any) -> bool:
+    return volume.id not in {one.id for one in client.block_storage.volumes()}

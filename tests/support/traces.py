@@ -1,0 +1,84 @@
+"""All that a cloud's resources leave in the world: to see that nothing of them is left when they are deleted."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.support.real_cloud import Cloud
+
+HISTORY = re.compile(
+    r"compute_instance_actions|compute_instance_events|.*_templates|identity_.*|quota_usages|fleet_nodes"
+)
+"""Tables that remember what is gone, or hold what is not a resource."""
+GUEST_PROGRAMS = ("qemu-system-x86_64", "dnsmasq", "qemu-storage-daemon", "qemu-nbd")
+
+
+def traces(cloud: Cloud) -> Counter[str]:
+    """One line for each process, interface, namespace, rule, file and living row. What goes while we look is looked at
+    again by whoever waits for its end."""
+    return Counter(
+        [
+            *_processes(cloud),
+            *_networks(cloud),
+            *_files(cloud.state / "node"),
+            *_rows(cloud.state / "cumulet.db"),
+        ]
+    )
+
+
+def nothing_is_left(cloud: Cloud, before: Counter[str], seconds: float = 20.0) -> None:
+    """Fails, naming them, when traces remain that were not there before."""
+    deadline = time.monotonic() + seconds
+    while left := traces(cloud) - before:
+        assert time.monotonic() < deadline, "left behind:\n" + "\n".join(sorted(left.elements()))
+        time.sleep(0.2)
+
+
+def _processes(cloud: Cloud) -> list[str]:
+    lines = cloud.host.processes().values()
+    return [f"process {' '.join(argv)[:200]}" for argv in lines if Path(argv[0]).name in GUEST_PROGRAMS]
+
+
+def _networks(cloud: Cloud) -> list[str]:
+    names = cloud.host.run("ls", "/run/netns").split()
+    found = [f"namespace {name}" for name in names]
+    for name in names:
+        links = cloud.host.run("ip", "-n", name, "-o", "link", check=False).splitlines()
+        found += [f"link {name} {line.split(':')[1].strip().partition('@')[0]}" for line in links]
+        rules = cloud.host.run("ip", "netns", "exec", name, "nft", "-s", "list", "ruleset", check=False).splitlines()
+        found += [f"rule {name} {line.strip()}" for line in rules if line.strip() not in ("", "}")]
+    return found
+
+
+def _files(folder: Path) -> list[str]:
+    skipped = ("images", "hypervisor.json")
+    inside = [path.relative_to(folder) for path in folder.rglob("*")]
+    return [f"file {path}" for path in inside if path.parts[0] not in skipped and path.name != "held.json"]
+
+
+def _rows(database: Path) -> list[str]:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10) as connection:
+        connection.row_factory = sqlite3.Row
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        found = [
+            f"{table} {_name(row)}"
+            for table in tables
+            if not HISTORY.fullmatch(table)
+            for row in _living(connection, table)
+        ]
+        usages = connection.execute("SELECT * FROM quota_usages").fetchall()
+    return found + [f"usage {tuple(row)}" for row in usages if row["used"]]
+
+
+def _living(connection: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
+    rows = connection.execute(f'SELECT * FROM "{table}"').fetchall()
+    return [row for row in rows if not ("deleted_at" in row.keys() and row["deleted_at"])]  # noqa: SIM118
+
+
+def _name(row: sqlite3.Row) -> str:
+    keys = [key for key in ("id", "kind", "key", "name", "consumer_id", "gone") if key in row.keys()]  # noqa: SIM118
+    return " ".join(f"{key}={row[key]}" for key in keys) or str(tuple(row))[:200]
