@@ -34,6 +34,7 @@ class VolumeView(msgspec.Struct):
     image_metadata: dict[str, str]
     fault: str = ""
     node: str = ""
+    """The only node that can open it; empty: any can, or it is not placed yet."""
     """Where its bytes are, if no other node reaches them."""
 
 
@@ -54,7 +55,7 @@ class VolumeDoor:
             row = await tx.get(VolumeRow, id=volume_id)
         if row is None or (row.project_id != caller.project_id and not caller.is_admin):
             raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
-        return _view(row)
+        return self._view(row)
 
     async def create(
         self,
@@ -85,7 +86,7 @@ class VolumeDoor:
                 zone=zone,
                 type_name=type,
             )
-        return _view(row)
+        return self._view(row)
 
     async def delete(self, volume_id: str) -> None:
         """Let a volume go, whoever holds it. One with snapshots stays: nobody asked for these to go."""
@@ -163,26 +164,25 @@ class VolumeDoor:
 
         await self._room.database.write(write)
 
+    def _view(self, row: VolumeRow) -> VolumeView:
+        return VolumeView(
+            row.id,
+            row.name,
+            row.status,
+            row.size,
+            row.project_id,
+            row.bootable,
+            row.multiattach,
+            row.availability_zone,
+            False,
+            msgspec.json.decode(row.image_metadata),
+            row.fault,
+            "" if self._room.reaches_everywhere else row.node,
+        )
+
 
 async def _volume(tx: Transaction, volume_id: str) -> VolumeRow:
     volume = await tx.get(VolumeRow, id=volume_id)
     if volume is None:
         raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
     return volume
-
-
-def _view(row: VolumeRow) -> VolumeView:
-    return VolumeView(
-        row.id,
-        row.name,
-        row.status,
-        row.size,
-        row.project_id,
-        row.bootable,
-        row.multiattach,
-        row.availability_zone,
-        False,
-        msgspec.json.decode(row.image_metadata),
-        row.fault,
-        row.node,
-    )
