@@ -35,7 +35,6 @@ class VolumeView(msgspec.Struct):
     fault: str = ""
     node: str = ""
     """The only node that can open it; empty: any can, or it is not placed yet."""
-    """Where its bytes are, if no other node reaches them."""
 
 
 class VolumeDoor:
