@@ -80,6 +80,10 @@ class Images(Protocol):
 
     async def abandon(self, image_id: str) -> None: ...
 
+    async def delete(self, image_id: str) -> None: ...
+
+    async def with_property(self, owner: str, name: str, value: str) -> Sequence[ImageLike]: ...
+
 
 class HostRoomLike(Protocol):
     """What a node can hold, and how much of that is spoken for."""

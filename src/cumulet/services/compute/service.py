@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.compute import ComputeDialect
 from cumulet.core.web.service import Service
@@ -16,6 +18,7 @@ from cumulet.services.compute import (
     services,
     snapshots,
     usage,
+    usage_audits,
     zones,
 )
 from cumulet.services.compute.aggregates import aggregates
@@ -43,11 +46,20 @@ PARTS = (
     quota_sets,
     services,
     usage,
+    usage_audits,
     zones,
 )
 """Files whose nouns are plain routes."""
 PROXIES = (ended, floating_ips, images, networks, security_groups, volumes)
 """What is passed on to neighbours for old clients, or has ended."""
+
+
+VOLUMES_BOOT = tuple(
+    replace(endpoint, path=endpoint.path.replace("/servers", "/os-volumes_boot", 1))
+    for endpoint in servers.endpoints
+    if endpoint.path in ("/servers", "/servers/detail", "/servers/{server_id}")
+)
+"""Servers under the name by which those that boot from volumes were once asked for."""
 
 
 def service() -> Service:
@@ -61,7 +73,7 @@ def service() -> Service:
         ),
         resources=[servers, flavors, keypairs, groups, aggregates],
         roots=documents.ROOTS,
-        routes=[endpoint for part in (*PARTS, *PROXIES) for endpoint in part.ROUTES],
+        routes=[*VOLUMES_BOOT, *(endpoint for part in (*PARTS, *PROXIES) for endpoint in part.ROUTES)],
         project_in_path=True,
         description="Servers, and what they are made of",
     )

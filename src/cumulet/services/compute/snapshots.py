@@ -189,7 +189,21 @@ class SnapshotReconciler:
             if error.status in (404, 409, 413):
                 return await self.end(row, failed=error.message)
             return Again(RETRY_SECONDS, error.message)
+        if row.kind == "backup":
+            await self.rotate(row, server)
         return await self.end(row)
+
+    async def rotate(self, row: SnapshotRow, server: ServerRow) -> None:
+        """Of a server's backups of one type only the newest stay, as many as were asked for."""
+        backups = [
+            image
+            for image in await self.room.images.with_property(server.project_id, "instance_uuid", server.id)
+            if image.properties.get("image_type") == "backup"
+        ]
+        type_of = {image.id: image.properties.get("backup_type") for image in backups}
+        same = [image.id for image in backups if type_of[image.id] == type_of.get(row.id)]
+        for image_id in same[: max(0, len(same) - row.rotation)]:
+            await self.room.images.delete(image_id)
 
     async def end(self, row: SnapshotRow, *, failed: str = "") -> Outcome:
         """The server is told, and the image of a failure goes."""

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cumulet.core.db import Query
-from cumulet.core.errors import BadRequest
+from cumulet.core.errors import BadRequest, NotFound
 from cumulet.core.web.call import Call
 from cumulet.core.web.dialects.base import with_marker
 from cumulet.core.web.listing import parse_limit
@@ -107,6 +107,8 @@ def page(call: Call, rows: list[ServerRow]) -> tuple[list[ServerRow], str]:
 
 
 async def index(room: Compute, call: Call) -> dict[str, Any]:
+    if call.request.path.endswith("/"):
+        raise NotFound("The URL names no project: its last part is empty.")
     call.allow(RULE + "list")
     start, stop = stretch(room, call)
     async with room.database.read() as tx:

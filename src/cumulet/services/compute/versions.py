@@ -74,4 +74,5 @@ LEDGER = {
     "2.96": "Servers show the zone that was asked for.",
     "2.98": "Servers show the properties of their image.",
     "2.100": "Servers show their scheduler hints.",
+    "2.104": "A server can be pinned to its zone, or unpinned.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 
 import msgspec
@@ -11,11 +12,11 @@ from cumulet.contracts.machines import ImageRef
 from cumulet.core.access.caller import Caller
 from cumulet.core.web.call import Call
 from cumulet.core.web.within import Within
-from cumulet.services.image.errors import ImageExists, ImageNotFound, UploadOvertaken, WrongStatus
+from cumulet.services.image.errors import ImageExists, ImageNotFound, ImageProtected, UploadOvertaken, WrongStatus
 from cumulet.services.image.images import data, status
 from cumulet.services.image.images.fields import with_properties
 from cumulet.services.image.images.operations import change, create, missing
-from cumulet.services.image.images.row import ImageRow
+from cumulet.services.image.images.row import ImageRow, PropertyRow
 from cumulet.services.image.images.sight import ADMIN, look
 from cumulet.services.image.room import Image
 from cumulet.services.image.service import service
@@ -134,6 +135,18 @@ class ImageDoor:
             await change(self._room, image_id, if_empty)
         except ImageNotFound:
             return
+
+    async def delete(self, image_id: str) -> None:
+        """Delete an image that its own maker no longer wants. One that is protected stays, one that is gone is well."""
+        with suppress(ImageNotFound, ImageProtected):
+            await change(self._room, image_id, status.delete)
+
+    async def with_property(self, owner: str, name: str, value: str) -> list[ImageView]:
+        """A project's active images that have this property, oldest first."""
+        async with self._room.database.read() as tx:
+            ids = sorted({found.image_id for found in await tx.find(PropertyRow, name=name, value=value)})
+            rows = await tx.find(ImageRow, id=ids, owner=owner, status="active") if ids else []
+        return [_view(row) for row in sorted(rows, key=lambda row: (row.created_at, row.id))]
 
     async def _row(self, image_id: str) -> ImageRow | None:
         async with self._room.database.read() as tx:

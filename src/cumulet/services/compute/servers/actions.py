@@ -208,8 +208,8 @@ async def console_output(room: Compute, call: Call, row: ServerRow) -> dict[str,
     lines = call.wish.get("length")
     text = (await room.fleet.ask(row.host, "console_log", machine=row.id)).decode("utf-8", "replace")
     if lines is not None and lines >= 0:
-        kept = text.splitlines(keepends=True)
-        text = "".join(kept[len(kept) - lines :]) if lines else ""
+        # What follows the last line break counts as a line, even where nothing does: clients count this way.
+        text = "\n".join(text.split("\n")[-lines:]) if lines else ""
     # A guest may print anything; what clients cannot show goes.
     clean = "".join(c for c in text if c in "\n\t\r" or c.isprintable())
     return {"output": clean}

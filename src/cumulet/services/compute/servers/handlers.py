@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from cumulet.core.errors import Conflict
 from cumulet.core.web.call import Call
 from cumulet.core.web.request import Response
+from cumulet.services.compute.errors import InvalidServer
+from cumulet.services.compute.hosts import zones
 from cumulet.services.compute.links import links
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.create import create_servers
@@ -53,9 +56,18 @@ async def show(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     return {"server": shown(call, row)}
 
 
+async def refuse_other_zone(room: Compute, row: ServerRow, zone: str | None) -> None:
+    """A server is pinned to the zone that it is in; it does not move because of a pin."""
+    if zone and zone not in set((await zones(room)).values()):
+        raise InvalidServer(f"The requested availability zone {zone[:60]} is not available")
+    if zone and row.host and zone != row.zone:
+        raise Conflict(f"Instance {row.id} is in availability zone {row.zone} and cannot be pinned to {zone[:60]}.")
+
+
 @servers.update(RULE + "update")
 async def update(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     wish = call.wish
+    await refuse_other_zone(room, row, wish.get("pinned_availability_zone"))
 
     def alter(found: ServerRow) -> None:
         found.name = wish.get("name", found.name)
@@ -65,6 +77,8 @@ async def update(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
         found.hostname = wish.get("hostname", found.hostname)
         if "description" in wish:
             found.description = wish["description"]
+        if "pinned_availability_zone" in wish:
+            found.pinned_zone = wish["pinned_availability_zone"] or ""
 
     return {"server": answered(call, await act(room, call, row, "update", alter))}
 

@@ -160,7 +160,7 @@ async def resize(room: Compute, call: Call, row: ServerRow) -> None:
     smallest = msgspec.json.decode(row.image).get("min_ram", "0")
     if smallest.isdigit() and int(smallest) > flavor.ram:
         raise BadRequest("Flavor's memory is too small for requested image.")
-    await move(room, call, row, "resize", "resize", flavor)
+    await move(room, call, row, "resize", "resize", flavor, disk_config=call.wish.get("OS-DCF:diskConfig", ""))
 
 
 @servers.action("migrate", API + "os-migrate-server:migrate", kind=Anything)
@@ -187,7 +187,16 @@ async def known_host(room: Compute, host: str) -> None:
         raise BadRequest(f"Compute host {host[:60]} could not be found.")
 
 
-async def move(room: Compute, call: Call, row: ServerRow, verb: str, kind: str, flavor: Flavor, host: str = "") -> None:
+async def move(
+    room: Compute,
+    call: Call,
+    row: ServerRow,
+    verb: str,
+    kind: str,
+    flavor: Flavor,
+    host: str = "",
+    disk_config: str = "",
+) -> None:
     """Begin a move: its row, the larger of both sizes counted, and the server off until it arrives."""
     old = flavor_of(row)
     grows = {"cores": max(0, flavor.vcpus - old.vcpus), "ram": max(0, flavor.ram - old.ram)}
@@ -224,6 +233,7 @@ async def move(room: Compute, call: Call, row: ServerRow, verb: str, kind: str, 
 
     def alter(found: ServerRow) -> None:
         found.move = task
+        found.disk_config = disk_config or found.disk_config
         if kind != "evacuation":
             found.wanted = Wanted.STOPPED
 

@@ -170,6 +170,7 @@ UPDATE = (
     Field("description", Description, update=OPTIONAL, since="2.19"),
     Field("hostname", Hostname, update=OPTIONAL, since="2.90", until="2.93"),
     Field("hostname", LongHostname, update=OPTIONAL, since="2.94"),
+    Field("pinned_availability_zone", Text(255, 1).or_null(), update=OPTIONAL, since="2.104"),
 )
 BESIDE = (
     Field("os:scheduler_hints", Hints, create=OPTIONAL),

@@ -1,0 +1,84 @@
+"""What compute claims to do, and what asking costs."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import cumulet.services.compute as compute_room
+from cumulet.services.compute.service import service
+from tests.support.small_cloud import SmallCloud
+
+
+def plain(operation: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", operation)
+
+
+def test_the_ledger_of_operations_is_true() -> None:
+    ledger = tomllib.loads((Path(compute_room.__file__).parent / "coverage.toml").read_text())
+    manifest = service()
+    served = {plain(f"{e.method} /v2.1{e.path}") for e in manifest.endpoints()}
+    served |= {plain(f"{e.method} {e.path}/") for e in manifest.roots}
+    assert {plain(operation) for operation in ledger["done"]} <= served
+    assert not {plain(operation) for operation in ledger["todo"]} & served
+    assert len(ledger["done"]) + len(ledger["todo"]) == 209
+
+
+@pytest.mark.db
+async def test_no_host_owes_an_audit_of_usage(cloud: SmallCloud) -> None:
+    admin = cloud.compute.as_("admin")
+    found = (await admin.get("/os-instance_usage_audit_log"))["instance_usage_audit_logs"]
+    assert (found["num_hosts"], found["hosts_not_run"]) == (2, ["one", "two"])
+    before = (await admin.get("/os-instance_usage_audit_log/2026-03-15 00:00:00"))["instance_usage_audit_log"]
+    assert before["period_beginning"] == "2026-02-01 00:00:00"
+    assert before["period_ending"] == "2026-03-01 00:00:00"
+    await admin.get("/os-instance_usage_audit_log/yesterday", 400)
+    await cloud.compute.get("/os-instance_usage_audit_log", 403)
+
+
+@pytest.mark.db
+async def test_usage_of_no_project_in_particular_is_nowhere(cloud: SmallCloud) -> None:
+    admin = cloud.compute.as_("admin")
+    await admin.get("/os-simple-tenant-usage")
+    await admin.get("/os-simple-tenant-usage/", 404)
+
+
+@pytest.mark.db
+async def test_servers_under_their_older_name(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    assert (await cloud.compute.get(f"/os-volumes_boot/{server['id']}"))["server"]["id"] == server["id"]
+    assert len((await cloud.compute.get("/os-volumes_boot/detail"))["servers"]) == 1
+
+
+@pytest.mark.db
+async def test_a_server_is_pinned_to_its_zone_and_unpinned(cloud: SmallCloud) -> None:
+    server = await cloud.make_server(availability_zone="nova")
+    path, client = f"/servers/{server['id']}", cloud.compute.at("2.104")
+    assert (await client.get(path))["server"]["pinned_availability_zone"] == "nova"
+    for zone in (None, None, "nova", "nova"):
+        wish = {"server": {"pinned_availability_zone": zone}}
+        assert (await client.put(path, wish))["server"]["pinned_availability_zone"] == zone
+    await client.put(path, {"server": {"pinned_availability_zone": "elsewhere"}}, 400)
+    await cloud.compute.at("2.103").put(path, {"server": {"pinned_availability_zone": None}}, 400)
+
+
+@pytest.mark.db
+async def test_a_resize_may_change_how_the_disk_is_divided(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    await cloud.do(server["id"], "resize", {"flavorRef": "84", "OS-DCF:diskConfig": "AUTO"})
+    assert (await cloud.page(server["id"]))["OS-DCF:diskConfig"] == "AUTO"
+
+
+@pytest.mark.db
+async def test_of_backups_only_the_newest_stay(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    for name in ("first", "second", "third"):
+        wish = {"name": name, "backup_type": "daily", "rotation": 2}
+        cloud.clock.jump(60)
+        await cloud.do(server["id"], "createBackup", wish)
+    await cloud.do(server["id"], "createBackup", {"name": "other", "backup_type": "weekly", "rotation": 1})
+    names = {image["name"] for image in (await cloud.image.get("/images"))["images"]}
+    assert names == {"tiny", "second", "third", "other"}
