@@ -82,3 +82,12 @@ async def test_of_backups_only_the_newest_stay(cloud: SmallCloud) -> None:
     await cloud.do(server["id"], "createBackup", {"name": "other", "backup_type": "weekly", "rotation": 1})
     names = {image["name"] for image in (await cloud.image.get("/images"))["images"]}
     assert names == {"tiny", "second", "third", "other"}
+
+
+@pytest.mark.db
+async def test_a_volume_to_boot_from_goes_before_an_image_that_is_named_too(cloud: SmallCloud) -> None:
+    image = await cloud.make_image()
+    root = {"boot_index": 0, "source_type": "image", "destination_type": "volume", "volume_size": 1, "uuid": image}
+    server = await cloud.make_server(image=image, block_device_mapping_v2=[root])
+    assert (server["status"], server["image"]) == ("ACTIVE", "")
+    assert len((await cloud.volume.get("/volumes"))["volumes"]) == 1

@@ -158,6 +158,8 @@ async def admit_disks(room: Compute, call: Call, admitted: Admitted) -> None:
                 raise InvalidServer("Block Device Mapping is Invalid: two different images to boot from.")
             image_id = plan.source_id
     boots_volume = any(plan.boot_index == 0 and not plan.local for plan in plans)
+    if boots_volume and not any(plan.local and plan.source == "image" for plan in plans):
+        image_id = ""  # both may be named; the disk that is to be booted from is the more precise of the two
     if not image_id and not boots_volume:
         raise InvalidServer("Invalid imageRef provided. Give an image, or a volume to boot from.")
     disks = ordered(plans, admitted.flavor, image=bool(image_id))
