@@ -21,7 +21,7 @@ class DirectControlPlane:
         async with self._fleet.database.read() as tx:
             row = await tx.get(NodeRow, name=self._name)
         if row is None:
-            await nodes.admit(self._fleet, facts, secret="")  # nobody authenticates inside one process
+            await nodes.admit(self._fleet, facts, secret="")  # no request may be made in its name
             await self.beat(facts)
             return
         await nodes.note_heartbeat(self._fleet, row, facts)

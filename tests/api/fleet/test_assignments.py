@@ -129,3 +129,10 @@ async def test_a_node_may_have_the_images_that_its_own_orders_name_and_no_other(
 
     await FleetDoor(fleet).withdraw("one", Kind.VOLUME, "v1")
     assert not await assignments.needs_image(fleet, "one", image)
+
+
+async def test_who_shows_no_secret_is_no_node_even_where_none_was_given(fleet: Fleet) -> None:
+    await nodes.admit(fleet, facts("careless"), "")
+    for name in ("careless", "one"):
+        with pytest.raises(NodeUnknown):
+            await nodes.authenticate(fleet, name, "")

@@ -109,7 +109,7 @@ async def authenticate(room: Fleet, name: str, secret: str) -> NodeRow:
     """The node of this name, if the secret is its own."""
     async with room.database.read() as tx:
         row = await tx.get(NodeRow, name=name)
-    if row is None or not hmac.compare_digest(row.secret_digest, digest_of_secret(secret)):
+    if row is None or not secret or not hmac.compare_digest(row.secret_digest, digest_of_secret(secret)):
         raise NodeUnknown("The node's secret was not recognised. Let it join again.")
     return row
 
