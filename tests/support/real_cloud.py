@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import openstack
+from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 
 from tests.support.guest_image import tiny_image
@@ -155,9 +155,9 @@ class Cloud:
         self.host.run("kill", "-9", str(pid))
         eventually(f"{program} is gone", lambda: pid not in self.host.processes(), 10)
 
-    def client(self, cloud: str = "cumulet", **options: str) -> Connection:
-        os.environ["OS_CLIENT_CONFIG_FILE"] = str(self.state / "clouds.yaml")
-        return openstack.connect(cloud=cloud, config_files=[str(self.state / "clouds.yaml")], **options)
+    def client(self, cloud: str = "cumulet") -> Connection:
+        files = OpenStackConfig(config_files=[str(self.state / "clouds.yaml")], load_envvars=False)
+        return Connection(config=files.get_one(cloud=cloud))
 
     def ssh_argv(self, address: str, command: str, patience: int) -> list[str]:
         key = ["-i", str(self.key), "-o", "BatchMode=yes", "-o", f"ConnectTimeout={patience}"]

@@ -8,12 +8,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.support.real_cloud import Cloud
+from tests.support.real_cloud import Cloud, eventually
 
 HISTORY = re.compile(
-    r"compute_instance_actions|compute_instance_events|.*_templates|identity_.*|quota_usages|fleet_nodes"
+    r"compute_instance_actions|compute_moves|compute_console_tokens|.*_templates|identity_.*|quota_usages|fleet_nodes"
 )
-"""Tables that remember what is gone, or hold what is not a resource."""
+"""Tables that remember what is gone, or hold what ends by its own time or is not a resource."""
 GUEST_PROGRAMS = ("qemu-system-x86_64", "dnsmasq", "qemu-storage-daemon", "qemu-nbd")
 
 
@@ -28,6 +28,18 @@ def traces(cloud: Cloud) -> Counter[str]:
             *_rows(cloud.state / "cumulet.db"),
         ]
     )
+
+
+def settled_traces(cloud: Cloud) -> Counter[str]:
+    """Those of a cloud whose node has done all that was ordered."""
+    behind = "SELECT count(*) FROM fleet_assignments WHERE observed <> generation"
+
+    def settled() -> bool:
+        with sqlite3.connect(f"file:{cloud.state}/cumulet.db?mode=ro", uri=True, timeout=10) as connection:
+            return bool(connection.execute(behind).fetchone()[0] == 0)
+
+    eventually("the node has done its orders", settled)
+    return traces(cloud)
 
 
 def nothing_is_left(cloud: Cloud, before: Counter[str], seconds: float = 20.0) -> None:
@@ -57,7 +69,11 @@ def _networks(cloud: Cloud) -> list[str]:
 def _files(folder: Path) -> list[str]:
     skipped = ("images", "hypervisor.json")
     inside = [path.relative_to(folder) for path in folder.rglob("*")]
-    return [f"file {path}" for path in inside if path.parts[0] not in skipped and path.name != "held.json"]
+    return [
+        f"file {path}"
+        for path in inside
+        if path.parts[0] not in skipped and path.name not in ("held.json", "instances")
+    ]
 
 
 def _rows(database: Path) -> list[str]:

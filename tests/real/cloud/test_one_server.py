@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from tests.support.real_cloud import Cloud, eventually
 from tests.support.tenants import Tenant
-from tests.support.traces import nothing_is_left, traces
+from tests.support.traces import nothing_is_left, settled_traces
 
 pytestmark = pytest.mark.root
 
@@ -25,7 +25,7 @@ METADATA = "curl -s http://169.254.169.254"
 
 def test_from_nothing_to_a_server_and_back(cloud: Cloud, client: Connection) -> None:
     client.network.find_security_group("default")  # made at the first look, and it stays
-    before = traces(cloud)
+    before = settled_traces(cloud)
     blue = Tenant(cloud, client, "blue")
     assert "tiny" in {image.name for image in client.image.images()}
 

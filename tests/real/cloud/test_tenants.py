@@ -47,7 +47,7 @@ def test_tenants_do_not_notice_each_other(cloud: Cloud, blue: Tenant, green: Ten
 
     # A guest speaks with its own address only.
     forged = fixed(ours).rpartition(".")[0] + ".222"
-    cloud.ssh(way_in, f"sudo ip addr add {forged}/24 dev eth0")
+    cloud.ssh(way_in, f"sudo /bin/busybox ip addr add {forged}/24 dev eth0")
     assert not reaches(cloud, way_in, fixed(peer), f"-I {forged}")
     assert reaches(cloud, way_in, fixed(peer))
 
