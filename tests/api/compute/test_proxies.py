@@ -37,7 +37,16 @@ async def test_security_groups_and_their_rules(cloud: SmallCloud) -> None:
     await compute.delete(f"/os-security-groups/{group['id']}", 202)
     await compute.get(f"/os-security-groups/{group['id']}", 404)
     await compute.get("/os-security-groups/7", 400)
+    await compute.delete("/os-security-groups/", 404)
     await compute.at("2.36").get("/os-security-groups", 404)
+
+
+async def test_the_groups_of_a_server(cloud: SmallCloud) -> None:
+    network = await cloud.make_network()
+    server = await cloud.make_server(networks=[{"uuid": network}])
+    (group,) = (await cloud.compute.get(f"/servers/{server['id']}/os-security-groups"))["security_groups"]
+    (known,) = (await cloud.compute.get("/os-security-groups"))["security_groups"]
+    assert (group["name"], group["id"]) == ("default", known["id"])
 
 
 async def test_networks_by_their_old_names(cloud: SmallCloud) -> None:

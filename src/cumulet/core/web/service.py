@@ -184,6 +184,8 @@ class FrontDoor:
         choices = by_method.get(request.method)
         if choices is None and request.method == "HEAD":
             choices = by_method.get("GET")
+        if choices is None and request.path.endswith("/"):
+            raise NotFound("The last part of the path, an id, is empty.")
         if choices is None:
             allowed = ", ".join(sorted(by_method))
             raise MethodNotAllowed(f"{request.method} is not allowed here; use {allowed}.", headers={"Allow": allowed})

@@ -11,6 +11,8 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Int, Nullable, Text, Uuid
 from cumulet.services.compute.proxies.passing import LAST, ask, uuid_of, window
 from cumulet.services.compute.room import Compute
+from cumulet.services.compute.servers.resource import servers
+from cumulet.services.compute.servers.row import ServerRow
 
 RULE = "os_compute_api:os-security-groups:"
 GROUPS = "/security-groups"
@@ -93,7 +95,7 @@ async def show(room: Compute, call: Call) -> dict[str, Any]:
 
 async def create(room: Compute, call: Call) -> dict[str, Any]:
     call.allow(RULE + "create")
-    wish = {"name": call.wish["name"].strip(), "description": call.wish["description"].strip()}
+    wish = dict(call.wish)
     if any(name == wish["name"] for name in (await names_of(room, call)).values()):
         raise BadRequest(f"Security group {wish['name']} already exists")
     made = await ask(room.networks.api, call, "POST", GROUPS, {"security_group": wish})
@@ -148,6 +150,18 @@ async def create_rule(room: Compute, call: Call) -> dict[str, Any]:
 async def delete_rule(room: Compute, call: Call) -> None:
     call.allow(RULE + "rule:delete")
     await ask(room.networks.api, call, "DELETE", f"{RULES}/{uuid_of(call, 'Rule')}")
+
+
+@servers.item("GET", RULE + "list", suffix="/os-security-groups")
+async def of_server(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
+    """The groups that a server's cards are in."""
+    ports = (await ask(room.networks.api, call, "GET", "/ports", query=[("device_id", row.id)]))["ports"]
+    ids = sorted({group for port in ports for group in port["security_groups"]})
+    if not ids:
+        return {"security_groups": []}
+    found = await ask(room.networks.api, call, "GET", GROUPS, query=[("id", group) for group in ids])
+    names = await names_of(room, call)
+    return {"security_groups": [shown(group, names) for group in found["security_groups"]]}
 
 
 ROUTES = (

@@ -145,14 +145,3 @@ async def show_ips(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     if name not in found:
         raise NotFound("Instance is not a member of specified network")
     return {name: found[name]}
-
-
-@servers.item("GET", "os_compute_api:os-security-groups:list", suffix="/os-security-groups")
-async def security_groups(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
-    """The groups of its ports, by name; their rules are network's to tell."""
-    named = [group["name"] for group in msgspec.json.decode(row.security_groups)]
-    return {
-        "security_groups": [
-            {"id": name, "name": name, "description": "", "tenant_id": row.project_id, "rules": []} for name in named
-        ]
-    }
