@@ -91,3 +91,13 @@ async def test_a_volume_to_boot_from_goes_before_an_image_that_is_named_too(clou
     server = await cloud.make_server(image=image, block_device_mapping_v2=[root])
     assert (server["status"], server["image"]) == ("ACTIVE", "")
     assert len((await cloud.volume.get("/volumes"))["volumes"]) == 1
+
+
+@pytest.mark.db
+async def test_a_rescued_server_changes_its_groups(cloud: SmallCloud) -> None:
+    await cloud.network.post("/security-groups", {"security_group": {"name": "web"}})
+    server = await cloud.make_server()
+    await cloud.do(server["id"], "rescue", {}, 200)
+    assert (await cloud.page(server["id"]))["status"] == "RESCUE"
+    await cloud.do(server["id"], "addSecurityGroup", {"name": "web"})
+    await cloud.do(server["id"], "removeSecurityGroup", {"name": "web"})

@@ -87,8 +87,8 @@ VERBS = {
         Verb("reset_state", tasks=ANY, locks=False, new_wish=False),
         Verb("metadata", tasks=ANY, vm_states=ANY, new_wish=False),
         Verb("update", tasks=ANY, locks=False, new_wish=False),
-        Verb("add security group", "addSecurityGroup", states("active"), ANY, new_wish=False),
-        Verb("remove security group", "removeSecurityGroup", states("active"), ANY, new_wish=False),
+        Verb("add security group", "addSecurityGroup", states("active", "rescued"), ANY, new_wish=False),
+        Verb("remove security group", "removeSecurityGroup", states("active", "rescued"), ANY, new_wish=False),
         Verb("get console output", vm_states=ANY, tasks=ANY, locks=False, new_wish=False),
     )
 }  # fmt: skip
