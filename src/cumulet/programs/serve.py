@@ -53,7 +53,7 @@ async def _serve(settings: Settings) -> None:
     try:
         backend = await connect(settings.database_url)
     except ModuleNotFoundError as error:
-        remedy = f"{sys.executable} -m pip install {error.name}"
+        remedy = f"{sys.executable} -m ensurepip; {sys.executable} -m pip install {error.name}"
         sys.exit(f"cumulet: this database needs the library {error.name}, which is not here. Run: {remedy}")
     except Exception as error:  # each database's library has errors of its own
         sys.exit(f"cumulet: the database cannot be opened: {type(error).__name__}: {error}. See --database.")
