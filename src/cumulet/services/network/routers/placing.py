@@ -10,7 +10,10 @@ from cumulet.services.fleet.public import NodeView
 def choose_node(
     nodes: Sequence[NodeView], load: Mapping[str, int], current: str, zones: Sequence[str], closed: Collection[str] = ()
 ) -> str:
-    """Where a router is to run: where it does if that lives, else the living node with the fewest routers."""
+    """Where a router is to run: where it does if that lives, else the living node with the fewest routers.
+
+    The API's own host comes first: it is there that a laptop's floating IPs are routed to.
+    """
     fit = [node for node in nodes if node.name not in closed and (not zones or node.zone in zones)]
     alive = [node for node in fit if node.alive]
     if any(node.name == current for node in alive):
@@ -18,4 +21,8 @@ def choose_node(
     open_ = [node for node in alive if not node.disabled] or alive
     if not open_:
         return ""
-    return min(open_, key=lambda node: (load.get(node.name, 0), node.name)).name
+    return min(open_, key=lambda node: (not _beside_the_api(node), load.get(node.name, 0), node.name)).name
+
+
+def _beside_the_api(node: NodeView) -> bool:
+    return node.facts.address.startswith("unix:")
