@@ -5,30 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from typing import Any
 
 from cumulet.core.access.quota import QuotaRow
-from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 from cumulet.services.compute.servers.row import ServerRow
 from cumulet.services.fleet.assignments import AssignmentRow
+from cumulet.services.image.images.row import ImageRow, counted
+from cumulet.services.network import seed as network_seed
+from cumulet.services.network.floating_ips.row import FloatingIpRow
+from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.security_groups.row import SecurityGroupRow
 from cumulet.services.placement.rows import AllocationRow, InventoryRow
+from tests.sim.doings import People
 from tests.sim.world import Dead, Scene
+from tests.support.personas import DEMO
 from tests.support.virtual_time import VirtualClock
 
-OPERATIONS = 14
+FABRIC = ("network", "port", "group", "router")
+IMAGE_QUOTAS = ("image_count_total", "image_size_total", "image_count_uploading")
+OPERATIONS = 18
 CALM_SECONDS = 1500.0
-SETTLED = {"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR"}
-VERBS: tuple[dict[str, Any], ...] = (
-    {"os-stop": None},
-    {"os-start": None},
-    {"reboot": {"type": "HARD"}},
-    {"reboot": {"type": "SOFT"}},
-    {"pause": None},
-    {"unpause": None},
-    {"suspend": None},
-    {"resume": None},
-)
+SETTLED = {
+    "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR", "VERIFY_RESIZE", "RESCUE", "SHELVED_OFFLOADED",
+}  # fmt: skip
 
 
 async def live(clock: VirtualClock, seed: int) -> dict[str, int]:
@@ -36,12 +38,13 @@ async def live(clock: VirtualClock, seed: int) -> dict[str, int]:
     scene = Scene(clock, seed)
     await scene.begin()
     network_id = await _network(scene)
+    people = People(scene, network_id, await _public(scene))
     tender = asyncio.ensure_future(scene.tend())
     scene.unleash()
     refusals: Counter[int] = Counter()
-    for number in range(OPERATIONS):
+    for _ in range(OPERATIONS):
         with suppress(Dead):
-            answer = await _something(scene, network_id, number)
+            answer = await people.do_something()
             if answer is not None:
                 refusals[answer.status_code] += 1
                 assert answer.status_code != 500, answer.text
@@ -64,28 +67,11 @@ async def _network(scene: Scene) -> str:
     return network_id
 
 
-async def _something(scene: Scene, network_id: str, number: int) -> Any:
-    """One thing that a user does; he does not wait for its end."""
-    api, chance = scene.api, scene.chance
-    servers = (await api.call("compute", "GET", "/servers")).json()["servers"]
-    roll = chance.random()
-    if roll < 0.35 or not servers:
-        image = (await api.call("image", "GET", "/images")).json()["images"][0]["id"]
-        server = {"name": f"s{number}", "imageRef": image, "flavorRef": "42", "networks": [{"uuid": network_id}]}
-        return await api.call("compute", "POST", "/servers", {"server": server})
-    server_id = chance.choice(servers)["id"]
-    if roll < 0.55:
-        return await api.call("compute", "DELETE", f"/servers/{server_id}")
-    if roll < 0.80:
-        return await api.call("compute", "POST", f"/servers/{server_id}/action", chance.choice(VERBS))
-    volumes = (await api.call("block_storage", "GET", "/volumes")).json()["volumes"]
-    if roll < 0.88 or not volumes:
-        return await api.call("block_storage", "POST", "/volumes", {"volume": {"size": 1, "name": f"v{number}"}})
-    volume_id = chance.choice(volumes)["id"]
-    if roll < 0.92:
-        return await api.call("block_storage", "DELETE", f"/volumes/{volume_id}")
-    attach = {"volumeAttachment": {"volumeId": volume_id}}
-    return await api.call("compute", "POST", f"/servers/{server_id}/os-volume_attachments", attach)
+async def _public(scene: Scene) -> str:
+    """The network that leads out; made as every cloud makes it."""
+    await network_seed.seed(scene.api.cloud.network, admin_project="0" * 32)
+    answer = await scene.api.call("network", "GET", "/networks?router:external=true")
+    return str(answer.json()["networks"][0]["id"])
 
 
 async def _nothing_is_stuck(scene: Scene) -> None:
@@ -96,7 +82,13 @@ async def _nothing_is_stuck(scene: Scene) -> None:
         if server["status"] == "ERROR":
             assert server["fault"]["message"], server
     for volume in (await scene.api.call("block_storage", "GET", "/volumes/detail")).json()["volumes"]:
-        assert volume["status"] in ("available", "in-use", "error"), volume
+        assert volume["status"] in ("available", "in-use", "error", "error_extending"), volume
+    for snapshot in (await scene.api.call("block_storage", "GET", "/snapshots/detail")).json()["snapshots"]:
+        assert snapshot["status"] in ("available", "error"), snapshot
+    for image in (await scene.api.call("image", "GET", "/images")).json()["images"]:
+        assert image["status"] in ("active", "killed"), image
+    for floating in (await scene.api.call("network", "GET", "/floatingips")).json()["floatingips"]:
+        assert floating["status"] == ("ACTIVE" if floating["port_id"] else "DOWN"), floating
 
 
 async def _nothing_leaks(scene: Scene) -> None:
@@ -107,8 +99,12 @@ async def _nothing_leaks(scene: Scene) -> None:
         ports = await tx.find(PortRow)
         allocations = await tx.find(AllocationRow)
         inventories = await tx.find(InventoryRow)
-        quotas = {(row.room, row.resource): row.used for row in await tx.find(QuotaRow) if row.used}
+        quotas = {(row.room, row.resource, row.project_id): row.used for row in await tx.find(QuotaRow) if row.used}
         orders = await tx.find(AssignmentRow)
+        snapshots, attachments = await tx.find(SnapshotRow), await tx.find(AttachmentRow)
+        images = [row for row in await tx.find(ImageRow) if row.status != "deleted"]
+        networks, routers, floatings = await tx.find(NetworkRow), await tx.find(RouterRow), await tx.find(FloatingIpRow)
+        groups = await tx.find(SecurityGroupRow)
     machines = {id_ for world in scene.worlds.values() for id_ in world.machines.machines}
     placed = {row.id for row in servers.values() if row.host}
     assert machines <= set(servers), f"machines nobody has: {machines - set(servers)}"
@@ -119,12 +115,33 @@ async def _nothing_leaks(scene: Scene) -> None:
     assert device_ports <= set(servers), "ports of servers that are gone"
     disks = {id_ for world in scene.worlds.values() for id_ in world.volumes.volumes}
     assert disks <= set(volumes), f"volumes nobody has: {disks - set(volumes)}"
+    fabrics = [key for world in scene.worlds.values() for key in world.fabric.elements]
+    ordered = {(row.node, row.kind, row.key) for row in orders}
+    found = {(node, kind, key) for node, world in scene.worlds.items() for kind, key in world.fabric.elements}
+    assert found == {order for order in ordered if order[1] in FABRIC}, (found, ordered)
+    assert {key for kind, key in fabrics if kind == "port"} <= {row.id for row in ports}, "wires of ports that are gone"
+    assert set(scene.shelf.images) == {row.data_key for row in images if row.data_key}, "bytes that no image has"
+    used = {name: sum(counted(row).get(name, 0) for row in images if row.owner == DEMO) for name in IMAGE_QUOTAS}
+    assert used == {name: quotas.get(("image", name, DEMO), 0) for name in IMAGE_QUOTAS}
+    sizes = sum(row.size for row in volumes.values()) + sum(row.size for row in snapshots)
+    assert quotas.get(("block_storage", "gigabytes", DEMO), 0) == sizes
+    assert quotas.get(("block_storage", "snapshots", DEMO), 0) == len(snapshots)
+    counts = {
+        "network": sum(row.project_id == DEMO for row in networks),
+        "port": sum(row.counted and row.project_id == DEMO for row in ports),
+        "router": len(routers),
+        "floatingip": len(floatings),
+        "security_group": sum(row.project_id == DEMO for row in groups),
+    }
+    counted_in = {name: quotas.get(("network", name, DEMO), 0) for name in counts}
+    assert counts == counted_in, (counts, counted_in, Counter(row.device_owner for row in ports))
+    assert {row.server_id for row in attachments} <= set(servers), "attachments of servers that are gone"
     taken = Counter[tuple[str, str]]()
     for row in allocations:
         taken[row.provider_id, row.resource_class] += row.used
     assert {(row.provider_id, row.resource_class): row.used for row in inventories if row.used} == dict(taken)
-    assert quotas.get(("compute", "instances"), 0) == len(servers), (quotas, len(servers))
-    assert quotas.get(("block_storage", "volumes"), 0) == len(volumes), (quotas, len(volumes))
+    assert quotas.get(("compute", "instances", DEMO), 0) == len(servers), (quotas, len(servers))
+    assert quotas.get(("block_storage", "volumes", DEMO), 0) == len(volumes), (quotas, len(volumes))
     running = {id_ for row in servers.values() if row.status == "ACTIVE" for id_ in [row.id]}
     assert running <= machines, f"servers without a machine: {running - machines}"
     assert running <= placed

@@ -27,7 +27,7 @@ from cumulet.node.control_plane import ControlPlaneSilent
 from cumulet.programs.cloud import Cloud
 from cumulet.programs.direct import DirectControlPlane
 from cumulet.programs.settings import Settings
-from cumulet.programs.simulate import World
+from cumulet.programs.simulate import SimulatedNode, World
 from cumulet.services.compute import seed as compute_seed
 from cumulet.services.image import seed as image_seed
 from tests.support.personas import authenticate
@@ -254,6 +254,8 @@ class Scene:
         stone.on_death = self._death.set
         process = ApiProcess(self.place, self.shelf, self.clock, stone, self.chance)
         self.apis[:] = [process]
+        for name, world in self.worlds.items():
+            SimulatedNode(process.cloud, name, world)  # it answers the questions that go past the agent
         with suppress(Killed):
             await process.start()
 
