@@ -83,7 +83,7 @@ class Ladder:
         for disk in look.kept:
             if not disk.local and not disk.node and disk.source != "volume":
                 volume = await self.make_volume(look.server, disk)
-                if not volume.node:
+                if volume.status == "creating":
                     return None
                 disk.node = volume.node
                 await self.room.database.write(
