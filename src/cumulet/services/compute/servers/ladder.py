@@ -289,7 +289,7 @@ class Ladder:
     def waiting(self, look: Look, seconds: int, reason: str, fault: str) -> Outcome:
         """Not yet; and no longer than this budget, unless its node is away: then it is waited for."""
         host = look.server.host
-        if self.room.clock.now() - look.server.wished_at > seconds * SECOND and look.alive(host):
+        if self.room.clock.now() - look.server.wished_at > seconds * SECOND and (not host or look.alive(host)):
             return Failed(Fault(message=f"{fault}: {reason} after {seconds} seconds.", code=500))
         return Again(LOOK_AGAIN, reason)
 
