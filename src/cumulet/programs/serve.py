@@ -47,7 +47,9 @@ async def _serve(settings: Settings) -> None:
     from cumulet.programs.several import Several, carry
 
     # The socket is there before the rooms are: whoever connects early waits a moment instead of being refused.
-    sockets = [_listen(settings), _listen_locally(settings.socket)]
+    sockets = [_listen(settings)]
+    if settings.mode != "simulate":  # whose nodes live in this process
+        sockets.append(_listen_locally(settings.socket))
     clock = SystemClock()
     bus, carrying = carry(settings, clock)
     try:
@@ -124,7 +126,10 @@ def _listen_locally(path: Path) -> socket.socket:
     """The unix socket at which this host's own node reaches the API."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
+    try:
+        listener.bind(str(path))
+    except OSError as error:  # the kernel takes no more than 107 bytes of path
+        sys.exit(f"cumulet: the socket {path} cannot be made: {error}. Choose another, shorter state directory.")
     path.chmod(0o600)
     listener.listen(BACKLOG)
     return listener

@@ -10,6 +10,7 @@ import pytest
 
 import cumulet.services.compute as compute_room
 from cumulet.services.compute.service import service
+from tests.support.client import Client
 from tests.support.small_cloud import SmallCloud
 
 
@@ -101,3 +102,21 @@ async def test_a_rescued_server_changes_its_groups(cloud: SmallCloud) -> None:
     assert (await cloud.page(server["id"]))["status"] == "RESCUE"
     await cloud.do(server["id"], "addSecurityGroup", {"name": "web"})
     await cloud.do(server["id"], "removeSecurityGroup", {"name": "web"})
+
+
+@pytest.mark.db
+async def test_the_version_of_before_the_microversions(cloud: SmallCloud) -> None:
+    root = Client(cloud.compute.door, version="2.104", prefix="/")
+    old, current = (await root.get(""))["versions"]
+    assert (old["id"], old["status"], old["version"], old["min_version"]) == ("v2.0", "SUPPORTED", "", "")
+    assert (current["id"], current["status"], current["min_version"]) == ("v2.1", "CURRENT", "2.1")
+    for shown, path in ((old, "v2/"), (current, "v2.1/")):
+        in_full = (await root.get(path))["version"]
+        assert in_full["links"][0] == shown["links"][0]
+        assert in_full["links"][0]["href"].endswith(f"/{path}")
+
+    server = await cloud.make_server()
+    shown = (await root.get(f"v2/servers/{server['id']}"))["server"]
+    assert "tags" not in shown  # which came with 2.26, and was asked for in vain
+    assert f"/v2/servers/{server['id']}" in shown["links"][0]["href"]
+    assert "tags" in (await root.get(f"v2.1/servers/{server['id']}"))["server"]

@@ -51,6 +51,8 @@ class Service:
     prefix: str
     """The major version below that: `/v2.1`."""
     dialect: Dialect
+    old_prefix: str = ""
+    """The major version before it: the same operations as at the oldest microversion, whatever is asked for."""
     resources: Sequence[Resource] = ()
     routes: Sequence[Endpoint] = ()
     """Below the prefix."""
@@ -84,6 +86,9 @@ class FrontDoor:
             self._router.add(endpoint)
         for endpoint in service.endpoints():
             self._router.add(endpoint, service.prefix)
+            if service.old_prefix:
+                self._router.add(endpoint, service.old_prefix)
+        self._old = f"{service.old_prefix}/"
         self._prefix_parts = len(segments(service.prefix))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, mount: str = "") -> None:
@@ -94,8 +99,11 @@ class FrontDoor:
         version_number = 0
         headers: dict[str, str] = {}
         try:
-            version_number = self.dialect.version_of(request)
-            headers = self.dialect.version_headers(version_number)
+            if self._is_old(request):
+                version_number = self.dialect.earliest
+            else:
+                version_number = self.dialect.version_of(request)
+                headers = self.dialect.version_headers(version_number)
             response = await self._answer(request, version_number, mount, headers)
         except CloudError as error:
             response = self._refusal(error, request)
@@ -137,7 +145,8 @@ class FrontDoor:
         self, request: Request, found: Any, caller: Caller, number: int, mount: str, headers: dict[str, str]
     ) -> Response:
         endpoint, path = self._endpoint(request, found, number)
-        base = f"{request.origin}{mount}{self.service.prefix}"
+        prefix = self.service.old_prefix if self._is_old(request) else self.service.prefix
+        base = f"{request.origin}{mount}{prefix}"
         call = Call(request, caller, number, self.room.rules, base, self.dialect)
         call.path = path
         if endpoint.body is not None and not endpoint.raw:
@@ -150,6 +159,10 @@ class FrontDoor:
         if result is None:
             return Response(status)
         return Response(status, msgspec.json.encode(result), {"content-type": "application/json"})
+
+    def _is_old(self, request: Request) -> bool:
+        """Was it asked of the major version that knows no microversions?"""
+        return bool(self.service.old_prefix) and f"{request.path}/".startswith(self._old)
 
     async def _caller(self, request: Request) -> Caller:
         headers = request.headers

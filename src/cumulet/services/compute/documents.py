@@ -10,31 +10,51 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.services.compute.versions import EARLIEST, LATEST
 
-JSON = "application/vnd.openstack.compute+json;version=2.1"
-UPDATED = "2013-07-23T11:33:21Z"
+
+def _old(root: str) -> dict[str, Any]:
+    """Of before the microversions; clients tell by the empty numbers that there are none."""
+    return {
+        "id": "v2.0",
+        "status": "SUPPORTED",
+        "version": "",
+        "min_version": "",
+        "updated": "2011-01-21T11:33:21Z",
+        "links": [{"rel": "self", "href": f"{root}/v2/"}],
+    }
 
 
-def _version(href: str) -> dict[str, Any]:
+def _current(root: str) -> dict[str, Any]:
     return {
         "id": "v2.1",
         "status": "CURRENT",
         "version": LATEST,
         "min_version": EARLIEST,
-        "updated": UPDATED,
-        "links": [{"rel": "self", "href": href}],
+        "updated": "2013-07-23T11:33:21Z",
+        "links": [{"rel": "self", "href": f"{root}/v2.1/"}],
     }
 
 
+def _root(call: Call) -> str:
+    return call.base.rpartition("/")[0]
+
+
 async def versions(room: Room, call: Call) -> dict[str, Any]:
-    return {"versions": [_version(f"{call.base}/")]}
+    return {"versions": [_old(_root(call)), _current(_root(call))]}
+
+
+async def old_version(room: Room, call: Call) -> dict[str, Any]:
+    return _in_full(_old(_root(call)), "application/vnd.openstack.compute+json;version=2")
 
 
 async def version(room: Room, call: Call) -> dict[str, Any]:
-    shown = _version(f"{call.base}/")
+    return _in_full(_current(_root(call)), "application/vnd.openstack.compute+json;version=2.1")
+
+
+def _in_full(shown: dict[str, Any], media_type: str) -> dict[str, Any]:
     shown["links"].append(
         {"rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/api-ref/compute/"}
     )
-    shown["media-types"] = [{"base": "application/json", "type": JSON}]
+    shown["media-types"] = [{"base": "application/json", "type": media_type}]
     return {"version": shown}
 
 
@@ -116,6 +136,7 @@ async def extension(room: Room, call: Call) -> dict[str, Any]:
 
 ROOTS = (
     Endpoint("GET", "/", versions, open=True, name="versions"),
+    Endpoint("GET", "/v2", old_version, open=True, name="old_version"),
     Endpoint("GET", "/v2.1", version, open=True, name="version"),
 )
 ROUTES = (

@@ -68,6 +68,7 @@ def service() -> Service:
         name="nova",
         path="/compute",
         prefix="/v2.1",
+        old_prefix="/v2",
         dialect=ComputeDialect(
             service="compute", header="X-OpenStack-Nova-API-Version", earliest=EARLIEST, latest=LATEST
         ),
