@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -141,6 +142,10 @@ class VolumeDoor:
         """The machine is to give the volume up."""
         await self._set(attachment_id, "detaching")
 
+    async def keep(self, attachment_id: str) -> None:
+        """No machine has the volume now, but the server keeps its promise: it moves, or is shelved."""
+        await self._set(attachment_id, "reserved")
+
     async def release(self, attachment_id: str) -> None:
         """No machine has the volume by this attachment any more."""
 
@@ -158,7 +163,7 @@ class VolumeDoor:
             if attachment is None or attachment.status == status:
                 return
             now = self._room.clock.now()
-            values = {"attached_at": now} if status == "attached" else {}
+            values: dict[str, Any] = {"attached": {"attached_at": now}, "reserved": {"host": ""}}.get(status, {})
             await attachments.set_to(self._room, tx, attachment_id, status=status, **values)
 
         await self._room.database.write(write)

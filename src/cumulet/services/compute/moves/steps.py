@@ -132,7 +132,7 @@ class Moves:
         host = look.server.host
         for disk in look.kept:
             if not disk.local and disk.connection:
-                await self.room.volumes.disconnect(disk.id)
+                await self.room.volumes.keep(disk.id)
                 await self.room.database.write(
                     lambda tx, disk=disk: tx.update(DiskRow, {"id": disk.id}, connection="", connected=False)  # type: ignore[misc]
                 )

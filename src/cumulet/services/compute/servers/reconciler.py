@@ -157,7 +157,7 @@ class ServerReconciler:
             return await self.ladder.withdraw(look)
         for disk in look.kept:
             if not disk.local and disk.connection:
-                await self.room.volumes.disconnect(disk.id)
+                await self.room.volumes.keep(disk.id)
                 await self.room.database.write(
                     lambda tx, disk=disk: tx.update(DiskRow, {"id": disk.id}, connection="", connected=False)  # type: ignore[misc]
                 )
