@@ -142,6 +142,8 @@ async def _secret(settings: Settings, url: str, token: str | None, facts: NodeFa
     """This host's own node shares a file with the API; another one joins once and remembers."""
     if url.startswith("unix:"):
         return node_secret(settings)
+    if not settings.node_address:
+        sys.exit("cumulet: a node that joins needs --address HOST:PORT, where the cloud can ask it questions")
     file = settings.state / "node-secret"
     if file.exists():
         return file.read_text().strip()

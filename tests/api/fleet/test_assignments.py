@@ -14,6 +14,7 @@ from cumulet.contracts.volumes import VolumeSpec
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
+from cumulet.core.errors import BadRequest
 from cumulet.lib.clock import SystemClock
 from cumulet.services.fleet import assignments, nodes
 from cumulet.services.fleet.errors import JoinRefused, NodeTaken, NodeUnknown
@@ -23,9 +24,10 @@ from cumulet.services.fleet.room import Fleet
 pytestmark = pytest.mark.db
 
 GROUP = GroupSpec(id="g1")
+FAR = "198.51.100.2:5001"
 
 
-def facts(name: str) -> NodeFacts:
+def facts(name: str, address: str = "unix:/nowhere") -> NodeFacts:
     return NodeFacts(
         name=name,
         hypervisor="fake",
@@ -35,7 +37,7 @@ def facts(name: str) -> NodeFacts:
         memory_mib=8192,
         disk_gib=100,
         tunnel_address="198.51.100.1",
-        address="unix:/nowhere",
+        address=address,
     )
 
 
@@ -97,14 +99,30 @@ async def test_a_waiting_node_is_told_at_once(fleet: Fleet) -> None:
 
 async def test_a_token_lets_one_node_join_once(fleet: Fleet) -> None:
     token = await nodes.issue_join_token(fleet)
-    secret = await nodes.join(fleet, token, facts("two"))
+    secret = await nodes.join(fleet, token, facts("two", FAR))
     assert (await nodes.authenticate(fleet, "two", secret)).name == "two"
     with pytest.raises(NodeUnknown):
         await nodes.authenticate(fleet, "two", "guess")
     with pytest.raises(JoinRefused):
-        await nodes.join(fleet, token, facts("three"))
+        await nodes.join(fleet, token, facts("three", FAR))
     with pytest.raises(NodeTaken):
-        await nodes.join(fleet, await nodes.issue_join_token(fleet), facts("one"))
+        await nodes.join(fleet, await nodes.issue_join_token(fleet), facts("one", FAR))
+
+
+@pytest.mark.parametrize("address", ["unix:/run/somebody.sock", "local:one"])
+async def test_a_node_that_joined_has_no_address_on_the_host_of_the_api(fleet: Fleet, address: str) -> None:
+    token = await nodes.issue_join_token(fleet)
+    with pytest.raises(BadRequest, match="host:port"):
+        await nodes.join(fleet, token, facts("two", address))
+    secret = await nodes.join(fleet, token, facts("two", FAR))  # the refusal left the token as it was
+    two = await nodes.authenticate(fleet, "two", secret)
+    with pytest.raises(BadRequest, match="host:port"):
+        await nodes.note_heartbeat(fleet, two, facts("two", address))
+    assert [node.facts.address for node in await nodes.nodes(fleet) if node.name == "two"] == [FAR]
+
+    one = await nodes.authenticate(fleet, "one", "secret")
+    await nodes.note_heartbeat(fleet, one, facts("one", address))
+    assert [node.facts.address for node in await nodes.nodes(fleet) if node.name == "one"] == [address]
 
 
 async def test_a_node_is_alive_while_it_is_heard(fleet: Fleet) -> None:

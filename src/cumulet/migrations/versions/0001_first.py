@@ -596,6 +596,7 @@ def upgrade() -> None:
         sa.Column("disabled_reason", sa.String(length=255), nullable=False),
         sa.Column("forced_down", sa.Boolean(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("local", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
         **TABLES,
     )

@@ -12,11 +12,14 @@ import sqlalchemy as sa
 
 from cumulet.contracts.assignments import NodeFacts
 from cumulet.core.db import PRIMARY, Duplicate, Instant, Json, Name, Row, Short, Transaction, stored
+from cumulet.core.errors import BadRequest
 from cumulet.lib.clock import SECOND
 from cumulet.services.fleet.errors import JoinRefused, NodeNotFound, NodeTaken, NodeUnknown
 from cumulet.services.fleet.room import ALIVE, Fleet
 
 JOIN_SECONDS = 24 * 3600
+_ONLY_LOCAL = ("unix:", "local:")
+"""Addresses by which the API reaches into its own host: a stranger's would lead it to other sockets of that host."""
 
 
 @stored("fleet_nodes")
@@ -34,6 +37,8 @@ class NodeRow(Row):
     forced_down: bool = False
     number: int = 0
     """The number of the newest order to this node."""
+    local: bool = False
+    """It runs beside the API and may be asked by ways that exist on that host only; a node that joined may not."""
 
 
 @stored("fleet_join_tokens")
@@ -72,6 +77,7 @@ async def issue_join_token(room: Fleet) -> str:
 
 async def join(room: Fleet, token: str, facts: NodeFacts) -> str:
     """Admit a node by its token; the secret it will show from now on."""
+    _check_address(facts)
     secret = secrets.token_urlsafe(32)
 
     async def write(tx: Transaction) -> None:
@@ -79,7 +85,7 @@ async def join(room: Fleet, token: str, facts: NodeFacts) -> str:
         known = await tx.get(JoinTokenRow, digest=digest)
         if known is None or known.expires_at < room.clock.now() or not await tx.delete(JoinTokenRow, digest=digest):
             raise JoinRefused("This token is unknown, used or too old. Issue another with 'cumulet node-token'.")
-        await tx.insert(_fresh(room, facts, secret))
+        await tx.insert(_fresh(room, facts, secret, local=False))
 
     try:
         await room.database.write(write)
@@ -93,16 +99,24 @@ async def admit(room: Fleet, facts: NodeFacts, secret: str) -> None:
 
     async def write(tx: Transaction) -> None:
         digest = digest_of_secret(secret)
-        if not await tx.update(NodeRow, {"name": facts.name}, secret_digest=digest):
-            await tx.insert(_fresh(room, facts, secret))
+        if not await tx.update(NodeRow, {"name": facts.name}, secret_digest=digest, local=True):
+            await tx.insert(_fresh(room, facts, secret, local=True))
 
     await room.database.write(write)
 
 
-def _fresh(room: Fleet, facts: NodeFacts, secret: str) -> NodeRow:
+def _fresh(room: Fleet, facts: NodeFacts, secret: str, *, local: bool) -> NodeRow:
     now = room.clock.now()
     text = msgspec.json.encode(facts).decode()
-    return NodeRow(facts.name, digest_of_secret(secret), text, now, 0, facts.zone or "nova")
+    return NodeRow(facts.name, digest_of_secret(secret), text, now, 0, facts.zone or "nova", local=local)
+
+
+def _check_address(facts: NodeFacts) -> None:
+    if facts.address.startswith(_ONLY_LOCAL):
+        raise BadRequest(
+            f"address: {facts.address[:64]!r} exists on the API's own host only. "
+            "Give host:port, where the cloud can ask this node, with --address."
+        )
 
 
 async def authenticate(room: Fleet, name: str, secret: str) -> NodeRow:
@@ -116,6 +130,8 @@ async def authenticate(room: Fleet, name: str, secret: str) -> NodeRow:
 
 async def note_heartbeat(room: Fleet, row: NodeRow, facts: NodeFacts) -> None:
     """Record that a node is alive, and what it says of itself."""
+    if not row.local:
+        _check_address(facts)
     text = msgspec.json.encode(facts).decode()
     news = text != row.facts or row.last_seen < room.clock.now() - ALIVE
 
