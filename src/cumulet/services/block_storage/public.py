@@ -163,8 +163,8 @@ class VolumeDoor:
             if attachment is None or attachment.status == status:
                 return
             now = self._room.clock.now()
-            values: dict[str, Any] = {"attached": {"attached_at": now}, "reserved": {"host": ""}}.get(status, {})
-            await attachments.set_to(self._room, tx, attachment_id, status=status, **values)
+            also: dict[str, dict[str, Any]] = {"attached": {"attached_at": now}, "reserved": {"host": ""}}
+            await attachments.set_to(self._room, tx, attachment_id, status=status, **also.get(status, {}))
 
         await self._room.database.write(write)
 
