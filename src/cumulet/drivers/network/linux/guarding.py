@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from cumulet.contracts.networks import Fabric
 from cumulet.drivers.network.linux.commands import Commands
@@ -32,15 +32,16 @@ class Guarding:
         old, self._rules = self._rules, None
         script = wanted.text() if old is None else transaction(old, wanted)
         arrived = self._local(fabric) - self._local(before)
+        left = self._local(before) - self._local(fabric)
         await self._commands.nft(self._node.namespace, script + youth_begins(sorted(arrived)))
         if old is None or not only_grows(old, wanted):
-            await self._end_flows(Court(fabric, self._node.name, zones, departed(before, fabric)))
+            await self._end_flows(Court(fabric, self._node.name, zones, departed(before, fabric)), left)
         self._rules = wanted
 
-    async def _end_flows(self, court: Court) -> None:
+    async def _end_flows(self, court: Court, left: Set[str]) -> None:
         flows = parse_flows(await self._commands.flows(self._node.namespace))
         ended = [(flow, parties) for flow in flows if (parties := court.parties(flow)) is not None]
-        losers = set[str]().union(*(parties for _, parties in ended))
+        losers = set(left).union(*(parties for _, parties in ended))
         await self._commands.nft(self._node.namespace, youth_ends(sorted(losers)))
         await self._commands.end_flows(self._node.namespace, [f"-D {flow.key}" for flow, _ in ended])
 
