@@ -61,6 +61,7 @@ class NodeView(msgspec.Struct):
     joined_at: int = 0
     disabled_reason: str = ""
     forced_down: bool = False
+    local: bool = False
 
 
 def digest_of_secret(secret: str) -> str:
@@ -179,6 +180,7 @@ def view_of(room: Fleet, row: NodeRow) -> NodeView:
         row.joined_at,
         row.disabled_reason,
         row.forced_down,
+        row.local,
     )
 
 

@@ -21,8 +21,4 @@ def choose_node(
     open_ = [node for node in alive if not node.disabled] or alive
     if not open_:
         return ""
-    return min(open_, key=lambda node: (not _beside_the_api(node), load.get(node.name, 0), node.name)).name
-
-
-def _beside_the_api(node: NodeView) -> bool:
-    return node.facts.address.startswith("unix:")
+    return min(open_, key=lambda node: (not node.local, load.get(node.name, 0), node.name)).name
