@@ -6,9 +6,10 @@ import re
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.real_cloud import Cloud, eventually
+from tests.support.real_cloud import Cloud, Host, eventually
 
 HISTORY = re.compile(
     r"compute_instance_actions|compute_moves|compute_console_tokens|.*_templates|identity_.*|quota_usages|fleet_nodes"
@@ -20,14 +21,12 @@ GUEST_PROGRAMS = ("qemu-system-x86_64", "dnsmasq", "qemu-storage-daemon", "qemu-
 def traces(cloud: Cloud) -> Counter[str]:
     """One line for each process, interface, namespace, rule, file and living row. What goes while we look is looked at
     again by whoever waits for its end."""
-    return Counter(
-        [
-            *_processes(cloud),
-            *_networks(cloud),
-            *_files(cloud.state / "node"),
-            *_rows(cloud.state / "cumulet.db"),
-        ]
-    )
+    return traces_of_node(cloud.host, cloud.state) + Counter(_rows(cloud.state / "cumulet.db"))
+
+
+def traces_of_node(host: Host, state: Path) -> Counter[str]:
+    """Those of one node, which keeps its things in this directory of this host."""
+    return Counter([*_processes(host), *_networks(host), *_files(state / "node")])
 
 
 def settled_traces(cloud: Cloud) -> Counter[str]:
@@ -44,24 +43,29 @@ def settled_traces(cloud: Cloud) -> Counter[str]:
 
 def nothing_is_left(cloud: Cloud, before: Counter[str], seconds: float = 20.0) -> None:
     """Fails, naming them, when traces remain that were not there before."""
+    ends_as(lambda: traces(cloud), before, seconds)
+
+
+def ends_as(look: Callable[[], Counter[str]], before: Counter[str], seconds: float = 20.0) -> None:
+    """Fails, naming them, when what is looked at does not come down to what was before."""
     deadline = time.monotonic() + seconds
-    while left := traces(cloud) - before:
+    while left := look() - before:
         assert time.monotonic() < deadline, "left behind:\n" + "\n".join(sorted(left.elements()))
         time.sleep(0.2)
 
 
-def _processes(cloud: Cloud) -> list[str]:
-    lines = cloud.host.processes().values()
+def _processes(host: Host) -> list[str]:
+    lines = host.processes().values()
     return [f"process {' '.join(argv)[:200]}" for argv in lines if Path(argv[0]).name in GUEST_PROGRAMS]
 
 
-def _networks(cloud: Cloud) -> list[str]:
-    names = cloud.host.run("ls", "/run/netns").split()
+def _networks(host: Host) -> list[str]:
+    names = host.run("ls", "/run/netns").split()
     found = [f"namespace {name}" for name in names]
     for name in names:
-        links = cloud.host.run("ip", "-n", name, "-o", "link", check=False).splitlines()
+        links = host.run("ip", "-n", name, "-o", "link", check=False).splitlines()
         found += [f"link {name} {line.split(':')[1].strip().partition('@')[0]}" for line in links]
-        rules = cloud.host.run("ip", "netns", "exec", name, "nft", "-s", "list", "ruleset", check=False).splitlines()
+        rules = host.run("ip", "netns", "exec", name, "nft", "-s", "list", "ruleset", check=False).splitlines()
         found += [f"rule {name} {line.strip()}" for line in rules if line.strip() not in ("", "}")]
     return found
 
