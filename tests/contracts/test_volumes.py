@@ -14,7 +14,7 @@ from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageUnusable
-from cumulet.drivers.volume.base import Volumes
+from cumulet.drivers.volume.base import CopyFailed, Volumes
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib.qcow2 import read_header
@@ -391,3 +391,27 @@ async def test_what_is_no_id_never_becomes_a_path_or_an_argument(tmp_path: Path,
     with pytest.raises(ValueError, match="not an id"):
         await volumes.remove(hostile)
     volumes.close()
+
+
+@pytest.mark.parametrize("disk_format", ["qcow2", "raw"])
+async def test_a_copy_is_there_while_it_is_wanted(backend: Backend, disk_format: str) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+
+    async with backend.volumes.copied(MAPLE, disk_format) as path:
+        with path.open("rb") as opened:
+            assert (opened.read(4) == b"QFI\xfb") == (disk_format == "qcow2")
+        if disk_format == "qcow2":
+            assert read_header(path).virtual_size == GIB
+
+    assert not path.exists()
+
+
+async def test_what_has_no_copy(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1))
+    backend.open(BIRCH, "machine")
+
+    for volume_id, disk_format in ((MAPLE, "vmdk"), (CEDAR, "raw"), (BIRCH, "raw"), ("../image", "raw")):
+        with pytest.raises(CopyFailed):
+            async with backend.volumes.copied(volume_id, disk_format):
+                pass

@@ -19,11 +19,12 @@ from cumulet.contracts.volumes import VolumeSpec
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
-from cumulet.core.errors import NotFound
+from cumulet.core.errors import Conflict, NotFound
 from cumulet.core.reconcile import Again, Reconciler
 from cumulet.core.web.service import FrontDoor
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
+from cumulet.drivers.volume.base import CopyFailed
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.services.block_storage import policies as volume_policies
 from cumulet.services.block_storage.public import VolumeDoor
@@ -91,6 +92,14 @@ class Nodes(FakeFleet):
         raise NotFound(what)
 
     async def stream(self, node: str, what: str, **parameters: str) -> AsyncIterator[bytes]:
+        if what == "volume":
+            volumes = FakeVolumes(self.volumes[node])
+            try:
+                async with volumes.copied(parameters["volume"], parameters["format"]) as copied:
+                    yield copied.read_bytes()
+            except CopyFailed as error:
+                raise Conflict(str(error)) from error
+            return
         assert what == "snapshot"
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "disk"

@@ -6,6 +6,9 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.record import Record
 
+COPY_FORMATS = ("qcow2", "raw")
+"""What a copy of a volume can be written as."""
+
 
 class VolumeSpec(Record, frozen=True, kw_only=True):
     """A volume on one backend of a node."""

@@ -39,7 +39,13 @@ def resize(path: Path, size: int) -> list[str]:
 
 
 def convert(
-    source: Path, source_format: str, destination: Path, *, snapshot: str = "", shared: bool = False
+    source: Path,
+    source_format: str,
+    destination: Path,
+    *,
+    output: str = "qcow2",
+    snapshot: str = "",
+    shared: bool = False,
 ) -> list[str]:
     """A copy of a whole disk that stands alone, as it is now or as it was when a snapshot in its file was taken.
 
@@ -52,7 +58,7 @@ def convert(
         "-q",
         *(["-U"] if shared else []),
         *asked,
-        *("-f", source_format, "-O", "qcow2", str(source), str(destination)),
+        *("-f", source_format, "-O", output, str(source), str(destination)),
     ]
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from cumulet.contracts.asks import Answer, Ask, BadSeal, unseal
 from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
+from cumulet.drivers.volume.base import CopyFailed
 from cumulet.lib.clock import Clock
 
 log = logging.getLogger("cumulet.node")
@@ -113,7 +114,7 @@ class AskServer:
                     while piece := await asyncio.to_thread(opened.read, COPY_PIECE):
                         writer.write(piece)
                         await writer.drain()
-        except (LookupError, ValueError, Unfit, MachineFailed) as error:
+        except (LookupError, ValueError, Unfit, MachineFailed, CopyFailed) as error:
             await _say(writer, Answer(status=409, message=f"There is no such copy to be had: {error}"))
 
     async def _tunnel(self, ask: Ask, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -112,7 +112,10 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         clock,
         _answers(hypervisor),
         _tunnels(hypervisor),
-        {"snapshot": DiskCopies(hypervisor, state / "node" / "copies").copy},
+        {
+            "snapshot": DiskCopies(hypervisor, state / "node" / "copies").copy,
+            "volume": lambda asked: drivers.volumes.copied(asked["volume"], asked.get("format", "qcow2")),
+        },
     )
     ready = state / "run" / "node.ready"
     ready.write_text(str(os.getpid()))

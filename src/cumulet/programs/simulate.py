@@ -14,6 +14,7 @@ from cumulet.core.errors import Conflict, NotFound
 from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
+from cumulet.drivers.volume.base import CopyFailed
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib.clock import Clock
 from cumulet.node.agent import Agent
@@ -51,13 +52,14 @@ class SimulatedNode:
         self.name = name
         self.world = world or World(cloud.clock)
         self.hypervisor = FakeHypervisor(self.world.machines)
+        self.volumes = FakeVolumes(self.world.volumes)
         self.agent = Agent(
             control_plane=DirectControlPlane(cloud.fleet, name),
             clock=cloud.clock,
             facts=self.facts,
             hypervisor=self.hypervisor,
             network=FakeNetwork(self.world.fabric),
-            backends={"local": FakeVolumes(self.world.volumes)},
+            backends={"local": self.volumes},
         )
         cloud.fleet.local_asks[f"local:{name}"] = self.answer
 
@@ -89,7 +91,10 @@ class SimulatedNode:
                 with tempfile.TemporaryDirectory() as folder:
                     async with DiskCopies(self.hypervisor, Path(folder)).copy(ask.parameters) as path:
                         return path.read_bytes()
-        except (MachineFailed, Unfit) as error:
+            if ask.what == "volume":
+                async with self.volumes.copied(ask.parameters["volume"], ask.parameters["format"]) as path:
+                    return path.read_bytes()
+        except (MachineFailed, Unfit, CopyFailed) as error:
             raise Conflict(str(error)) from error
         raise Conflict(f"A simulated machine has no {ask.what}.")
 

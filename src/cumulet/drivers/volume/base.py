@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol
 
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+
+
+class CopyFailed(Exception):
+    """There is no copy of a volume to be had; the message says why."""
 
 
 class OpenVolumes(Protocol):
@@ -44,6 +50,10 @@ class Volumes(Protocol):
 
     async def remove(self, volume_id: str) -> None:
         """Destroy the volume and its snapshots. Removing what is not there is no error."""
+        ...
+
+    def copied(self, volume_id: str, disk_format: str) -> AbstractAsyncContextManager[Path]:
+        """A file with the content of a volume that no machine has open, as one of COPY_FORMATS. Raises CopyFailed."""
         ...
 
     async def found(self) -> Sequence[VolumeFacts]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
+from cumulet.drivers.hypervisor.fake.disk import empty_disk
+from cumulet.drivers.volume.base import CopyFailed
 
 
 @dataclass(slots=True)
@@ -64,6 +69,20 @@ class FakeVolumes:
 
     async def remove(self, volume_id: str) -> None:
         self._world.volumes.pop(volume_id, None)
+
+    @asynccontextmanager
+    async def copied(self, volume_id: str, disk_format: str) -> AsyncIterator[Path]:
+        volume = self._world.volumes.get(volume_id)
+        if volume is None:
+            raise CopyFailed(f"there is no volume {volume_id} here")
+        if disk_format not in COPY_FORMATS:
+            raise CopyFailed(f"{disk_format!r} is none of {', '.join(COPY_FORMATS)}")
+        if self._world.open_in.get(volume_id):
+            raise CopyFailed(f"volume {volume_id} is in use")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "disk"
+            path.write_bytes(empty_disk(disk_format, volume.size_gib << 30))
+            yield path
 
     async def found(self) -> Sequence[VolumeFacts]:
         return [self._facts(volume_id) for volume_id in sorted(self._world.volumes)]

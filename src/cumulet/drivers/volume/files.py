@@ -24,12 +24,12 @@ import msgspec
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
-from cumulet.drivers.volume.base import OpenVolumes
+from cumulet.drivers.volume.base import CopyFailed, OpenVolumes
 from cumulet.drivers.volume.folder import GIB, Folder
 from cumulet.lib import qemu_img
-from cumulet.lib.ids import is_uuid
+from cumulet.lib.ids import is_uuid, new_uuid
 from cumulet.lib.process import User
 from cumulet.lib.qcow2 import NotQcow2, read_header
 from cumulet.lib.qemu_img import DiskBusy, DiskFull, NotReadable, run_qemu_img
@@ -104,6 +104,30 @@ class FileVolumes:
                 async with self._alone(source):
                     await self._drop(source, mark)
             await finished(self._pool, self._folder.remove, volume_id)
+
+    @contextlib.asynccontextmanager
+    async def copied(self, volume_id: str, disk_format: str) -> AsyncIterator[Path]:
+        if not is_uuid(volume_id) or not self._folder.file(volume_id).exists():
+            raise CopyFailed(f"there is no volume {volume_id[:64]!r} here")
+        if disk_format not in COPY_FORMATS:
+            raise CopyFailed(f"{disk_format[:64]!r} is none of {', '.join(COPY_FORMATS)}")
+        if await self._machines_with(volume_id):
+            raise CopyFailed(f"volume {volume_id} is in use")
+        part = self._parts / f"{new_uuid()}.copy"
+        arguments = qemu_img.convert(self._folder.file(volume_id), "qcow2", part, output=disk_format)
+        try:
+            async with self._turns:
+                size = self._folder.virtual_size(volume_id)
+                await self._run(arguments, seconds=qemu_img.LONG_SECONDS, writes=size)
+            yield part
+        except DiskFull as error:
+            raise CopyFailed("there is no room for a copy here") from error
+        except DiskBusy as error:
+            raise CopyFailed(f"volume {volume_id} is in use") from error
+        except (NotReadable, NotQcow2, FileNotFoundError) as error:
+            raise CopyFailed(f"the data of volume {volume_id} cannot be read") from error
+        finally:
+            part.unlink(missing_ok=True)
 
     async def found(self) -> Sequence[VolumeFacts]:
         facts = []

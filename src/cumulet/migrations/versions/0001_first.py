@@ -194,6 +194,17 @@ def upgrade() -> None:
     )
     op.create_index("block_storage_types_name", "block_storage_types", ["name"], unique=True)
     op.create_table(
+        "block_storage_uploads",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("volume_id", sa.String(length=64), nullable=False),
+        sa.Column("disk_format", sa.String(length=64), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("block_storage_uploads_volume", "block_storage_uploads", ["volume_id"], unique=False)
+    op.create_table(
         "block_storage_volumes",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),

@@ -27,10 +27,11 @@ from cumulet.services.block_storage.types import defaults, encryption
 from cumulet.services.block_storage.types.resource import types
 from cumulet.services.block_storage.versions import EARLIEST, LATEST
 from cumulet.services.block_storage.volumes import actions as volume_actions
+from cumulet.services.block_storage.volumes import uploads
 from cumulet.services.block_storage.volumes.reconciler import VolumeReconciler
 from cumulet.services.block_storage.volumes.resource import volumes
 
-VERBS = (attachment_actions, encryption, volume_actions)
+VERBS = (attachment_actions, encryption, uploads, volume_actions)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
 PARTS = (about, clusters, defaults, group_routes, pools, quota_sets, services, zones)
 """Files whose nouns are plain routes."""
@@ -89,4 +90,4 @@ def service() -> Service:
 
 
 def reconcilers(room: BlockStorage) -> list[Reconciler]:
-    return [VolumeReconciler(room)]
+    return [VolumeReconciler(room), uploads.UploadReconciler(room)]
