@@ -24,7 +24,7 @@ from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.actions import API, SERVERS, given
 from cumulet.services.compute.servers.admission import within
 from cumulet.services.compute.servers.look import flavor_of
-from cumulet.services.compute.servers.operations import VERBS, act, check
+from cumulet.services.compute.servers.operations import VERBS, Alter, act, check
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.servers.row import ServerRow, Wanted
 from cumulet.services.compute.servers.store import note
@@ -32,6 +32,8 @@ from cumulet.services.compute.servers.wishes import ServerMetadata
 
 ATTEMPTS = 3
 RETRY_SECONDS = 5.0
+INTENT = "intent"
+INTENT_SECONDS = 60
 ACTIONS = {"snapshot": "createImage", "backup": "createBackup"}
 DEADLINE = 6 * 3600 * SECOND
 
@@ -47,7 +49,7 @@ class SnapshotRow(Row):
     """The image's."""
     server_id: Ref
     kind: Short
-    """`snapshot`, `backup` or `shelve`."""
+    """`snapshot`, `backup` or `shelve`; `intent` until the server's row says so too."""
     rotation: int
     attempts: int
     created_at: Instant
@@ -80,42 +82,56 @@ async def begin(
         )
     image_id = new_uuid()
     flavor = flavor_of(row)
-    await room.images.create_for_snapshot(
-        call.caller,
-        image_id,
-        name,
-        properties_of(row, kind, metadata) | more,
-        disk_format="qcow2",
-        min_disk=flavor.disk,
-        min_ram=0,
-    )
+    # Written down before the image is made: should this request end in the middle, the image is found and taken back.
+    intent = SnapshotRow(image_id, row.id, INTENT, 0, 0, room.clock.now())
+    await room.database.write(lambda tx: tx.insert(intent))
+    try:
+        await room.images.create_for_snapshot(
+            call.caller,
+            image_id,
+            name,
+            properties_of(row, kind, metadata) | more,
+            disk_format="qcow2",
+            min_disk=flavor.disk,
+            min_ram=0,
+        )
+    except CloudError:
+        await drop(room, image_id)
+        raise
     return image_id
 
 
-async def begin_shelved_image(room: Compute, call: Call, row: ServerRow) -> str:
-    """The image that a shelved server comes back from."""
-    image_id = await begin(room, call, row, f"{row.name}-shelved", "snapshot", {}, {})
-    await room.database.write(lambda tx: remember(tx, room, image_id, row.id, "shelve", 0))
-    return image_id
+async def drop(room: Compute, image_id: str) -> None:
+    """Nobody wants this image any more."""
+    await room.images.abandon(image_id)
+    await room.database.write(lambda tx: tx.delete(SnapshotRow, id=image_id))
 
 
-async def remember(tx: Transaction, room: Compute, image_id: str, server_id: str, kind: str, rotation: int) -> None:
-    await tx.insert(SnapshotRow(image_id, server_id, kind, rotation, 0, room.clock.now()))
-    tx.wake("snapshot", image_id)
+async def start(
+    room: Compute, call: Call, row: ServerRow, verb: str, image_id: str, kind: str, rotation: int, alter: Alter
+) -> None:
+    """Store the wish that an image begun before is filled, together with what it means for its server."""
 
-
-async def start(room: Compute, call: Call, row: ServerRow, verb: str, image_id: str, kind: str, rotation: int) -> None:
     async def also(tx: Transaction, found: ServerRow) -> None:
-        await remember(tx, room, image_id, row.id, kind, rotation)
-
-    def alter(found: ServerRow) -> None:
-        found.job = "image_snapshot" if kind == "snapshot" else "image_backup"
+        values = {"kind": kind, "rotation": rotation, "created_at": room.clock.now()}
+        if not await tx.update(SnapshotRow, {"id": image_id, "kind": INTENT}, **values):
+            raise Conflict(f"The image of instance {row.id} took too long to begin. Ask again.")
+        tx.wake("snapshot", image_id)
 
     try:
         await act(room, call, row, verb, alter, also)
     except CloudError:
-        await room.images.abandon(image_id)
+        await drop(room, image_id)
         raise
+
+
+def with_job(kind: str) -> Alter:
+    """What a server shows while its disk is being copied."""
+
+    def alter(found: ServerRow) -> None:
+        found.job = "image_snapshot" if kind == "snapshot" else "image_backup"
+
+    return alter
 
 
 @servers.action(
@@ -131,7 +147,7 @@ async def create_image(room: Compute, call: Call, row: ServerRow) -> Response:
         limits = await room.quota.limits(tx, call.caller.project_id)
     within(len(metadata), limits["metadata_items"], "Image metadata limit exceeded:")
     image_id = await begin(room, call, row, call.wish["name"], "snapshot", metadata, {})
-    await start(room, call, row, "createImage", image_id, "snapshot", 0)
+    await start(room, call, row, "createImage", image_id, "snapshot", 0, with_job("snapshot"))
     return begun(call, image_id)
 
 
@@ -157,7 +173,7 @@ async def create_backup(room: Compute, call: Call, row: ServerRow) -> Response:
         raise BadRequest("Backup is not supported for volume-backed instances.")
     kind = {"backup_type": wish["backup_type"]}
     image_id = await begin(room, call, row, wish["name"], "backup", wish.get("metadata") or {}, kind)
-    await start(room, call, row, "createBackup", image_id, "backup", wish["rotation"])
+    await start(room, call, row, "createBackup", image_id, "backup", wish["rotation"], with_job("backup"))
     return begun(call, image_id)
 
 
@@ -177,6 +193,11 @@ class SnapshotReconciler:
         if row is None:
             return Done()
         now = self.room.clock.now()
+        if row.kind == INTENT:
+            if now - row.created_at < INTENT_SECONDS * SECOND:
+                return Again(INTENT_SECONDS, "its request may still be at work")
+            await drop(self.room, key)
+            return Done()
         if server is None or server.deleted_at or server.wanted == Wanted.GONE or not server.host:
             return await self.end(row, failed="The server is no longer there.")
         if row.attempts >= ATTEMPTS or now - row.created_at > DEADLINE:

@@ -320,17 +320,20 @@ async def evacuate(room: Compute, call: Call, row: ServerRow) -> dict[str, str] 
 
 @servers.action("shelve", API + "os-shelve:shelve", kind=Anything)
 async def shelve(room: Compute, call: Call, row: ServerRow) -> None:
-    from cumulet.services.compute.snapshots import begin_shelved_image
+    from cumulet.services.compute.snapshots import begin, start
 
     check(call, row, VERBS["shelve"])
-    image_id = await begin_shelved_image(room, call, row) if row.image_ref else ""
+    image_id = await begin(room, call, row, f"{row.name}-shelved", "snapshot", {}, {}) if row.image_ref else ""
 
     def alter(found: ServerRow) -> None:
         found.wanted, found.shelved_image_id = Wanted.SHELVED, image_id
         if image_id:
             found.job = "shelving_image_pending_upload"
 
-    await act(room, call, row, "shelve", alter)
+    if image_id:
+        await start(room, call, row, "shelve", image_id, "shelve", 0, alter)
+    else:
+        await act(room, call, row, "shelve", alter)
 
 
 @servers.action("shelveOffload", API + "os-shelve:shelve_offload", kind=Anything)
