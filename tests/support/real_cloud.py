@@ -188,7 +188,7 @@ class Cloud:
 @contextmanager
 def real_cloud(*options: str) -> Iterator[Cloud]:
     """A cloud that is up, and this thread in its host's network."""
-    folder = Path(tempfile.mkdtemp(prefix="cumulet-real-"))
+    folder = Path(tempfile.mkdtemp(prefix="cml-", dir="/tmp"))
     folder.chmod(0o755)
     host = Host()
     try:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.root
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="cumulet-home-"))
+    folder = Path(tempfile.mkdtemp(prefix="cml-", dir="/tmp"))
     folder.chmod(0o755)
     shutil.copyfile(tiny_image(), folder / "tiny.qcow2")
     yield folder

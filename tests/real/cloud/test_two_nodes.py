@@ -60,7 +60,7 @@ class FarNode:
 
 @pytest.fixture
 def rack() -> Iterator[tuple[Cloud, FarNode]]:
-    folder = Path(tempfile.mkdtemp(prefix="cumulet-rack-"))
+    folder = Path(tempfile.mkdtemp(prefix="cml-", dir="/tmp"))
     folder.chmod(0o755)
     hosts: list[Host] = []
     joined: list[subprocess.Popen[bytes]] = []
