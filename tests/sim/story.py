@@ -76,16 +76,17 @@ async def _public(scene: Scene) -> str:
 
 async def _nothing_is_stuck(scene: Scene) -> None:
     """Every wish is met or has its fault; a delete has always ended."""
-    shelved: set[str] = set()
+    promised: set[str] = set()
+    """Volumes of servers that are off every host, or whose wish has its fault: kept for them until they go."""
     for server in (await scene.api.call("compute", "GET", "/servers/detail")).json()["servers"]:
         assert server["status"] in SETTLED, server
-        if server["status"] == "SHELVED_OFFLOADED":
-            shelved |= {one["id"] for one in server["os-extended-volumes:volumes_attached"]}
+        if server["status"] in ("SHELVED_OFFLOADED", "ERROR"):
+            promised |= {one["id"] for one in server["os-extended-volumes:volumes_attached"]}
         assert server["OS-EXT-STS:task_state"] is None, server
         if server["status"] == "ERROR":
             assert server["fault"]["message"], server
     for volume in (await scene.api.call("block_storage", "GET", "/volumes/detail")).json()["volumes"]:
-        kept = volume["status"] == "reserved" and volume["id"] in shelved
+        kept = volume["status"] == "reserved" and volume["id"] in promised
         assert kept or volume["status"] in ("available", "in-use", "error", "error_extending"), volume
     for snapshot in (await scene.api.call("block_storage", "GET", "/snapshots/detail")).json()["snapshots"]:
         assert snapshot["status"] in ("available", "error"), snapshot
