@@ -180,12 +180,11 @@ class FileVolumes:
         mark = _copy_mark(spec.id)
         if spec.volume_id == spec.id or not self._folder.file(spec.volume_id).exists():
             raise Impossible(f"There is no volume {spec.volume_id} here to copy.", 404)
-        # The file's list of snapshots must not change while a copy opens it, so copies of one source take turns.
         async with self._alone(spec.volume_id):
             if mark not in self._folder.snapshots(spec.volume_id):
                 await self._take(spec.volume_id, mark)
-            needed = self._folder.snapshots(spec.volume_id)[mark]
-            await self._copy(self._folder.file(spec.volume_id), mark, needed, part, size)
+        await self._copy_snapshot(mark, part, size)
+        async with self._alone(spec.volume_id):
             await self._drop(spec.volume_id, mark)
 
     async def _copy_snapshot(self, snapshot: str, part: Path, size: int) -> None:
@@ -194,9 +193,8 @@ class FileVolumes:
             holder = await finished(self._pool, self._folder.holder, snapshot)
             if holder is None:
                 raise Impossible(f"There is no snapshot {snapshot} here.", 404)
-            async with self._alone(holder):
-                needed = self._folder.snapshots(holder)[snapshot]
-                await self._copy(self._folder.file(holder), snapshot, needed, part, size)
+            needed = self._folder.snapshots(holder)[snapshot]
+            await self._copy(self._folder.file(holder), snapshot, needed, part, size)
         finally:
             self._sources[snapshot] -= 1
 
