@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -119,6 +120,15 @@ async def test_only_the_very_process_is_meant() -> None:
     finally:
         assert await process.stop(child, patience=5) == -signal.SIGTERM
     assert not process.send_signal(child, signal.SIGKILL)
+
+
+async def test_a_stubborn_process_is_killed(tmp_path: Path) -> None:
+    deaf = tmp_path / "deaf"
+    os.mkfifo(deaf)
+    code = f"import signal, time; signal.signal(15, signal.SIG_IGN); open({str(deaf)!r}, 'w').close(); time.sleep(60)"
+    child = process.spawn([sys.executable, "-c", code])
+    await asyncio.wait_for(asyncio.to_thread(deaf.read_bytes), 10)
+    assert await process.stop(child, patience=0.1) == -signal.SIGKILL
 
 
 @pytest.mark.root
