@@ -172,7 +172,11 @@ async def run(
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
+            await asyncio.wait({stderr})
+            # The loop tells of its end only once both pipes are empty, and a full one is not read by itself.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KILL_SECONDS):
+                    await asyncio.gather(_drained(child.stdout), _drained(child.stderr), child.wait())
     if check and status != 0:
         raise ProcessFailed(argv, f"ended with status {status}", words, status)
     return Completed(status=status, stdout=stdout, stderr=words)
@@ -195,6 +199,11 @@ async def _collect(stream: asyncio.StreamReader, limit: int) -> bytes:
         if len(whole) > limit:
             raise OverflowError
     return bytes(whole)
+
+
+async def _drained(stream: asyncio.StreamReader) -> None:
+    while await stream.read(1 << 16):
+        pass
 
 
 async def _tail(stream: asyncio.StreamReader) -> bytes:
