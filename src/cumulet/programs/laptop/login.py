@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -19,10 +20,10 @@ SECONDS = 10
 _OPTIONS = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
 _CARRY = (
     "import socket,sys,threading,os;s=socket.create_connection((sys.argv[1],22),10);s.settimeout(None);"
-    "t=threading.Thread(target=lambda:[s.sendall(b) for b in iter(lambda:os.read(0,65536),b'')],daemon=True);t.start();"
-    "[os.write(1,b) for b in iter(lambda:s.recv(65536),b'')]"
+    "t=threading.Thread(target=lambda:([os.write(1,b) for b in iter(lambda:s.recv(65536),b'')],os._exit(0)),daemon=True);"
+    "t.start();[s.sendall(b) for b in iter(lambda:os.read(0,65536),b'')];s.shutdown(socket.SHUT_WR);t.join(5)"
 )
-"""Carries bytes between standard input and output and port 22 of an address."""
+"""Carries bytes between standard input and output and port 22 of an address; soon over when either side has ended."""
 
 
 def log_in(
@@ -36,7 +37,9 @@ def log_in(
     address = _address(settings, server)
     if raw:
         inside = rootless.prefix(settings) if settings.mode == "rootless" else ()
-        return subprocess.call([*inside, sys.executable, "-c", _CARRY, address])
+        # In our place, not beside us: ssh ends its ProxyCommand by a signal, and nobody else would pass that on.
+        carrier = [*inside, sys.executable, "-c", _CARRY, address]
+        os.execvp(carrier[0], carrier)  # noqa: S606
     options = [*_OPTIONS, *(("-i", str(identity)) if identity else ()), *_way(settings, address)]
     return subprocess.call(["ssh", *options, f"{user}@{address}", *command])
 
