@@ -20,8 +20,8 @@ SECONDS = 10
 _OPTIONS = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
 _CARRY = (
     "import socket,sys,threading,os;s=socket.create_connection((sys.argv[1],22),10);s.settimeout(None);"
-    "t=threading.Thread(target=lambda:([os.write(1,b) for b in iter(lambda:s.recv(65536),b'')],os._exit(0)),daemon=True);"
-    "t.start();[s.sendall(b) for b in iter(lambda:os.read(0,65536),b'')];s.shutdown(socket.SHUT_WR);t.join(5)"
+    "answers=lambda:([os.write(1,b) for b in iter(lambda:s.recv(65536),b'')],os._exit(0));"
+    "t=threading.Thread(target=answers,daemon=True);t.start();[s.sendall(b) for b in iter(lambda:os.read(0,65536),b'')];s.shutdown(socket.SHUT_WR);t.join(5)"
 )
 """Carries bytes between standard input and output and port 22 of an address; soon over when either side has ended."""
 
