@@ -18,12 +18,6 @@ from cumulet.programs.settings import Settings
 
 SECONDS = 10
 _OPTIONS = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
-_CARRY = (
-    "import socket,sys,threading,os;s=socket.create_connection((sys.argv[1],22),10);s.settimeout(None);"
-    "answers=lambda:([os.write(1,b) for b in iter(lambda:s.recv(65536),b'')],os._exit(0));"
-    "t=threading.Thread(target=answers,daemon=True);t.start();[s.sendall(b) for b in iter(lambda:os.read(0,65536),b'')];s.shutdown(socket.SHUT_WR);t.join(5)"
-)
-"""Carries bytes between standard input and output and port 22 of an address; soon over when either side has ended."""
 
 
 def log_in(
@@ -38,7 +32,7 @@ def log_in(
     if raw:
         inside = rootless.prefix(settings) if settings.mode == "rootless" else ()
         # In our place, not beside us: ssh ends its ProxyCommand by a signal, and nobody else would pass that on.
-        carrier = [*inside, sys.executable, "-c", _CARRY, address]
+        carrier = [*inside, sys.executable, "-m", "cumulet.programs.laptop.carry", address]
         os.execvp(carrier[0], carrier)  # noqa: S606
     options = [*_OPTIONS, *(("-i", str(identity)) if identity else ()), *_way(settings, address)]
     return subprocess.call(["ssh", *options, f"{user}@{address}", *command])
