@@ -8,7 +8,7 @@ from pathlib import Path
 from cumulet.contracts.assignments import NodeFacts
 from cumulet.programs import policy
 from cumulet.programs.doctor import cloud, machine
-from cumulet.programs.doctor.finding import REAL, Finding, page
+from cumulet.programs.doctor.finding import MODES, REAL, Finding, page
 from cumulet.programs.settings import Settings
 
 
@@ -34,6 +34,16 @@ def test_a_port_in_use_stops_every_mode_and_says_what_to_do() -> None:
     assert not found.works
     assert found.stops("simulate")
     assert "--port" in found.remedy
+
+
+def test_what_only_some_machines_need_stops_no_mode(tmp_path: Path) -> None:
+    disks, firmware = machine.extras({"mkfs.nowhere": "sometools"}, (tmp_path,))
+
+    assert "sometools" in disks.remedy
+    assert "ovmf" in firmware.remedy
+    for finding in (disks, firmware):
+        assert not finding.works
+        assert not any(finding.stops(mode) for mode in MODES)
 
 
 def test_orphans_are_named_up_to_a_limit() -> None:

@@ -64,6 +64,7 @@ async def examine(settings: Settings) -> list[Finding]:
         machine.python(),
         machine.system(),
         *machine.programs(),
+        *machine.extras(),
         await machine.acceleration(),
         machine.namespaces(),
         machine.tun(),

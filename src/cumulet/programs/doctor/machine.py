@@ -8,8 +8,10 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cumulet.drivers.hypervisor.qemu.firmware import PLACES as FIRMWARE_PLACES
 from cumulet.drivers.hypervisor.qemu.probe import probe as probe_hypervisor
 from cumulet.drivers.network.linux.commands import Commands
 from cumulet.drivers.network.linux.node import Node
@@ -17,7 +19,7 @@ from cumulet.drivers.network.linux.probe import probe as probe_network
 from cumulet.lib import process
 from cumulet.lib.process import ProcessFailed
 from cumulet.programs.doctor.finding import MODES, REAL, Finding
-from cumulet.programs.laptop.mode import may_make_user_namespaces, missing_tools
+from cumulet.programs.laptop.mode import EXTRA_TOOLS, may_make_user_namespaces, missing_tools
 
 MEMORY_MIB, DISK_GIB = 1024, 5
 """Below these a cloud runs, but holds little."""
@@ -40,6 +42,16 @@ def programs() -> list[Finding]:
         return [Finding("Programs", True, "QEMU, qemu-img, ip, nft and dnsmasq are here")]
     packages = " ".join(sorted(set(missing.values())))
     return [Finding("Programs", False, f"not found: {', '.join(missing)}", f"apt-get install {packages}", REAL)]
+
+
+def extras(tools: Mapping[str, str] = EXTRA_TOOLS, firmware: Sequence[Path] = FIRMWARE_PLACES) -> list[Finding]:
+    """What only some machines need: without it those fail, each with its fault, and all others run."""
+    lacking = missing_tools(tools)
+    detail = f"not found: {', '.join(lacking)}; machines that ask for such disks fail" if lacking else ""
+    disks = Finding("File systems", not lacking, detail, f"apt-get install {' '.join(sorted(lacking.values()))}")
+    uefi = any(any(place.glob("*.json")) for place in firmware)
+    without = "" if uefi else "no description of any; machines whose image asks for UEFI fail"
+    return [disks, Finding("UEFI firmware", uefi, without, "apt-get install ovmf")]
 
 
 def memory() -> Finding:

@@ -1,6 +1,6 @@
-"""Carries bytes between standard input and output and port 22 of an address, until either side has ended.
+"""Carries bytes between standard input and output and a port of an address, until either side has ended.
 
-A program of its own, because it may have to run inside the namespaces of a rootless cloud: python -m … ADDRESS
+A program of its own, because it may have to run inside the namespaces of a rootless cloud: python -m … ADDRESS [PORT]
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import socket
 import sys
 import threading
 
+SSH_PORT = 22
 CONNECT_SECONDS = 10.0
 FAREWELL_SECONDS = 5.0
 """How long the server's last words are waited for once our side has said all."""
 _PIECE = 65536
 
 
-def carry(address: str) -> None:
-    connection = socket.create_connection((address, 22), CONNECT_SECONDS)
+def carry(address: str, port: int) -> None:
+    connection = socket.create_connection((address, port), CONNECT_SECONDS)
     connection.settimeout(None)
     answers = threading.Thread(target=_answers, args=(connection,), daemon=True)
     answers.start()
@@ -36,4 +37,4 @@ def _answers(connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    carry(sys.argv[1])
+    carry(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else SSH_PORT)

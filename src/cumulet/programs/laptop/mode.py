@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 TOOLS = {
@@ -16,6 +16,8 @@ TOOLS = {
     "dnsmasq": "dnsmasq-base",
 }
 """Programs that real machines and networks need, and Debian's packages that have them."""
+EXTRA_TOOLS = {"mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs"}
+"""Programs that only some machines need: for ephemeral and configuration disks with these file systems."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ FORBIDDEN = Choice(
 """The choice where an ordinary user can have no network of his own."""
 
 
-def missing_tools() -> dict[str, str]:
+def missing_tools(tools: Mapping[str, str] = TOOLS) -> dict[str, str]:
     """Programs that are not here, with their packages."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return {tool: package for tool, package in TOOLS.items() if shutil.which(tool, path=path) is None}
+    return {tool: package for tool, package in tools.items() if shutil.which(tool, path=path) is None}
 
 
 def may_make_user_namespaces() -> bool:
