@@ -61,6 +61,8 @@ class Nodes(FakeFleet):
         self.clock = clock
         self.worlds: dict[str, FakeMachines] = {}
         self.hypervisors: dict[str, FakeHypervisor] = {}
+        self.passwords: dict[str, bytes] = {}
+        """What guests have left, by machine."""
         self.backends: dict[str, FakeVolumes] = {}
         self.volumes: dict[str, VolumeWorld] = {}
         super().__init__(bus.wake, names)
@@ -89,6 +91,11 @@ class Nodes(FakeFleet):
             import msgspec
 
             return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))
+        if what == "password":
+            return self.passwords.get(parameters["machine"], b"")
+        if what == "clear_password":
+            self.passwords.pop(parameters["machine"], None)
+            return b""
         raise NotFound(what)
 
     async def stream(self, node: str, what: str, **parameters: str) -> AsyncIterator[bytes]:

@@ -43,6 +43,7 @@ class Agent:
         backends: Mapping[str, Volumes],
         metadata: Callable[[Guests], MetadataServer] | None = None,
         metadata_places: Callable[[], Sequence[MetadataPlace]] = tuple,
+        forget_machine: Callable[[str], None] = lambda machine_id: None,
     ) -> None:
         self._control_plane = control_plane
         self._clock = clock
@@ -55,7 +56,7 @@ class Agent:
         self._metadata_places = metadata_places
         self._metadata = metadata(self.guests) if metadata else None
         self.fabric = FabricDuty(self.orders, self.outbox, network, self._bus, self._listen_for_guests)
-        machines = MachineDuty(self.orders, self.outbox, hypervisor, self.fabric.wired)
+        machines = MachineDuty(self.orders, self.outbox, hypervisor, self.fabric.wired, forget_machine)
         volumes = VolumeDuty(self.orders, self.outbox, backends)
         self.loops = [Loop(duty, self._bus, clock) for duty in (self.fabric, volumes, machines)]
 

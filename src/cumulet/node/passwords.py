@@ -1,4 +1,4 @@
-"""The encrypted passwords that guests leave for their owners: one small file each, written once."""
+"""The encrypted passwords that guests leave for their owners: one small file each, written once, until cleared."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class FilePasswords:
         finally:
             draft.unlink()
         return True
+
+    def clear(self, machine_id: str) -> None:
+        """Forget it; the guest may leave another one."""
+        self._file(machine_id).unlink(missing_ok=True)
 
     def _file(self, machine_id: str) -> Path:
         if not is_uuid(machine_id):

@@ -96,6 +96,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
     await sandbox.ensure_namespace(commands, namespace)
     drivers = _Drivers(settings, abilities, user, lambda image: control_plane.image(image.id))
     network, hypervisor = drivers.network, drivers.hypervisor
+    passwords = FilePasswords(state / "node" / "passwords")
     agent = Agent(
         control_plane=control_plane,
         clock=clock,
@@ -103,14 +104,15 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         hypervisor=hypervisor,
         network=network,
         backends={"local": drivers.volumes},
-        metadata=lambda guests: MetadataServer(guests, FilePasswords(state / "node" / "passwords")),
+        metadata=lambda guests: MetadataServer(guests, passwords),
         metadata_places=network.metadata_places,
+        forget_machine=passwords.clear,
     )
     asks = AskServer(
         facts.address,
         hashlib.sha256(secret.encode()).hexdigest(),
         clock,
-        _answers(hypervisor),
+        _answers(hypervisor, passwords),
         _tunnels(hypervisor),
         {
             "snapshot": DiskCopies(hypervisor, state / "node" / "copies").copy,
@@ -219,14 +221,26 @@ class _LateMachines:
         await self.hypervisor.drop_volume_snapshot(volume_id, snapshot_id)
 
 
-def _answers(hypervisor: QemuHypervisor) -> dict[str, Answerer]:
+def _answers(hypervisor: QemuHypervisor, passwords: FilePasswords) -> dict[str, Answerer]:
     async def console_log(parameters: Mapping[str, str]) -> bytes:
         return await hypervisor.console_log(parameters["machine"], int(parameters.get("limit", "0")) or 1 << 20)
 
     async def diagnostics(parameters: Mapping[str, str]) -> bytes:
         return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))
 
-    return {"console_log": console_log, "diagnostics": diagnostics}
+    async def password(parameters: Mapping[str, str]) -> bytes:
+        return passwords.read(parameters["machine"])
+
+    async def clear_password(parameters: Mapping[str, str]) -> bytes:
+        passwords.clear(parameters["machine"])
+        return b""
+
+    return {
+        "console_log": console_log,
+        "diagnostics": diagnostics,
+        "password": password,
+        "clear_password": clear_password,
+    }
 
 
 def _tunnels(hypervisor: QemuHypervisor) -> dict[str, SocketOf]:

@@ -177,3 +177,15 @@ async def test_a_console_opens_for_its_machine_only_and_ends_with_it(cloud: Smal
     await cloud.settle()
     with pytest.raises(NotFound):
         await door.console(token)
+
+
+async def test_the_password_that_a_guest_has_left_for_its_owner(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    await cloud.settle()
+    path, compute = f"/servers/{server['id']}/os-server-password", cloud.compute
+    assert await compute.get(path) == {"password": ""}
+    cloud.nodes.passwords[server["id"]] = b"c2VjcmV0"
+    assert await compute.get(path) == {"password": "c2VjcmV0"}
+    await compute.delete(path)
+    await compute.delete(path)
+    assert await compute.get(path) == {"password": ""}

@@ -31,11 +31,20 @@ class MachineDuty:
     topic = str(Kind.MACHINE)
     also = ()
 
-    def __init__(self, orders: Orders, outbox: Outbox, hypervisor: Hypervisor, wired: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        orders: Orders,
+        outbox: Outbox,
+        hypervisor: Hypervisor,
+        wired: Callable[[str], bool],
+        forget: Callable[[str], None],
+    ) -> None:
         self._orders = orders
         self._outbox = outbox
         self._hypervisor = hypervisor
         self._wired = wired
+        self._forget = forget
+        """Drops what else this node keeps of a machine."""
         self._fulfilled: dict[str, str] = {}
 
     async def step(self, key: str) -> Outcome:
@@ -44,6 +53,7 @@ class MachineDuty:
             return Done()
         if order.gone:
             await self._hypervisor.remove(key)
+            self._forget(key)
             self._fulfilled.pop(key, None)
             self._outbox.tell_gone(order)
             return Done()

@@ -1,4 +1,4 @@
-"""Asks: short, read-only questions to a node, and byte tunnels to its machines' screens and serial lines."""
+"""Asks: short questions to a node, which change no wish, and byte tunnels to its machines' screens and serial lines."""
 
 from __future__ import annotations
 

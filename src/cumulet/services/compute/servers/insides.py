@@ -73,10 +73,16 @@ async def topology(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
 
 @servers.item("GET", "os_compute_api:os-server-password:show", suffix="/os-server-password")
 async def show_password(room: Compute, call: Call, row: ServerRow) -> dict[str, str]:
-    """Encrypted with its key pair by the guest, if it runs an agent that tells one; those made here run none."""
-    return {"password": ""}
+    """What the guest has left at its metadata service, encrypted with its owner's key; empty if it has left none.
+
+    It lives where the guest does, and only there: a server that moves to another node comes without it.
+    """
+    left = await room.fleet.ask(row.host, "password", machine=row.id) if row.host else b""
+    return {"password": left.decode("utf-8", "replace")}
 
 
 @servers.item("DELETE", "os_compute_api:os-server-password:clear", status=204, suffix="/os-server-password")
 async def clear_password(room: Compute, call: Call, row: ServerRow) -> None:
-    """There is none, so that it is clear already."""
+    """Forget what the guest has left, so that it may leave another one. Twice does no harm."""
+    if row.host:
+        await room.fleet.ask(row.host, "clear_password", machine=row.id)
