@@ -36,6 +36,8 @@ from cumulet.lib.qemu_img import DiskBusy, DiskFull, NotReadable, run_qemu_img
 from cumulet.lib.whole_file import finished
 
 _AT_ONCE = 2
+_OPENINGS = 8
+"""How often a copy is begun at most, when the list of its source's snapshots is being written just then."""
 
 
 class Impossible(Exception):
@@ -183,7 +185,8 @@ class FileVolumes:
         async with self._alone(spec.volume_id):
             if mark not in self._folder.snapshots(spec.volume_id):
                 await self._take(spec.volume_id, mark)
-        await self._copy_snapshot(mark, part, size)
+            needed = self._folder.snapshots(spec.volume_id)[mark]
+        await self._copy(self._folder.file(spec.volume_id), mark, needed, part, size)
         async with self._alone(spec.volume_id):
             await self._drop(spec.volume_id, mark)
 
@@ -203,9 +206,19 @@ class FileVolumes:
             raise Impossible(f"{size // GIB} GiB are too few: the source needs {-(-needed // GIB)} GiB.", 400)
         arguments = qemu_img.convert(source, "qcow2", part, snapshot=snapshot, shared=bool(snapshot))
         async with self._turns:
-            await self._run(arguments, seconds=qemu_img.LONG_SECONDS, writes=size)
+            await self._convert(arguments, size, _OPENINGS if snapshot else 1)
         # A copy of a snapshot gets the size that its volume has now; what it holds ends at `needed`.
         await self._run(qemu_img.resize(part, size))
+
+    async def _convert(self, arguments: list[str], size: int, openings: int) -> None:
+        """A snapshot is read while others are taken and dropped in the same file, by a machine too: who opens the file
+        while its list is replaced cannot find what he came for, and finds it when he opens the file again."""
+        for left in reversed(range(openings)):
+            try:
+                return await self._run(arguments, seconds=qemu_img.LONG_SECONDS, writes=size)
+            except NotReadable:
+                if not left:
+                    raise
 
     async def _revert(self, spec: VolumeSpec) -> None:
         if spec.reverts <= self._folder.reverts(spec.id):
