@@ -289,7 +289,9 @@ async def test_many_at_once(backend: Backend) -> None:
     ids = [f"{number:08x}-3333-4000-8000-000000000000" for number in range(6)]
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
     backend.write(MAPLE, "one")
-    await asyncio.gather(*(ensured(backend, VolumeSpec(id=key, size_gib=1, volume_id=MAPLE)) for key in ids))
+    async with asyncio.TaskGroup() as group:
+        for key in ids:
+            group.create_task(ensured(backend, VolumeSpec(id=key, size_gib=1, volume_id=MAPLE)))
     assert all(backend.holds(key, "one") for key in ids)
 
 

@@ -105,6 +105,36 @@ async def _nothing(state: dict[str, bool]) -> Outcome:
     return Done()
 
 
+class Tidying(Counting):
+    """Takes a while to put down what it has in hand."""
+
+    tidied = False
+
+    async def step(self, key: str) -> Outcome:
+        try:
+            return await super().step(key)
+        finally:
+            await asyncio.sleep(0.2)
+            self.tidied = True
+
+
+def test_a_loop_that_ends_waits_for_the_looks_that_it_has_begun() -> None:
+    reconciler = Tidying()
+
+    async def story(clock: VirtualClock) -> None:
+        bus = MemoryBus()
+        task = asyncio.create_task(Loop(reconciler, bus, clock).run())
+        await asyncio.sleep(0)
+        bus.wake("thing", "a")
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.wait({task})
+
+    run_virtually(story)
+    assert reconciler.looks
+    assert reconciler.tidied
+
+
 def test_a_ladder_is_read_downwards_to_live_and_upwards_to_go() -> None:
     goals = [
         Goal[dict[str, bool]](name, lambda s, n=name: s[n], lambda s, n=name: s[n], _nothing, _nothing)

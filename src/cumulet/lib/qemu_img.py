@@ -28,6 +28,10 @@ class NotReadable(Exception):
     """The source is not what it is said to be, or damaged."""
 
 
+class NoSuchSnapshot(NotReadable):
+    """The file's list of snapshots has none of that name, or was just being written when it was read."""
+
+
 def create(path: Path, size: int) -> list[str]:
     """A new blank disk."""
     return ["create", "-q", "-f", "qcow2", str(path), str(size)]
@@ -99,6 +103,8 @@ async def run_qemu_img(
             raise DiskFull(str(error)) from error
         if b'Failed to get "write" lock' in error.stderr or b'Failed to get shared "write" lock' in error.stderr:
             raise DiskBusy(str(error)) from error
+        if b"Failed to load snapshot" in error.stderr:
+            raise NoSuchSnapshot(str(error)) from error
         if error.status is not None and error.status > 0:
             raise NotReadable(str(error)) from error
         raise

@@ -11,7 +11,7 @@ import pytest
 from cumulet.programs.verify.report import is_good
 from cumulet.programs.verify.verdicts import Result
 from tests.support.guest_image import tiny_image
-from tests.support.real_cloud import real_cloud
+from tests.support.real_cloud import eventually, real_cloud
 
 pytestmark = pytest.mark.root
 
@@ -36,6 +36,11 @@ def test_guests_are_logged_in_to(tmp_path: Path) -> None:
         report = tmp_path / "results.json"
         assert report.exists(), said
         results = msgspec.json.decode(report.read_bytes(), type=list[Result])
+
+        # A guest of these tests has left a password for its owner; it goes with the machine.
+        passwords = cloud.state / "node" / "passwords"
+        assert passwords.exists()
+        eventually("no password is left", lambda: not list(passwords.iterdir()))
 
         assert {result.suite for result in results} == set(TESTS)
         bad = [f"{result.verdict} {result.test}: {result.why}" for result in results if not is_good(result)]

@@ -1,4 +1,4 @@
-"""The passwords that guests leave: taken once, forgotten on request and with the machine."""
+"""The passwords that guests leave: taken once, and again after they were cleared."""
 
 from __future__ import annotations
 

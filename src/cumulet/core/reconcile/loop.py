@@ -107,9 +107,12 @@ class Loop:
                 except TimeoutError:
                     pass
         finally:
-            sweeper.cancel()
-            for task in self._tasks:
+            # Waited for while the event loop still turns: a program whose start is cut off by the loop's own end is
+            # never told of as ended, and whoever waits for it waits for ever.
+            ending = [sweeper, *self._tasks]
+            for task in ending:
                 task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

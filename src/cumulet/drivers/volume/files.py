@@ -32,12 +32,12 @@ from cumulet.lib import qemu_img
 from cumulet.lib.ids import is_uuid, new_uuid
 from cumulet.lib.process import User
 from cumulet.lib.qcow2 import NotQcow2, read_header
-from cumulet.lib.qemu_img import DiskBusy, DiskFull, NotReadable, run_qemu_img
+from cumulet.lib.qemu_img import DiskBusy, DiskFull, NoSuchSnapshot, NotReadable, run_qemu_img
 from cumulet.lib.whole_file import finished
 
 _AT_ONCE = 2
 _OPENINGS = 8
-"""How often a copy is begun at most, when the list of its source's snapshots is being written just then."""
+"""How often a file is opened at most for one of its snapshots, when the list of them is being written just then."""
 
 
 class Impossible(Exception):
@@ -193,30 +193,36 @@ class FileVolumes:
     async def _copy_snapshot(self, snapshot: str, part: Path, size: int) -> None:
         self._sources[snapshot] += 1
         try:
-            holder = await finished(self._pool, self._folder.holder, snapshot)
-            if holder is None:
-                raise Impossible(f"There is no snapshot {snapshot} here.", 404)
-            needed = self._folder.snapshots(holder)[snapshot]
+            holder, needed = await self._holder(snapshot)
             await self._copy(self._folder.file(holder), snapshot, needed, part, size)
         finally:
             self._sources[snapshot] -= 1
+
+    async def _holder(self, snapshot: str) -> tuple[str, int]:
+        """The volume that has this snapshot, and the size it had then. Looked for again, as in `_convert`."""
+        for _ in range(_OPENINGS):
+            holder = await finished(self._pool, self._folder.holder, snapshot)
+            size = self._folder.snapshots(holder).get(snapshot) if holder is not None else None
+            if holder is not None and size is not None:
+                return holder, size
+        raise Impossible(f"There is no snapshot {snapshot} here.", 404)
 
     async def _copy(self, source: Path, snapshot: str, needed: int, part: Path, size: int) -> None:
         if needed > size:
             raise Impossible(f"{size // GIB} GiB are too few: the source needs {-(-needed // GIB)} GiB.", 400)
         arguments = qemu_img.convert(source, "qcow2", part, snapshot=snapshot, shared=bool(snapshot))
         async with self._turns:
-            await self._convert(arguments, size, _OPENINGS if snapshot else 1)
+            await self._convert(arguments, size)
         # A copy of a snapshot gets the size that its volume has now; what it holds ends at `needed`.
         await self._run(qemu_img.resize(part, size))
 
-    async def _convert(self, arguments: list[str], size: int, openings: int) -> None:
+    async def _convert(self, arguments: list[str], size: int) -> None:
         """A snapshot is read while others are taken and dropped in the same file, by a machine too: who opens the file
         while its list is replaced cannot find what he came for, and finds it when he opens the file again."""
-        for left in reversed(range(openings)):
+        for left in reversed(range(_OPENINGS)):
             try:
                 return await self._run(arguments, seconds=qemu_img.LONG_SECONDS, writes=size)
-            except NotReadable:
+            except NoSuchSnapshot:
                 if not left:
                     raise
 

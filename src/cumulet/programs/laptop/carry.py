@@ -5,6 +5,7 @@ A program of its own, because it may have to run inside the namespaces of a root
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -18,20 +19,26 @@ _PIECE = 65536
 
 
 def carry(address: str, port: int) -> None:
-    connection = socket.create_connection((address, port), CONNECT_SECONDS)
+    try:
+        connection = socket.create_connection((address, port), CONNECT_SECONDS)
+    except OSError as error:
+        sys.exit(f"{address} does not answer at port {port}: {error}")
     connection.settimeout(None)
     answers = threading.Thread(target=_answers, args=(connection,), daemon=True)
     answers.start()
-    while piece := os.read(sys.stdin.fileno(), _PIECE):
-        connection.sendall(piece)
-    connection.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(OSError):
+        while piece := os.read(sys.stdin.fileno(), _PIECE):
+            connection.sendall(piece)
+        connection.shutdown(socket.SHUT_WR)
     answers.join(FAREWELL_SECONDS)
 
 
 def _answers(connection: socket.socket) -> None:
-    while piece := connection.recv(_PIECE):
-        while piece:
-            piece = piece[os.write(sys.stdout.fileno(), piece) :]
+    # A connection that breaks, and an ssh that is gone, are ends like any other.
+    with contextlib.suppress(OSError):
+        while piece := connection.recv(_PIECE):
+            while piece:
+                piece = piece[os.write(sys.stdout.fileno(), piece) :]
     # The main thread may still wait for a standard input that stays open; nobody listens to it any more.
     os._exit(0)
 
