@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cumulet.programs.locks import AlreadyRunning, hold, holder
+from cumulet.programs.locks import AlreadyRunning, hold, holder, turn
 
 
 def test_who_holds_it_is_known_and_a_second_is_refused(tmp_path: Path) -> None:
@@ -41,3 +41,23 @@ def test_a_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
 
     assert holder(path) is None
     hold(path).close()
+
+
+def test_turns_are_taken_one_after_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "cache" / "tool.lock"
+    program = "import sys, pathlib; from cumulet.programs.locks import turn\nwith turn(pathlib.Path(sys.argv[1])): "
+    with turn(path):
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                program + "print(pathlib.Path(sys.argv[2]).read_text())",
+                str(path),
+                str(tmp_path / "it"),
+            ],
+            stdout=subprocess.PIPE,
+        )
+        (tmp_path / "it").write_text("made by the first")
+
+    printed, _ = process.communicate(timeout=30)
+    assert printed == b"made by the first\n"

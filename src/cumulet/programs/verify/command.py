@@ -62,7 +62,7 @@ def verify(
     try:
         if not judge.installed:
             click.echo("Installing Tempest …", err=True)
-            judge.install()
+            judge.ensure_installed()
         if install_only:
             return
         sizes = {name: len(suites.select(name, judge.known_tests()).tests) for name in chosen or suites.names()}

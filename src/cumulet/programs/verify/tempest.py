@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from cumulet.programs.locks import turn
 from cumulet.programs.verify.verdicts import Record
 
 HERE = Path(__file__).parent
@@ -57,12 +58,19 @@ class Tempest:
     def __init__(self, cache: Path) -> None:
         digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
         self.folder = cache / f"tempest-{digest[:12]}"
+        self.turns = cache / f"tempest-{digest[:12]}.lock"
 
     @property
     def installed(self) -> bool:
         return self._list_file.is_file()
 
-    def install(self) -> None:
+    def ensure_installed(self) -> None:
+        """Installs, unless another process has done so while we waited for our turn."""
+        with turn(self.turns):
+            if not self.installed:
+                self._install()
+
+    def _install(self) -> None:
         """The list of tests is written last: without it, an installation was interrupted and begins anew."""
         shutil.rmtree(self.folder, ignore_errors=True)
         uv = shutil.which("uv")
