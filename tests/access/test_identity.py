@@ -78,6 +78,16 @@ TABLE: dict[str, tuple[int, ...]] = {
     "GET /OS-TRUST/trusts": (200, 200, 403, 403, 403, 403, 403, 401),
     "GET /OS-EP-FILTER/endpoint_groups": (200, 200, 403, 403, 403, 403, 403, 401),
     "GET /OS-REVOKE/events": (200, 403, 403, 403, 403, 403, 403, 401),
+    "GET /OS-FEDERATION/identity_providers": (200, 200, 403, 403, 403, 403, 403, 401),
+    "PUT /OS-FEDERATION/identity_providers/new": (201, 403, 403, 403, 403, 403, 403, 401),
+    "GET /OS-FEDERATION/identity_providers/missing": (404, 404, 403, 403, 403, 403, 403, 401),
+    "GET /OS-FEDERATION/identity_providers/missing/protocols": (404, 404, 403, 403, 403, 403, 403, 401),
+    "PUT /OS-FEDERATION/identity_providers/missing/protocols/new": (404, 403, 403, 403, 403, 403, 403, 401),
+    "GET /OS-FEDERATION/mappings": (200, 200, 403, 403, 403, 403, 403, 401),
+    "PUT /OS-FEDERATION/mappings/new": (201, 403, 403, 403, 403, 403, 403, 401),
+    "DELETE /OS-FEDERATION/mappings/missing": (404, 403, 403, 403, 403, 403, 403, 401),
+    "GET /OS-FEDERATION/service_providers": (200, 200, 403, 403, 403, 403, 403, 401),
+    "PUT /OS-FEDERATION/service_providers/new": (201, 403, 403, 403, 403, 403, 403, 401),
     "GET /auth/projects": (200, 200, 200, 200, 200, 200, 200, 401),
     "GET /auth/domains": (200, 200, 200, 200, 200, 200, 200, 401),
     "GET /auth/system": (200, 200, 200, 200, 200, 200, 200, 401),
@@ -97,6 +107,12 @@ BODIES: dict[str, Any] = {
     "POST /roles": {"role": {"name": "new"}},
     "POST /services": {"service": {"type": "new"}},
     "POST /regions": {"region": {"id": "new"}},
+    "PUT /OS-FEDERATION/identity_providers/new": {"identity_provider": {}},
+    "PUT /OS-FEDERATION/identity_providers/missing/protocols/new": {"protocol": {"mapping_id": "any"}},
+    "PUT /OS-FEDERATION/mappings/new": {
+        "mapping": {"rules": [{"local": [{"user": {"name": "x"}}], "remote": [{"type": "x"}]}]}
+    },
+    "PUT /OS-FEDERATION/service_providers/new": {"service_provider": {"auth_url": "http://x", "sp_url": "http://y"}},
 }
 
 

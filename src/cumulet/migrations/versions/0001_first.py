@@ -771,6 +771,15 @@ def upgrade() -> None:
         "identity_limits_name", "identity_limits", ["registered_id", "project_id", "domain_id"], unique=True
     )
     op.create_table(
+        "identity_mappings",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("rules", LONG, nullable=False),
+        sa.Column("schema_version", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_table(
         "identity_memberships",
         sa.Column("group_id", sa.String(length=64), nullable=False),
         sa.Column("user_id", sa.String(length=64), nullable=False),
@@ -847,6 +856,30 @@ def upgrade() -> None:
     op.create_index("identity_projects_name", "identity_projects", ["domain_id", "name"], unique=True)
     op.create_index("identity_projects_parent", "identity_projects", ["parent_id"], unique=False)
     op.create_table(
+        "identity_protocols",
+        sa.Column("idp_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("mapping_id", sa.String(length=64), nullable=False),
+        sa.Column("remote_id_attribute", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("idp_id", "id"),
+        **TABLES,
+    )
+    op.create_index("identity_protocols_mapping", "identity_protocols", ["mapping_id"], unique=False)
+    op.create_table(
+        "identity_providers",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("domain_id", sa.String(length=64), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("description", LONG, nullable=False),
+        sa.Column("authorization_ttl", sa.Integer(), nullable=False),
+        sa.Column("remote_ids", LONG, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("identity_providers_domain", "identity_providers", ["domain_id"], unique=True)
+    op.create_table(
         "identity_regions",
         sa.Column("id", sa.String(length=255), nullable=False),
         sa.Column("parent_id", sa.String(length=255), nullable=False),
@@ -875,6 +908,14 @@ def upgrade() -> None:
         unique=True,
     )
     op.create_table(
+        "identity_remote_ids",
+        sa.Column("idp_id", sa.String(length=64), nullable=False),
+        sa.Column("remote_id", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("idp_id", "remote_id"),
+        **TABLES,
+    )
+    op.create_index("identity_remote_ids_name", "identity_remote_ids", ["remote_id"], unique=True)
+    op.create_table(
         "identity_request_tokens",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("consumer_id", sa.String(length=64), nullable=False),
@@ -892,7 +933,7 @@ def upgrade() -> None:
         "identity_revocations",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
-        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("issued_before", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -912,6 +953,18 @@ def upgrade() -> None:
         **TABLES,
     )
     op.create_index("identity_roles_name", "identity_roles", ["domain_id", "name"], unique=True)
+    op.create_table(
+        "identity_service_providers",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("auth_url", sa.String(length=255), nullable=False),
+        sa.Column("sp_url", sa.String(length=255), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("description", LONG, nullable=False),
+        sa.Column("relay_state_prefix", sa.String(length=255), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
     op.create_table(
         "identity_services",
         sa.Column("id", sa.String(length=64), nullable=False),

@@ -18,6 +18,10 @@ from cumulet.services.identity.delegations.application_credentials import creden
 from cumulet.services.identity.delegations.trusts import trusts
 from cumulet.services.identity.domain_config import resource as domain_config
 from cumulet.services.identity.endpoint_policies.associations import tied_policies
+from cumulet.services.identity.federation.identity_providers import identity_providers
+from cumulet.services.identity.federation.mappings import mappings
+from cumulet.services.identity.federation.protocols import protocols
+from cumulet.services.identity.federation.service_providers import service_providers
 from cumulet.services.identity.groups import members
 from cumulet.services.identity.groups.resource import groups
 from cumulet.services.identity.limits import resource as limit_resource
@@ -62,6 +66,10 @@ def service() -> Service:
             tied_policies,
             consumers,
             access_tokens,
+            identity_providers,
+            protocols,
+            mappings,
+            service_providers,
         ],
         routes=[
             *tokens.ROUTES,

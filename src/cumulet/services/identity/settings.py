@@ -43,3 +43,5 @@ class Settings:
     """Projects below projects, counted from the domain."""
     credentials_per_user: int = 1000
     application_credentials_per_user: int = 1000
+    relay_state_prefix: str = "ss:mem:"
+    """What the relay state of an assertion for another cloud begins with, unless that cloud's entry says otherwise."""

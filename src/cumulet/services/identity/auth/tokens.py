@@ -11,6 +11,7 @@ from cumulet.services.identity.auth.authenticate import authenticate
 from cumulet.services.identity.auth.body import AUTH
 from cumulet.services.identity.auth.receipts import HEADER
 from cumulet.services.identity.catalog.assembled import catalog_for
+from cumulet.services.identity.federation.service_providers import in_tokens
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.tokens.body import token_body
 from cumulet.services.identity.tokens.validation import Valid, validate
@@ -59,10 +60,10 @@ async def _subject(room: Identity, call: Call, rule: str) -> tuple[str, Valid]:
 
 
 async def _shown(room: Identity, call: Call, valid: Valid) -> dict[str, Any]:
-    token = valid.token
+    clouds = await in_tokens(room)
     if call.request.one("nocatalog") is not None:
-        return token_body(valid, None)
-    return token_body(valid, await catalog_for(room, token.project_id, valid.user.id))
+        return token_body(valid, None, clouds)
+    return token_body(valid, await catalog_for(room, valid.token.project_id, valid.user.id), clouds)
 
 
 ROUTES = (

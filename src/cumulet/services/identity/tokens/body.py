@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cumulet.lib.clock import iso_micros, iso_micros_z
@@ -9,7 +10,9 @@ from cumulet.services.identity.projects.row import ProjectRow
 from cumulet.services.identity.tokens.validation import Valid
 
 
-def token_body(valid: Valid, catalog: list[dict[str, Any]] | None) -> dict[str, Any]:
+def token_body(
+    valid: Valid, catalog: list[dict[str, Any]] | None, service_providers: Sequence[dict[str, str]] = ()
+) -> dict[str, Any]:
     """`{"token": …}`; without a catalogue when that is None, or when the token gives no scope."""
     token, user = valid.token, valid.user
     expires = user.password_expires_at
@@ -44,6 +47,8 @@ def token_body(valid: Valid, catalog: list[dict[str, Any]] | None) -> dict[str, 
         shown["roles"] = [{"id": role.id, "name": role.name} for role in valid.roles]
         if catalog is not None:
             shown["catalog"] = catalog
+    if service_providers:
+        shown["service_providers"] = list(service_providers)
     return {"token": shown}
 
 

@@ -12,7 +12,7 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.lib.clock import iso_micros_z, parse_iso
 from cumulet.services.identity.errors import InvalidValue
 from cumulet.services.identity.room import Identity
-from cumulet.services.identity.tokens.revocations import CHAIN, RevocationRow
+from cumulet.services.identity.tokens.revocations import RevocationRow, id_in
 
 MOST = 10_000
 _SINCE = Query(
@@ -34,7 +34,7 @@ async def index(room: Identity, call: Call) -> dict[str, Any]:
         rows = await tx.rows(RevocationRow, _SINCE, {"since": instant})
     events = [
         {
-            row.kind: row.key.removeprefix(CHAIN),
+            row.kind: id_in(row),
             "issued_before": iso_micros_z(row.issued_before),
             "links": {},
         }

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 
-from cumulet.core.db import PRIMARY, BigInt, Id, Instant, Query, Ref, Row, Short, Transaction, stored
+from cumulet.core.db import PRIMARY, BigInt, Id, Instant, Name, Query, Row, Short, Transaction, stored
 from cumulet.lib.clock import SECOND
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.tokens.payload import Token
@@ -19,7 +19,7 @@ class RevocationRow(Row):
     id: Id
     kind: Short
     """The name of what the key addresses: `audit_id`, `audit_chain_id`, `user_id`, `project_id`, `domain_id`, …"""
-    key: Ref
+    key: Name
     issued_before: Instant
     revoked_at: Instant
 
@@ -32,8 +32,21 @@ class EpochRow(Row):
     number: BigInt
 
 
-CHAIN = "chain:"
-"""Begins the keys that void a token and all that were made from it, where the bare id voids the one token."""
+CHAIN, PROVIDER = "audit_chain_id", "identity_provider"
+_PREFIXES = {CHAIN: "chain:", PROVIDER: "provider:"}
+"""Begin the keys of kinds whose ids may be those of something else: the chain of a token bears the id of its first
+token, and operators choose the ids of identity providers."""
+
+
+def key_of(kind: str, id_: str) -> str:
+    """The key under which the tokens of something are void."""
+    return _PREFIXES.get(kind, "") + id_
+
+
+def id_in(row: RevocationRow) -> str:
+    """The id of what a revocation speaks of."""
+    return row.key.removeprefix(_PREFIXES.get(row.kind, ""))
+
 
 _VOID = Query(
     sa.select(RevocationRow.c.id)
@@ -52,14 +65,15 @@ _NEXT_EPOCH = Query(sa.update(EpochRow.table).values(number=EpochRow.c.number + 
 async def revoke(tx: Transaction, kind: str, key: str, now: int, keep_seconds: int) -> None:
     """Make the tokens of this key void that exist now. Older revocations, whose tokens have expired, are forgotten."""
     await tx.execute(_OLD, {"then": now - keep_seconds * SECOND})
-    await tx.insert(RevocationRow(new_hex(), kind, CHAIN + key if kind == "audit_chain_id" else key, now, now))
+    await tx.insert(RevocationRow(new_hex(), kind, key_of(kind, key), now, now))
 
 
 async def is_revoked(tx: Transaction, token: Token, domain_ids: tuple[str, ...]) -> bool:
     """Is there a revocation that speaks of this token?"""
     keys = {
         token.audit_ids[0],
-        CHAIN + token.chain_id,
+        key_of(CHAIN, token.chain_id),
+        key_of(PROVIDER, token.provider_id) if token.provider_id else "",
         token.user_id,
         token.project_id,
         token.domain_id,

@@ -1,0 +1,72 @@
+"""What we remember of those who vouch for people, and of those to whom we vouch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import sqlalchemy as sa
+
+from cumulet.core.db import PRIMARY, Id, Instant, Json, LongText, Name, Number, Ref, Row, Short, stored
+
+UNSET = -1
+"""A time to live that was not given."""
+
+
+@stored("identity_providers", sa.Index("identity_providers_domain", "domain_id", unique=True))
+class IdentityProviderRow(Row):
+    """Somebody who vouches for people. They live in his domain."""
+
+    id: Id
+    domain_id: Ref
+    enabled: bool
+    description: LongText
+    authorization_ttl: Number
+    """Minutes for which a person keeps the groups that a login brought; UNSET: as the settings say."""
+    remote_ids: Json
+    """The names that he gives himself, in the order in which they were given."""
+    created_at: Instant
+
+
+@stored("identity_remote_ids", sa.Index("identity_remote_ids_name", "remote_id", unique=True))
+class RemoteIdRow(Row):
+    """A name that a provider gives himself; no two share one."""
+
+    idp_id: Annotated[str, sa.String(64), PRIMARY]
+    remote_id: Annotated[str, sa.String(255), PRIMARY]
+
+
+@stored("identity_protocols", sa.Index("identity_protocols_mapping", "mapping_id"))
+class ProtocolRow(Row):
+    """A way in which a provider vouches, and the mapping that tells what is believed of it."""
+
+    idp_id: Annotated[str, sa.String(64), PRIMARY]
+    id: Annotated[str, sa.String(64), PRIMARY]
+    mapping_id: Ref
+    remote_id_attribute: Short
+    """The attribute in which the provider names himself; empty: as the settings say."""
+    created_at: Instant
+
+
+@stored("identity_mappings")
+class MappingRow(Row):
+    """Rules that make a user of the attributes of a person."""
+
+    id: Id
+    rules: Json
+    schema_version: Short
+    created_at: Instant
+
+
+@stored("identity_service_providers")
+class ServiceProviderRow(Row):
+    """Another cloud, which believes what this one says of its users."""
+
+    id: Id
+    auth_url: Name
+    """Where a token is given to whom it has let in."""
+    sp_url: Name
+    """Where assertions are sent."""
+    enabled: bool
+    description: LongText
+    relay_state_prefix: Name
+    created_at: Instant
