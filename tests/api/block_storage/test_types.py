@@ -154,3 +154,47 @@ async def test_qos_specs(shop: Shop) -> None:
     await admin.get(f"{path}/disassociate_all", 202)
     await admin.delete(path, 202)
     await admin.get(path, 404)
+
+
+async def held(shop: Shop, name: str, persona: str = "member") -> dict[str, int]:
+    """What a project holds of a type."""
+    found = (await shop.client.as_(persona).get(f"/os-quota-sets/{DEMO}?usage=True"))["quota_set"]
+    return {resource: found[f"{resource}_{name}"]["in_use"] for resource in ("volumes", "gigabytes", "snapshots")}
+
+
+async def test_what_a_project_may_hold_of_one_type(shop: Shop) -> None:
+    key, admin, path = await kind(shop), shop.client.as_("admin"), f"/os-quota-sets/{DEMO}"
+    assert (await shop.client.get(path))["quota_set"]["volumes_fast"] == -1
+    set_to = (await admin.put(path, {"quota_set": {"volumes_fast": "2", "gigabytes_fast": 4}}))["quota_set"]
+    assert (set_to["volumes_fast"], set_to["gigabytes_fast"], set_to["snapshots_fast"]) == (2, 4, -1)
+    volume = await shop.make(2, volume_type="fast")
+    await shop.take(volume)
+    assert await held(shop, "fast") == {"volumes": 1, "gigabytes": 4, "snapshots": 1}
+    refusal = await shop.client.post("/volumes", {"volume": {"size": 1, "volume_type": "fast"}}, 413)
+    assert "gigabytes_fast: requested 1, but already used 4 of 4" in refusal["overLimit"]["message"]
+    await shop.act(volume, "os-extend", {"new_size": 3}, 413)
+    other = await shop.make(1)
+    await shop.act(other, "os-retype", {"new_type": "fast"}, 413)
+    assert (await shop.see(other))["volume_type"] == "__DEFAULT__"
+    await shop.act(volume, "os-retype", {"new_type": "__DEFAULT__"})
+    assert await held(shop, "fast") == {"volumes": 0, "gigabytes": 0, "snapshots": 0}
+    assert await held(shop, "__DEFAULT__") == {"volumes": 2, "gigabytes": 5, "snapshots": 1}
+    await admin.put(f"/types/{key}", {"volume_type": {"name": "quick"}})
+    assert (await shop.client.get(path))["quota_set"]["volumes_quick"] == 2
+    await shop.client.delete(f"/volumes/{volume}?cascade=True", 202)
+    await shop.settle()
+    assert await held(shop, "__DEFAULT__") == {"volumes": 1, "gigabytes": 1, "snapshots": 0}
+
+
+async def test_limits_of_types_for_everybody(shop: Shop) -> None:
+    await kind(shop)
+    admin, path = shop.client.as_("admin"), "/os-quota-class-sets/default"
+    found = (await admin.put(path, {"quota_class_set": {"volumes_fast": 0}}))["quota_class_set"]
+    assert found["volumes_fast"] == 0
+    await shop.client.post("/volumes", {"volume": {"size": 1, "volume_type": "fast"}}, 413)
+    for wrong in ({"volumes_slow": 1}, {"volumes_fast": -2}, {"volumes_fast": True}, {"volumes_fast": "many"}):
+        await admin.put(path, {"quota_class_set": wrong}, 400)
+    await admin.put(f"/os-quota-sets/{DEMO}", {"quota_set": {"volumes_fast": 1}})
+    await shop.make(1, volume_type="fast")
+    await admin.delete(f"/os-quota-sets/{DEMO}", 200)
+    await shop.client.post("/volumes", {"volume": {"size": 1, "volume_type": "fast"}}, 413)

@@ -189,3 +189,23 @@ async def test_the_password_that_a_guest_has_left_for_its_owner(cloud: SmallClou
     await compute.delete(path)
     await compute.delete(path)
     assert await compute.get(path) == {"password": ""}
+
+
+async def test_a_volume_that_grew_is_remembered_among_what_happened(cloud: SmallCloud) -> None:
+    server, volume = await cloud.make_server(), await cloud.make_volume()
+    path = f"/servers/{server['id']}"
+    await cloud.compute.post(f"{path}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}}, 200)
+    await cloud.settle()
+
+    grow = {"os-extend": {"new_size": 3}}
+    await cloud.volume.at("3.42").post(f"/volumes/{volume}/action", grow, 202)
+    await cloud.settle()
+
+    actions = (await cloud.compute.get(f"{path}/os-instance-actions"))["instanceActions"]
+    assert [one["action"] for one in actions] == ["extend_volume", "attach_volume", "create"]
+    request = actions[0]["request_id"]
+    page = (await cloud.compute.as_("admin").get(f"{path}/os-instance-actions/{request}"))["instanceAction"]
+    (event,) = page["events"]
+    assert (event["event"], event["result"]) == ("compute_extend_volume", "Success")
+    await cloud.settle()
+    assert len((await cloud.compute.get(f"{path}/os-instance-actions"))["instanceActions"]) == 3

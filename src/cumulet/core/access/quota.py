@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated
 
@@ -57,7 +57,11 @@ def _release_query() -> Query:
 
 
 class Quota:
-    """The counters of one room. `defaults` names each resource and how much of it a project may hold; -1: any."""
+    """The counters of one room. `defaults` names each resource and how much of it a project may hold; -1: any.
+
+    A room may count more than these, such as something for each of its types; it names them where it asks. A project
+    may hold any number of them until somebody sets a limit.
+    """
 
     def __init__(self, room: str, defaults: Mapping[str, int]) -> None:
         self.room = room
@@ -79,18 +83,19 @@ class Quota:
             if n:
                 await tx.execute(_release_query(), self._address(project_id, resource) | {"n": n})
 
-    async def limits(self, tx: Transaction, project_id: str) -> dict[str, int]:
-        """What the project may hold of each resource."""
+    async def limits(self, tx: Transaction, project_id: str, more: Iterable[str] = ()) -> dict[str, int]:
+        """What the project may hold of each resource, and of `more`."""
+        known = {**self.defaults, **dict.fromkeys(more, UNLIMITED)}
         rows = await tx.find(QuotaRow, room=self.room, project_id=[EVERYBODY, project_id])
         rows.sort(key=lambda row: row.project_id != EVERYBODY)
         set_here = {row.resource: row.allowed for row in rows if row.allowed is not None}
-        return {**self.defaults, **{name: value for name, value in set_here.items() if name in self.defaults}}
+        return {name: set_here.get(name, default) for name, default in known.items()}
 
-    async def usage(self, tx: Transaction, project_id: str) -> dict[str, int]:
-        """What the project holds of each resource."""
+    async def usage(self, tx: Transaction, project_id: str, more: Iterable[str] = ()) -> dict[str, int]:
+        """What the project holds of each resource, and of `more`."""
         rows = await tx.find(QuotaRow, room=self.room, project_id=project_id)
         held = {row.resource: row.used for row in rows}
-        return {name: held.get(name, 0) for name in self.defaults}
+        return {name: held.get(name, 0) for name in (*self.defaults, *more)}
 
     async def set_limit(self, tx: Transaction, project_id: str, resource: str, allowed: int | None) -> None:
         """Set what a project may hold, or with EVERYBODY each that has no limit of its own; None: the default."""
@@ -103,7 +108,9 @@ class Quota:
 
     async def _take(self, tx: Transaction, project_id: str, resource: str, n: int) -> bool:
         for_all = await tx.get(QuotaRow, room=self.room, project_id=EVERYBODY, resource=resource)
-        default = self.defaults[resource] if for_all is None or for_all.allowed is None else for_all.allowed
+        default = (
+            self.defaults.get(resource, UNLIMITED) if for_all is None or for_all.allowed is None else for_all.allowed
+        )
         values = self._address(project_id, resource) | {"n": n, "default": default}
         if await tx.execute(_take_query(), values):
             return True
@@ -116,6 +123,7 @@ class Quota:
         return bool(await tx.execute(_take_query(), values))
 
     async def _sentence(self, tx: Transaction, project_id: str, over: list[str], asked: Mapping[str, int]) -> str:
-        limits, used = await self.limits(tx, project_id), await self.usage(tx, project_id)
+        more = [name for name in over if name not in self.defaults]
+        limits, used = await self.limits(tx, project_id, more), await self.usage(tx, project_id, more)
         parts = [f"{name}: requested {asked[name]}, but already used {used[name]} of {limits[name]}" for name in over]
         return f"Quota exceeded for {'; '.join(parts)}. Remove some, or ask an administrator to raise the quota."

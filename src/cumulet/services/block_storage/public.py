@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -56,6 +57,11 @@ class VolumeDoor:
         if row is None or (row.project_id != caller.project_id and not caller.is_admin):
             raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
         return self._view(row)
+
+    async def sizes(self, volume_ids: Sequence[str]) -> dict[str, int]:
+        """How large these volumes are now, in GiB, of those that are there."""
+        async with self._room.database.read() as tx:
+            return {row.id: row.made_size for row in await tx.find(VolumeRow, id=list(volume_ids))}
 
     async def create(
         self,

@@ -12,13 +12,15 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Int, parse_bool
 from cumulet.services.block_storage.room import QUOTAS, BlockStorage
+from cumulet.services.block_storage.types import quotas
 
 RULE = "volume_extension:quotas:"
 CLASSES = "volume_extension:quota_classes:"
 DEFAULT_CLASS = "default"
-_FIELDS = [Field(name, Int(-1, 2**31 - 1), create=OPTIONAL) for name in QUOTAS]
-Set = Body("quota_set", _FIELDS)
-SetClass = Body("quota_class_set", _FIELDS)
+MOST = 2**31 - 1
+_FIELDS = [Field(name, Int(-1, MOST), create=OPTIONAL) for name in QUOTAS]
+Set = Body("quota_set", _FIELDS, extra=True)
+SetClass = Body("quota_class_set", _FIELDS, extra=True)
 
 
 def _project(call: Call, rule: str) -> str:
@@ -36,17 +38,44 @@ def _asked(call: Call, name: str) -> bool:
         raise BadRequest(f"Invalid value for '{name}': {error}") from error
 
 
-async def _limits(room: BlockStorage, project: str) -> dict[str, int]:
-    async with room.database.read() as tx:
-        return await room.quota.limits(tx, project)
+async def _limits(room: BlockStorage, tx: Transaction, project: str) -> dict[str, int]:
+    """What a project may hold of each resource, and of each type."""
+    counted = await quotas.names(tx)
+    found = await room.quota.limits(tx, project, counted.values())
+    return {name: found[counted.get(name, name)] for name in (*QUOTAS, *counted)}
+
+
+async def _usage(room: BlockStorage, tx: Transaction, project: str) -> dict[str, int]:
+    counted = await quotas.names(tx)
+    found = await room.quota.usage(tx, project, counted.values())
+    return {name: found[counted.get(name, name)] for name in (*QUOTAS, *counted)}
+
+
+async def _set(room: BlockStorage, tx: Transaction, project: str, wish: dict[str, Any]) -> None:
+    """Set limits, each a resource or one of a type. Raises BadRequest for what is neither."""
+    counted = await quotas.names(tx)
+    of_types: dict[str, Any] = wish.get("extra", {})
+    for name, limit in of_types.items():
+        if name not in counted:
+            raise BadRequest(f"Invalid input for field/attribute {name[:300]}: there is no such resource or type.")
+        try:
+            whole = int(limit) if isinstance(limit, int | str) and not isinstance(limit, bool) else None
+        except ValueError:
+            whole = None
+        if whole is None or not -1 <= whole <= MOST:
+            raise BadRequest(f"Invalid input for field/attribute {name[:300]}: give a number from -1 to {MOST}.")
+        await room.quota.set_limit(tx, project, counted[name], whole)
+    for name, limit in wish.items():
+        if name != "extra":
+            await room.quota.set_limit(tx, project, name, limit)
 
 
 async def show(room: BlockStorage, call: Call) -> dict[str, Any]:
     project = _project(call, RULE + "show")
     usage = _asked(call, "usage")
     async with room.database.read() as tx:
-        limits = await room.quota.limits(tx, project)
-        used = await room.quota.usage(tx, project) if usage else {}
+        limits = await _limits(room, tx, project)
+        used = await _usage(room, tx, project) if usage else {}
     if not usage:
         return {"quota_set": {"id": project, **limits}}
     found = {name: {"limit": most, "in_use": used[name], "reserved": 0} for name, most in limits.items()}
@@ -55,18 +84,18 @@ async def show(room: BlockStorage, call: Call) -> dict[str, Any]:
 
 async def defaults(room: BlockStorage, call: Call) -> dict[str, Any]:
     project = _project(call, RULE + "show")
-    return {"quota_set": {"id": project, **await _limits(room, EVERYBODY)}}
+    async with room.database.read() as tx:
+        return {"quota_set": {"id": project, **await _limits(room, tx, EVERYBODY)}}
 
 
 async def update(room: BlockStorage, call: Call) -> dict[str, Any]:
     project, wish = _project(call, RULE + "update"), call.wish
-    if not wish:
+    if wish == {"extra": {}}:
         raise BadRequest("The quota set is empty: name at least one resource and its limit.")
 
     async def write(tx: Transaction) -> dict[str, int]:
-        for name, limit in wish.items():
-            await room.quota.set_limit(tx, project, name, limit)
-        return await room.quota.limits(tx, project)
+        await _set(room, tx, project, wish)
+        return await _limits(room, tx, project)
 
     return {"quota_set": await room.database.write(write)}
 
@@ -76,7 +105,7 @@ async def delete(room: BlockStorage, call: Call) -> None:
     project = _project(call, RULE + "delete")
 
     async def write(tx: Transaction) -> None:
-        for name in QUOTAS:
+        for name in (*QUOTAS, *(await quotas.names(tx)).values()):
             await room.quota.set_limit(tx, project, name, None)
 
     await room.database.write(write)
@@ -84,20 +113,21 @@ async def delete(room: BlockStorage, call: Call) -> None:
 
 async def show_class(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow(CLASSES + "get")
-    return {"quota_class_set": {"id": call.path["name"], **await _limits(room, EVERYBODY)}}
+    async with room.database.read() as tx:
+        return {"quota_class_set": {"id": call.path["name"], **await _limits(room, tx, EVERYBODY)}}
 
 
 async def update_class(room: BlockStorage, call: Call) -> dict[str, Any]:
     """The defaults of every project, kept under no project's name. Other classes have nobody in them."""
     call.allow(CLASSES + "update")
-    if call.path["name"] == DEFAULT_CLASS:
+    is_default = call.path["name"] == DEFAULT_CLASS
 
-        async def write(tx: Transaction) -> None:
-            for name, limit in call.wish.items():
-                await room.quota.set_limit(tx, EVERYBODY, name, limit)
+    async def write(tx: Transaction) -> dict[str, int]:
+        if is_default:
+            await _set(room, tx, EVERYBODY, call.wish)
+        return await _limits(room, tx, EVERYBODY)
 
-        await room.database.write(write)
-    return {"quota_class_set": await _limits(room, EVERYBODY)}
+    return {"quota_class_set": await room.database.write(write)}
 
 
 async def limits(room: BlockStorage, call: Call) -> dict[str, Any]:

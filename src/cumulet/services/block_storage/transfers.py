@@ -25,6 +25,7 @@ from cumulet.services.block_storage.asking import page_of
 from cumulet.services.block_storage.errors import InvalidVolume, TransferNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.types import quotas
 from cumulet.services.block_storage.volumes import store
 from cumulet.services.block_storage.volumes.resource import volumes
 from cumulet.services.block_storage.volumes.row import VolumeRow
@@ -186,8 +187,9 @@ async def _accept(room: BlockStorage, call: Call, row: TransferRow) -> None:
         snapshots = await tx.find(SnapshotRow, volume_id=volume.id, wanted=True)
         moved = [] if row.no_snapshots else snapshots
         gib = volume.size + sum(one.size for one in moved)
-        await room.quota.take(tx, receiver, volumes=1, gigabytes=gib, snapshots=len(moved))
-        await room.quota.give_back(tx, volume.project_id, volumes=1, gigabytes=gib, snapshots=len(moved))
+        amounts = {"volumes": 1, "gigabytes": gib, "snapshots": len(moved)}
+        await quotas.take(room, tx, receiver, volume.type_id, **amounts)
+        await quotas.give_back(room, tx, volume.project_id, volume.type_id, **amounts)
         for one in moved:
             await store.set_snapshot(room, tx, one.id, project_id=receiver, user_id=user)
         await store.change(room, tx, volume.id, project_id=receiver, user_id=user, hold="")

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from cumulet.core.db import PRIMARY, BigInt, Instant, Json, LongText, Ref, Row, Short, Transaction, stored
 from cumulet.core.web.call import Call
-from cumulet.lib.ids import new_uuid
+from cumulet.lib.ids import new_uuid, request_id
+from cumulet.services.compute.servers.row import ServerRow
 
 MOST_OPEN = 100
 ONE_SHOTS = frozenset({"createImage", "createBackup"})
@@ -75,6 +76,7 @@ EVENTS = {
     "unshelve": "compute_unshelve_instance",
     "attach_volume": "compute_attach_volume",
     "detach_volume": "compute_detach_volume",
+    "extend_volume": "compute_extend_volume",
     "attach_interface": "compute_attach_interface",
     "detach_interface": "compute_detach_interface",
     "changePassword": "compute_set_admin_password",
@@ -102,6 +104,26 @@ async def record(
     )
     await tx.insert(row)
     return row.id
+
+
+async def record_ended(tx: Transaction, server: ServerRow, action: str, now: int) -> None:
+    """Write down what happened to a server by another service's doing, and is over."""
+    event = Event(EVENTS[action], now, finish=now, result="Success", host=server.host)
+    row = ActionRow(
+        id=new_uuid(),
+        server_id=server.id,
+        action=action,
+        request_id=request_id(),
+        user_id=server.user_id,
+        project_id=server.project_id,
+        generation=server.generation,
+        open=False,
+        started_at=now,
+        updated_at=now,
+        message=None,
+        events=msgspec.json.encode([event]).decode(),
+    )
+    await tx.insert(row)
 
 
 async def finish(tx: Transaction, row: ActionRow, now: int, *, error: str = "") -> None:

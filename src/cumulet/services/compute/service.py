@@ -30,6 +30,7 @@ from cumulet.services.compute.proxies import ended, fixed_ips, floating_ips, ima
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import groups
 from cumulet.services.compute.servers import attachments, handlers, insides, interfaces, metadata, remake
+from cumulet.services.compute.servers.extensions import ExtensionReconciler
 from cumulet.services.compute.servers.reconciler import ServerReconciler
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.versions import EARLIEST, LATEST
@@ -82,4 +83,4 @@ def service() -> Service:
 
 def reconcilers(room: Compute) -> list[Reconciler]:
     """What brings the world to the wishes of this room."""
-    return [NodeReconciler(room), ServerReconciler(room), snapshots.SnapshotReconciler(room)]
+    return [NodeReconciler(room), ServerReconciler(room), ExtensionReconciler(room), snapshots.SnapshotReconciler(room)]

@@ -6,6 +6,7 @@ from cumulet.core.db import Transaction
 from cumulet.services.block_storage.errors import InvalidSnapshot, InvalidVolume
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.types import quotas
 from cumulet.services.block_storage.volumes import store
 from cumulet.services.block_storage.volumes.operations import let_snapshot_go
 from cumulet.services.block_storage.volumes.row import VolumeRow
@@ -54,7 +55,7 @@ async def take(
             created_at=now,
             updated_at=now,
         )
-        await room.quota.take(tx, current.project_id, snapshots=1, gigabytes=current.size)
+        await quotas.take(room, tx, current.project_id, current.type_id, snapshots=1, gigabytes=current.size)
         await store.add(tx, row)
         await store.order(room, tx, current.id)
         return row
@@ -74,7 +75,7 @@ async def delete(room: BlockStorage, snapshot: SnapshotRow, *, force: bool = Fal
             raise InvalidSnapshot(f"Snapshot {snapshot.id} is {current.status}; it must be available or error")
         if volume.made_reverts < volume.reverts and volume.revert_to == snapshot.id:
             raise InvalidSnapshot(f"volume {volume.id} is returning to snapshot {snapshot.id}; wait until it has")
-        await let_snapshot_go(room, tx, current)
+        await let_snapshot_go(room, tx, current, volume)
         await store.order(room, tx, snapshot.volume_id)
 
     await room.database.write(write)

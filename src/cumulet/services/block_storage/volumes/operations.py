@@ -18,7 +18,7 @@ from cumulet.services.block_storage.errors import (
 )
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
-from cumulet.services.block_storage.types import choice
+from cumulet.services.block_storage.types import choice, quotas
 from cumulet.services.block_storage.volumes import store
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
@@ -169,7 +169,7 @@ async def make(
 
     async def write(tx: Transaction) -> None:
         await within_one(room, tx, project_id, size)
-        await room.quota.take(tx, project_id, volumes=1, gigabytes=size)
+        await quotas.take(room, tx, project_id, volume.type_id, volumes=1, gigabytes=size)
         await store.insert(tx, volume)
 
     await room.database.write(write)
@@ -196,16 +196,16 @@ async def let_go(room: BlockStorage, volume_id: str, *, cascade: bool = False) -
         for snapshot in await tx.find(SnapshotRow, volume_id=volume_id, wanted=True):
             if not cascade:
                 raise InvalidVolume("it has snapshots; delete these first, or ask for cascade")
-            await let_snapshot_go(room, tx, snapshot)
-        await room.quota.give_back(tx, volume.project_id, volumes=1, gigabytes=volume.size)
+            await let_snapshot_go(room, tx, snapshot, volume)
+        await quotas.give_back(room, tx, volume.project_id, volume.type_id, volumes=1, gigabytes=volume.size)
         await store.change(room, tx, volume_id, wanted=False)
 
     await room.database.write(write)
 
 
-async def let_snapshot_go(room: BlockStorage, tx: Transaction, snapshot: SnapshotRow) -> None:
+async def let_snapshot_go(room: BlockStorage, tx: Transaction, snapshot: SnapshotRow, volume: VolumeRow) -> None:
     """A snapshot is to go; its volume's order follows. Its quota is free at once."""
-    await room.quota.give_back(tx, snapshot.project_id, snapshots=1, gigabytes=snapshot.size)
+    await quotas.give_back(room, tx, snapshot.project_id, volume.type_id, snapshots=1, gigabytes=snapshot.size)
     await store.set_snapshot(room, tx, snapshot.id, wanted=False)
 
 
@@ -236,7 +236,7 @@ async def extend(room: BlockStorage, volume: VolumeRow, size: int, *, in_use: bo
                 f"New size for extend must be greater than current size. (current: {current.size}, extended: {size})."
             )
         await within_one(room, tx, volume.project_id, size)
-        await room.quota.take(tx, volume.project_id, gigabytes=size - current.size)
+        await quotas.take(room, tx, volume.project_id, current.type_id, gigabytes=size - current.size)
         await store.order(room, tx, volume.id, size=size, fault="")
 
     await room.database.write(write)
@@ -279,6 +279,11 @@ async def retype(room: BlockStorage, volume: VolumeRow, key: str, caller: Caller
             raise InvalidVolume(f"its status must be available or in-use to retype it, not {current.status}")
         if current.status == "in-use" and several != current.multiattach:
             raise InvalidInput("a volume in use keeps its multiattach; detach it first")
+        for one in await tx.find(SnapshotRow, volume_id=volume.id, wanted=True):
+            held = {"snapshots": 1, "gigabytes": one.size}
+            await quotas.move(room, tx, one.project_id, current.type_id, kind.id, **held)
+        held = {"volumes": 1, "gigabytes": current.size}
+        await quotas.move(room, tx, current.project_id, current.type_id, kind.id, **held)
         await store.change(room, tx, volume.id, type_id=kind.id, type_name=kind.name, multiattach=several)
 
     await room.database.write(write)

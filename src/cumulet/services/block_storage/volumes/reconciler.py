@@ -19,7 +19,7 @@ from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types.row import TypeRow
 from cumulet.services.block_storage.volumes import store
 from cumulet.services.block_storage.volumes.placing import choose, missing
-from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 from cumulet.services.block_storage.volumes.verdict import Verdict, judge
 from cumulet.services.fleet.public import Held
 
@@ -202,7 +202,9 @@ class VolumeReconciler:
             for source in (volume.source_volume_id, volume.snapshot_id and await self._parent(tx, volume.snapshot_id)):
                 if source:
                     tx.wake(store.TOPIC, source)
-            tx.wake("volume.changed", key)
+            if "made_size" in verdict.volume:
+                for attachment in await tx.find(AttachmentRow, volume_id=key):
+                    tx.wake("attachment", attachment.server_id)
 
         await room.database.write(write)
 
