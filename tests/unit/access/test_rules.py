@@ -179,3 +179,11 @@ def test_a_check_costs_a_small_part_of_what_interpreting_costs() -> None:
     compiled = min(timeit.repeat(lambda: ours.allows("servers:start", THEIRS, MEMBER), number=500, repeat=5))
     interpreted = min(timeit.repeat(lambda: theirs.allows("servers:start", THEIRS, MEMBER), number=500, repeat=3))
     assert compiled * 10 < interpreted
+
+
+def test_a_rule_closed_to_domains_lets_no_administrator_of_a_domain_in() -> None:
+    rules = Rules(DEFAULTS)
+    rules.close_to_domains({"servers:migrate"})
+    assert rules.allows("servers:migrate", MINE, ADMIN)
+    assert not rules.allows("servers:migrate", MINE, {**ADMIN, "domain_id": "d1"})
+    assert rules.allows("servers:start", THEIRS, {**ADMIN, "domain_id": "d1"})

@@ -9,7 +9,7 @@ finds an owner that is None; and what the target or the credentials lack makes a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -44,7 +44,15 @@ class Rules:
     def __init__(self, defaults: Mapping[str, RuleText], overrides: Mapping[str, RuleText] = _NONE_GIVEN) -> None:
         self.defaults = defaults
         self._checks: Mapping[str, Check] = {}
+        self._closed_to_domains: Collection[str] = ()
         self.override(overrides)
+
+    def close_to_domains(self, rules: Collection[str]) -> None:
+        """Whose token is for a domain gets nothing from these rules, whatever their texts say.
+
+        An administrator of a domain has the same role as one of the cloud: a text that asks for the role lets both in.
+        """
+        self._closed_to_domains = rules
 
     def override(self, overrides: Mapping[str, RuleText]) -> None:
         """Put these over the defaults, in place of what was there. With a RuleError nothing has changed."""
@@ -59,6 +67,8 @@ class Rules:
             check = self._checks[rule]
         except KeyError:
             raise _unknown(rule, self._checks) from None
+        if rule in self._closed_to_domains and creds.get("domain_id"):
+            return False
         return check(target, creds)
 
     def check(self, rule: str) -> Check:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cumulet.core.db import Transaction
 from cumulet.core.room import Room
 from cumulet.services.identity.passwords.hashing import Hasher
+from cumulet.services.identity.policies import CLOSED_TO_DOMAINS
 from cumulet.services.identity.settings import Settings
 from cumulet.services.identity.tokens.cache import Cache, Generation, Kept
 from cumulet.services.identity.tokens.keys import KeyRepository
@@ -37,6 +38,7 @@ class Identity(Room):
     epoch_read_at: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
+        self.rules.close_to_domains(CLOSED_TO_DOMAINS)
         state, active = self.settings.state, self.settings.active_keys
         self.token_keys = KeyRepository(state / "fernet-keys", active)
         self.receipt_keys = KeyRepository(state / "receipt-keys", active)
