@@ -81,6 +81,9 @@ class PortSpec(Record, frozen=True, kw_only=True):
     egress_kbps: int = 0
     ingress_kbps: int = 0
     dscp: int | None = None
+    trunk_port: str = ""
+    """The port whose interface carries this one's frames, under a tag; empty: it has an interface of its own."""
+    tag: int = 0
 
 
 class RuleSpec(Record, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ async def surroundings(network: Client, make: Maker) -> dict[str, Any]:
     group = await make.one("security_group", "/security-groups", name="g")
     return {
         "network_id": net["id"],
+        "port_id": (await make.port(net))["id"],
         "security_group_id": group["id"],
         "direction": "ingress",
         "floating_network_id": net["id"],

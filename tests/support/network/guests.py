@@ -13,6 +13,8 @@ from typing import TypeVar
 from cumulet.contracts.networks import NetworkSpec, PortSpec
 from cumulet.drivers.network.linux.commands import Commands, add_namespaces, delete_namespace
 from cumulet.drivers.network.linux.names import tap
+from cumulet.drivers.network.linux.programs import placer
+from cumulet.drivers.network.linux.tagging import Tagged, hooks
 from cumulet.lib.netns import inside
 
 NOTHING_COMES_SECONDS = 0.2
@@ -119,11 +121,15 @@ class Place:
             opened.close()
 
 
+def guest_namespace(node_namespace: str, port_id: str) -> str:
+    return f"{node_namespace}-guest-{port_id[:8]}"
+
+
 class Guest(Place):
     """A guest on a port."""
 
     def __init__(self, node_namespace: str, port: PortSpec, network: NetworkSpec) -> None:
-        super().__init__(f"{node_namespace}-guest-{port.id[:8]}")
+        super().__init__(guest_namespace(node_namespace, port.id))
         self.port = port
         self._network = network
         self._node_namespace = node_namespace
@@ -132,10 +138,7 @@ class Guest(Place):
         """Plug it in, where the driver will find it, and give it the addresses of its port."""
         await add_namespaces(commands, [self.namespace])
         await commands.set_kernel(self.namespace, [("ipv6/conf/default/accept_dad", "0")])
-        pair = f"link add name {tap(self.port.id)} type veth peer name eth0 address {self.port.mac}"
-        # Up before it is connected: the kernel takes up to a second to notice that both ends are.
-        up = f"link set dev {tap(self.port.id)} up"
-        await commands.ip(self._node_namespace, [f"{pair} netns {self.namespace}", up])
+        await self._plug_in(commands)
         lines = ["link set dev lo up", f"link set dev eth0 mtu {self._network.mtu}", "link set dev eth0 up"]
         if addresses:
             subnets = {subnet.id: subnet for subnet in self._network.subnets}
@@ -149,6 +152,24 @@ class Guest(Place):
                     lines.append(f"route add 169.254.169.254/32 via {subnet.dhcp_address} dev eth0")
         await commands.ip(self.namespace, lines)
         return self
+
+    async def _plug_in(self, commands: Commands) -> None:
+        if self.port.trunk_port:
+            return await self._plug_into_guest(commands)
+        pair = f"link add name {tap(self.port.id)} type veth peer name eth0 address {self.port.mac}"
+        # Up before it is connected: the kernel takes up to a second to notice that both ends are.
+        up = f"link set dev {tap(self.port.id)} up"
+        await commands.ip(self._node_namespace, [f"{pair} netns {self.namespace}", up])
+
+    async def _plug_into_guest(self, commands: Commands) -> None:
+        """Behind the guest on the trunk's port, which gives this one's frames their tag: not every kernel has VLANs."""
+        guest, door = guest_namespace(self._node_namespace, self.port.trunk_port), f"to{self.port.id[:11]}"
+        pair = f"link add name {door} type veth peer name eth0 address {self.port.mac} netns {self.namespace}"
+        await commands.ip(guest, [pair, f"link set dev {door} mtu {self._network.mtu} up"])
+        index = {name: link.index for name, link in (await commands.links(guest)).items()}
+        await commands.tc(guest, ["qdisc replace dev eth0 clsact", f"qdisc add dev {door} clsact"])
+        tagged = Tagged(self.port.id, "eth0", door, self.port.tag)
+        await inside(guest, placer(hooks([tagged], index), index))
 
     async def raw(self) -> socket.socket:
         """Frames, as they are on the guest's wire."""

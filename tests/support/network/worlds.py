@@ -91,7 +91,7 @@ class LinuxWorld:
     async def start(self, fabric: Fabric) -> None:
         """Guests on all ports, then the fabric."""
         await self.prepare()
-        for port in fabric.ports:
+        for port in sorted(fabric.ports, key=lambda port: bool(port.trunk_port)):
             if is_guests(port) and port.host == self.node.name:
                 await self.plug(port, fabric)
         facts = await self.driver.apply(fabric)

@@ -48,7 +48,8 @@ class FakeFabric:
 
     def taps(self) -> set[str]:
         """The interfaces that machines can open."""
-        return {_tap(s.id) for s in self.elements.values() if isinstance(s, PortSpec) and is_guests(s)}
+        ports = [spec for spec in self.elements.values() if isinstance(spec, PortSpec) and is_guests(spec)]
+        return {_tap(port.id) for port in ports if not port.trunk_port}
 
     def make(self, kind: Kind, spec: Spec) -> ElementFacts:
         """Keep it, unless it cannot be made; what stood there before then stays."""
@@ -56,6 +57,8 @@ class FakeFabric:
         fault = self.failing.get(spec.id)
         if fault is None and isinstance(spec, PortSpec) and (Kind.NETWORK, spec.network_id) not in self.elements:
             fault = Fault(message="This port cannot be made: its network is not here.", code=400)
+        if fault is None and isinstance(spec, PortSpec) and spec.trunk_port and not self._carries(spec):
+            fault = Fault(message="This port cannot be made: the port of its trunk is not here.", code=400)
         if fault is not None:
             return ElementFacts(id=spec.id, fault=fault)
         if self.elements.get(key) != spec:
@@ -63,6 +66,10 @@ class FakeFabric:
             self._facts[key] = ElementFacts(id=spec.id, digest=digest_of(spec), up=getattr(spec, "up", True))
             self.changes += 1
         return self._facts[key]
+
+    def _carries(self, sub: PortSpec) -> bool:
+        trunk = self.elements.get((Kind.PORT, sub.trunk_port))
+        return isinstance(trunk, PortSpec) and not trunk.trunk_port and trunk.host == sub.host
 
     def destroy(self, kind: Kind, key: str) -> None:
         if self.elements.pop((kind, key), None) is not None:
@@ -87,11 +94,12 @@ class FakeNetwork:
         self._world = world
 
     async def apply(self, fabric: Fabric) -> Mapping[Kind, Sequence[ElementFacts]]:
-        # Networks before what stands in them.
+        # Networks before what stands in them, and the port of a trunk before those that it carries.
+        ports = sorted(fabric.ports, key=lambda port: bool(port.trunk_port))
         return {
             Kind.NETWORK: [self._world.make(Kind.NETWORK, spec) for spec in fabric.networks],
             Kind.GROUP: [self._world.make(Kind.GROUP, spec) for spec in fabric.groups],
-            Kind.PORT: [self._world.make(Kind.PORT, spec) for spec in fabric.ports],
+            Kind.PORT: [self._world.make(Kind.PORT, spec) for spec in ports],
             Kind.ROUTER: [self._world.make(Kind.ROUTER, spec) for spec in fabric.routers],
         }
 
@@ -115,7 +123,9 @@ class _Journey:
     def __init__(self, world: FakeFabric) -> None:
         specs = world.elements.values()
         self._networks = {spec.id: spec for spec in specs if isinstance(spec, NetworkSpec)}
-        self._ports = [spec for spec in specs if isinstance(spec, PortSpec) and spec.up]
+        up = {spec.id for spec in specs if isinstance(spec, PortSpec) and spec.up}
+        ports = [spec for spec in specs if isinstance(spec, PortSpec) and spec.id in up]
+        self._ports = [port for port in ports if not port.trunk_port or port.trunk_port in up]
         self._routers = [spec for spec in specs if isinstance(spec, RouterSpec) and spec.up]
         self._judge = Judge(Fabric(groups=tuple(spec for spec in specs if isinstance(spec, GroupSpec))))
 

@@ -1378,6 +1378,8 @@ def upgrade() -> None:
         sa.Column("plug_key", sa.String(length=255), nullable=True),
         sa.Column("preserve", sa.Boolean(), nullable=False),
         sa.Column("nic_tag", sa.String(length=255), nullable=False),
+        sa.Column("trunk_id", sa.String(length=64), nullable=False),
+        sa.Column("trunk", LONG, nullable=False),
         sa.Column("counted", sa.Boolean(), nullable=False),
         sa.Column("up", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
@@ -1546,6 +1548,15 @@ def upgrade() -> None:
         "network_segments_number", "network_segments", ["network_type", "physical_network", "number"], unique=True
     )
     op.create_table(
+        "network_sub_ports",
+        sa.Column("port_id", sa.String(length=36), nullable=False),
+        sa.Column("trunk_id", sa.String(length=64), nullable=False),
+        sa.Column("tag", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("port_id"),
+        **TABLES,
+    )
+    op.create_index("network_sub_ports_tag", "network_sub_ports", ["trunk_id", "tag"], unique=True)
+    op.create_table(
         "network_subnetpools",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -1612,6 +1623,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
     )
+    op.create_table(
+        "network_trunks",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", LONG, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("admin_up", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.String(length=64), nullable=False),
+        sa.Column("port_id", sa.String(length=64), nullable=False),
+        sa.Column("sub_ports", LONG, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("network_trunks_port", "network_trunks", ["port_id"], unique=True)
+    op.create_index("network_trunks_project", "network_trunks", ["project_id"], unique=False)
     op.create_table(
         "placement_allocations",
         sa.Column("consumer_id", sa.String(length=64), nullable=False),

@@ -69,6 +69,14 @@ class AddressGroupNotFound(errors.NotFound):
     pass
 
 
+class TrunkNotFound(errors.NotFound):
+    pass
+
+
+class SubPortNotFound(errors.NotFound):
+    pass
+
+
 class QosPolicyNotFound(errors.NotFound):
     pass
 
@@ -142,6 +150,30 @@ class SubnetInUse(errors.Conflict):
 
 
 class PortInUse(errors.Conflict):
+    pass
+
+
+class PortInUseAsTrunkParent(PortInUse):
+    pass
+
+
+class PortInUseAsSubPort(PortInUse):
+    pass
+
+
+class ParentPortInUse(PortInUse):
+    pass
+
+
+class DuplicateSubPort(errors.Conflict):
+    pass
+
+
+class SubPortMtuGreaterThanTrunkPortMtu(errors.Conflict):
+    pass
+
+
+class TrunkDisabled(errors.Conflict):
     pass
 
 

@@ -252,14 +252,15 @@ class NetworkDoor:
         await self._room.database.write(write)
 
     async def unplug(self, device_id: str, port_id: str) -> None:
-        """Delete a port that plug made; free one that was given. Nothing happens when it is not this device's."""
+        """Delete a port that plug made; free one that was given or became a trunk's. Nothing happens when it is not
+        this device's."""
         room = self._room
 
         async def write(tx: Transaction) -> None:
             port = await tx.get(PortRow, id=port_id)
             if port is None or port.device_id != device_id:
                 return
-            if port.preserve:
+            if port.preserve or port.trunk_id:
                 free = {"device_id": "", "device_owner": "", "host": "", "plug_key": None, "nic_tag": ""}
                 await operations.change(room, tx, port, **free, dns_name="")
             else:

@@ -21,6 +21,7 @@ QUOTAS = {
     "security_group_rule": 100,
     "subnetpool": -1,
     "rbac_policy": 10,
+    "trunk": -1,
 }
 """What a project may hold while nobody has said otherwise; the real service's defaults."""
 

@@ -30,6 +30,7 @@ from cumulet.services.network.security_groups.groups import security_groups
 from cumulet.services.network.security_groups.reconciler import GroupReconciler
 from cumulet.services.network.security_groups.rules import security_group_rules
 from cumulet.services.network.subnets.subnets import subnets
+from cumulet.services.network.trunks.trunks import trunks
 from cumulet.services.network.versions import resources_endpoint, roots
 
 NOUNS: tuple[Noun, ...] = (
@@ -48,8 +49,19 @@ NOUNS: tuple[Noun, ...] = (
     subnetpools,
     address_scopes,
     address_groups,
+    trunks,
 )
-TAGGED: tuple[Noun, ...] = (networks, subnets, ports, security_groups, routers, floatingips, subnetpools, policies)
+TAGGED: tuple[Noun, ...] = (
+    networks,
+    subnets,
+    ports,
+    security_groups,
+    routers,
+    floatingips,
+    subnetpools,
+    policies,
+    trunks,
+)
 OTHERS = (
     quotas.QUOTAS,
     quotas.DETAILS,

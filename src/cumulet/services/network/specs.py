@@ -63,7 +63,7 @@ def _subnet_spec(subnet: SubnetRow, dhcp_address: str) -> SubnetSpec:
     )
 
 
-def port_spec(port: PortRow, tunnel: str, limits: Iterable[QosRuleRow]) -> PortSpec:
+def port_spec(port: PortRow, tunnel: str, limits: Iterable[QosRuleRow], trunk_port: str = "", tag: int = 0) -> PortSpec:
     """A port for the node on which it lives."""
     rates = {(rule.type, rule.direction): rule.rate for rule in limits}
     return PortSpec(
@@ -84,6 +84,8 @@ def port_spec(port: PortRow, tunnel: str, limits: Iterable[QosRuleRow]) -> PortS
         egress_kbps=rates.get(("bandwidth_limit", "egress"), 0),
         ingress_kbps=rates.get(("bandwidth_limit", "ingress"), 0),
         dscp=rates.get(("dscp_marking", "")),
+        trunk_port=trunk_port,
+        tag=tag,
     )
 
 

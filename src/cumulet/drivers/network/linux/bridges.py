@@ -33,8 +33,21 @@ def network_links(network: NetworkSpec, node: Node, *, with_dhcp: bool) -> list[
 
 
 def port_link(port: PortSpec, network: NetworkSpec, node: Node) -> Link:
-    """The interface of a guest."""
+    """The interface of a guest; of a sub-port, a pair whose far end leads to the guest's interface."""
     name = names.tap(port.id)
+    if port.trunk_port:
+        peer = names.tagged(port.id)
+        return Link(
+            name,
+            (Kind.PORT, port.id),
+            f"link add name {name} type veth peer name {peer}",
+            "veth",
+            mtu=network.mtu,
+            master=names.bridge(network),
+            port={"isolated": False},
+            peer=peer,
+            up=port.up,
+        )
     user = f" user {node.tap_user}" if node.tap_user else ""
     return Link(
         name,

@@ -38,9 +38,12 @@ def checked(fabric: Fabric) -> tuple[Fabric, dict[Element, Fault]]:
     networks = _passed(Kind.NETWORK, fabric.networks, check_network, faults)
     known = {network.id for network in networks}
 
+    homes = {port.id: port.host for port in fabric.ports if not port.trunk_port}
+
     def check_local_port(port: PortSpec) -> None:
         check_port(port)
         _require(port.network_id in known, "its network is not here")
+        _require(not port.trunk_port or homes.get(port.trunk_port) == port.host, "the port of its trunk is not here")
 
     def check_whole_router(router: RouterSpec) -> None:
         check_router(router)
@@ -114,6 +117,9 @@ def check_port(port: PortSpec) -> None:
             _mac(mac)
         _cidr(cidr)
     _require(port.egress_kbps in _KBPS and port.ingress_kbps in _KBPS, "its bandwidth")
+    if port.trunk_port:
+        checked_id(port.trunk_port)
+        _require(port.tag in _VLANS, f"no frame has the tag {port.tag}")
     _require(port.dscp is None or port.dscp in range(64), f"a DSCP mark of {port.dscp}")
 
 

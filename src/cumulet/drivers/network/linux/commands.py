@@ -61,6 +61,10 @@ class Commands:
         """The queueing disciplines, as `tc -j` shows them."""
         return await self._shown(["tc", "-n", namespace, "-j", "qdisc", "show"])
 
+    async def hooks(self, namespace: str, device: str) -> bytes:
+        """The programs that see what comes in to an interface, as `tc -j` shows them."""
+        return await self._shown(["tc", "-n", namespace, "-j", "filter", "show", "dev", device, "ingress"])
+
     async def ip(self, namespace: str | None, lines: Iterable[str]) -> None:
         await self._batch("ip", namespace, lines)
 

@@ -30,6 +30,8 @@ class Link:
     master: str = ""
     port: Mapping[str, bool] = field(default_factory=dict)
     """Properties as a port of a bridge."""
+    peer: str = ""
+    """The other end of a pair, if that stands in the node's namespace too; it has no other purpose than this one."""
     up: bool = True
     in_host: bool = False
     """Made in the namespace that we run in, and moved."""
@@ -48,6 +50,8 @@ class FoundLink:
     up: bool
     details: Mapping[str, object]
     port: Mapping[str, object]
+    index: int = 0
+    peer: str = ""
 
 
 def parse_links(shown: bytes) -> dict[str, FoundLink]:
@@ -65,6 +69,8 @@ def parse_links(shown: bytes) -> dict[str, FoundLink]:
             up="UP" in entry.get("flags", ()),
             details=info.get("info_data", {}),
             port=info.get("info_slave_data", {}),
+            index=entry.get("ifindex", 0),
+            peer=entry.get("link", ""),
         )
     return found
 
@@ -125,11 +131,27 @@ def _changes(link: Link, there: FoundLink | None) -> list[str]:
         lines.append(f"link set dev {link.name} type bridge_slave {' '.join(options)}")
     if there is None or there.up != link.up:
         lines.append(f"link set dev {link.name} {'up' if link.up else 'down'}")
+    if link.peer and there is None:
+        lines += [f"link set dev {link.peer} alias {whose} mtu {link.mtu}", f"link set dev {link.peer} up"]
     return lines
+
+
+def deletions(names: Iterable[str], found: Mapping[str, FoundLink]) -> list[str]:
+    """Lines that delete these; of a pair one end is enough, for the other goes with it."""
+    going = set(names)
+    return [
+        f"link del dev {name}" for name in sorted(going) if not (name > found[name].peer and found[name].peer in going)
+    ]
+
+
+def without(found: Mapping[str, FoundLink], gone: Iterable[str]) -> dict[str, FoundLink]:
+    """What is left when these are deleted: the other end of a pair goes with the one."""
+    names = set(gone)
+    return {name: link for name, link in found.items() if name not in names and link.peer not in names}
 
 
 def surplus(wanted: Iterable[Link], found: Mapping[str, FoundLink], settled: Iterable[Element]) -> list[str]:
     """Names of interfaces that an element no longer has. Those of elements that are unknown here stay."""
-    names = {link.name for link in wanted}
+    names = {name for link in wanted for name in (link.name, link.peer)}
     known = set(settled)
     return [name for name, link in found.items() if name not in names and owner(link.alias) in known]

@@ -35,8 +35,13 @@ def checked_node(name: str) -> str:
 
 
 def tap(port_id: str) -> str:
-    """The interface that a machine opens for this port."""
+    """The interface that a machine opens for this port, or that stands for one which a trunk carries."""
     return f"tap{checked_id(port_id)[:_SHORT]}"
+
+
+def tagged(port_id: str) -> str:
+    """The far end of the pair that is a sub-port's interface: where its frames get their tag."""
+    return f"sub{checked_id(port_id)[:_SHORT]}"
 
 
 def router_leg(port_id: str) -> str:

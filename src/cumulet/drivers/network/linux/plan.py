@@ -20,6 +20,7 @@ from cumulet.drivers.network.linux.links import Link
 from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.ruleset import Ruleset
+from cumulet.drivers.network.linux.tagging import Tagged, tagged
 from cumulet.drivers.network.rules import is_guests
 
 
@@ -35,6 +36,7 @@ class Plan:
     entries: frozenset[vxlan.Entry]
     queues: Mapping[str, int]
     """Tap → kbit/s towards the guest."""
+    tagged: frozenset[Tagged]
     servers: Mapping[Element, tuple[str, dhcp.DhcpText]]
     """Network or router → (namespace, what its dnsmasq is told)."""
     places: tuple[MetadataPlace, ...]
@@ -63,6 +65,7 @@ def plan(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Plan:
         translations={router.id: routers.translation(router) for router in fabric.routers},
         entries=frozenset(entry for n in fabric.networks for entry in vxlan.entries(n, ports[n.id], node)),
         queues={names.tap(port.id): port.ingress_kbps for port in local if port.ingress_kbps},
+        tagged=tagged(local),
         servers={**_dhcp_servers(answering, ports, node), **_advertisers(fabric.routers, networks, node)},
         places=(
             *(place for network in answering for place in dhcp.metadata_places(network, node)),

@@ -18,6 +18,8 @@ from pathlib import Path
 from cumulet.drivers.network.linux.commands import Commands, add_namespaces, delete_namespace
 from cumulet.drivers.network.linux.filter import NEW
 from cumulet.drivers.network.linux.node import Node
+from cumulet.drivers.network.linux.programs import placer
+from cumulet.drivers.network.linux.tagging import Hook, tagging
 from cumulet.lib.netns import inside
 from cumulet.lib.process import ProcessFailed
 
@@ -29,6 +31,7 @@ _MODULES = {
     "vxlan": "vxlan",
     "vlan": "8021q",
     "limits towards guests": "sch_tbf",
+    "frames of sub-ports": "cls_bpf",
     "rules for bridged frames": "nf_tables",
     "address translation": "nft_chain_nat",
     "filtering, tried with a packet": "br_netfilter",
@@ -134,10 +137,17 @@ def _trials(commands: Commands, namespace: str) -> list[_Trial]:
             True,
             lambda: commands.tc(namespace, ["qdisc add dev tap0 root tbf rate 8mbit burst 50000 latency 100ms"]),
         ),
+        _Trial("frames of sub-ports", False, lambda: _place_program(commands, namespace)),
         _Trial("rules for bridged frames", True, lambda: commands.nft(namespace, _TRIAL_RULES)),
         _Trial("address translation", True, lambda: commands.nft(namespace, _TRANSLATION)),
         _Trial("filtering, tried with a packet", True, lambda: _send_through(commands, namespace)),
     ]
+
+
+async def _place_program(commands: Commands, namespace: str) -> None:
+    await commands.tc(namespace, ["qdisc replace dev tap0 clsact"])
+    index = {"tap0": (await commands.links(namespace))["tap0"].index}
+    await inside(namespace, placer([Hook("tap0", 1, "trial", tagging(1, index["tap0"]))], index))
 
 
 async def _tried(commands: Commands, trial: _Trial) -> Finding:

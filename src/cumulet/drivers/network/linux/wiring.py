@@ -1,4 +1,5 @@
-"""Makes the interfaces of the node's namespace, and what is attached to them: forwarding entries and queues.
+"""Makes the interfaces of the node's namespace, and what is attached to them: forwarding entries, queues, the
+tags of sub-ports.
 
 Looks, compares, acts. What was made is remembered, so that an unchanged plan runs nothing.
 """
@@ -7,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from cumulet.contracts.assignments import Fault
+from cumulet.contracts.assignments import Fault, Kind
 from cumulet.drivers.network.linux.commands import Commands
 from cumulet.drivers.network.linux.faults import of_failure
-from cumulet.drivers.network.linux.links import FoundLink, Lines, Link, lines_for, surplus
-from cumulet.drivers.network.linux.names import Element, owner
+from cumulet.drivers.network.linux.links import FoundLink, Lines, Link, deletions, lines_for, surplus, without
+from cumulet.drivers.network.linux.names import Element, owner, tap
 from cumulet.drivers.network.linux.node import Node
+from cumulet.drivers.network.linux.programs import placer
 from cumulet.drivers.network.linux.queues import parse_queues, queue_lines
+from cumulet.drivers.network.linux.tagging import Tagged, hook_lines, hooked_devices, hooks, parse_hooks
 from cumulet.drivers.network.linux.vxlan import Entry, changes
+from cumulet.lib.netns import inside
 from cumulet.lib.process import ProcessFailed
 
 
@@ -31,6 +35,7 @@ class Wiring:
         self._links: Sequence[Link] | None = None
         self._entries: frozenset[Entry] | None = None
         self._queues: Mapping[str, int] | None = None
+        self._tagged: frozenset[Tagged] | None = None
 
     async def ensure_links(self, wanted: Sequence[Link], settled: Collection[Element]) -> dict[Element, Fault]:
         """Make these interfaces; remove others of these elements."""
@@ -39,13 +44,15 @@ class Wiring:
         self._links = None
         found = await self._commands.links(self._node.namespace)
         faults: dict[Element, Fault] = {}
+        gone = surplus(wanted, found, settled)
+        clearing, found = deletions(gone, found), without(found, gone)
         lines = Lines()
         for link in wanted:
             try:
                 lines += lines_for(link, found)
             except ValueError as error:
                 faults[link.element] = of_failure(link.element, error)
-        lines = Lines(tuple(f"link del dev {name}" for name in surplus(wanted, found, settled))) + lines
+        lines = Lines(tuple(clearing)) + lines
         # Entries and queues went with the interfaces that stood here before.
         self._forget_what_hung_on({link.name for link in wanted if link.name not in found})
         try:
@@ -97,11 +104,32 @@ class Wiring:
         self._queues = dict(wanted)
         return {}
 
+    async def ensure_tagged(self, wanted: frozenset[Tagged]) -> dict[Element, Fault]:
+        """Let the frames of these sub-ports pass, with their tags."""
+        if wanted == self._tagged:
+            return {}
+        self._tagged = None
+        namespace = self._node.namespace
+        hooked = hooked_devices(await self._commands.queues(namespace))
+        found: dict[tuple[str, int], str] = {}
+        for device in sorted(hooked):
+            found |= parse_hooks(device, await self._commands.hooks(namespace, device))
+        index = {name: link.index for name, link in (await self._commands.links(namespace)).items()} if wanted else {}
+        lines, missing = hook_lines(hooked, found, hooks(wanted, index))
+        await self._commands.tc(namespace, lines)
+        if missing:
+            try:
+                await inside(namespace, placer(missing, index))
+            except OSError as error:
+                return {(port := (Kind.PORT, sub.port_id)): of_failure(port, error) for sub in wanted}
+        self._tagged = wanted
+        return {}
+
     async def remove(self, element: Element) -> None:
         """Delete every interface of this element."""
         found = await self._commands.links(self._node.namespace)
         names = [name for name, link in found.items() if owner(link.alias) == element]
-        await self._commands.ip(self._node.namespace, [f"link del dev {name}" for name in names])
+        await self._commands.ip(self._node.namespace, deletions(names, found))
         if names:
             self._links = None
             self._forget_what_hung_on(names)
@@ -114,3 +142,5 @@ class Wiring:
             self._entries = frozenset(entry for entry in self._entries if entry.device not in gone)
         if self._queues is not None:
             self._queues = {name: kbps for name, kbps in self._queues.items() if name not in gone}
+        if self._tagged is not None and any(tap(t.port_id) in gone or t.trunk in gone for t in self._tagged):
+            self._tagged = None

@@ -14,13 +14,14 @@ from cumulet.services.network.floating_ips.row import show_port
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import addressing
 from cumulet.services.network.ports.addressing import Given, Wanted
-from cumulet.services.network.ports.row import DHCP, PortGroupRow, PortRow
+from cumulet.services.network.ports.row import DHCP, SUB_PORT, PortGroupRow, PortRow
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.members import stir_groups
 from cumulet.services.network.standard import TagRow, json_text, standard
 from cumulet.services.network.stirring import depart, stir
 from cumulet.services.network.subnets.row import AddressRow
+from cumulet.services.network.trunks.row import show_trunk, sub_ports_of
 
 
 class NewPort(msgspec.Struct, kw_only=True):
@@ -91,6 +92,8 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         plug_key=new.plug_key,
         preserve=new.preserve,
         nic_tag=new.nic_tag,
+        trunk_id="",
+        trunk="null",
         counted=new.counted and bool(new.project_id),
         up=False,
         generation=1,
@@ -182,8 +185,18 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     except Duplicate as taken:
         raise _mac_taken(row.mac, row.network_id) from taken
     await show_port(tx, row)
+    if row.trunk_id and {"host", "mac", "status"} & set(changed):
+        await _keep_together(room, tx, row)
     await tell(tx, before, row, set(changed))
     return row
+
+
+async def _keep_together(room: Network, tx: Transaction, row: PortRow) -> None:
+    """The sub-ports of a trunk live where its own port does, and it shows what they are."""
+    if row.device_owner != SUB_PORT:
+        for port in await sub_ports_of(tx, row.trunk_id):
+            await change(room, tx, port, host=row.host)
+    await show_trunk(tx, row.trunk_id)
 
 
 OF_THE_SPEC = {

@@ -23,7 +23,7 @@ from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.addressing import Wanted, new_mac
 from cumulet.services.network.ports.filters import address_filter, groups_filter
 from cumulet.services.network.ports.operations import NewPort
-from cumulet.services.network.ports.row import OF_THE_SERVICE, PortRow
+from cumulet.services.network.ports.row import OF_THE_SERVICE, SUB_PORT, PortRow
 from cumulet.services.network.qos.row import applied_policy
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
@@ -181,6 +181,7 @@ ports = Noun(
                 ),
             ),
         ),
+        Facet("trunk-details", "Details of trunks", (Field("trunk_details", Text(), source=Passed("trunk")),)),
         Facet("allowed-address-pairs-atomic", "Allowed address pairs one by one"),
         Facet("ip-substring-filtering", "Ports by a part of their address"),
         Facet("port-mac-address-regenerate", "A MAC made anew"),
@@ -334,6 +335,8 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
     await _refuse_false_leg(
         tx, row, changes.get("device_id", row.device_id), changes.get("device_owner", row.device_owner)
     )
+    if row.device_owner == SUB_PORT and {"device_id", "device_owner"} & {n for n in wish if wish[n] != getattr(row, n)}:
+        _refuse_trunk(row)
     if "mac_address" in wish:
         if row.host and wish["mac_address"] and wish["mac_address"] != row.mac:
             raise errors.PortInUse(
@@ -368,8 +371,17 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
     return await operations.change(room, tx, row, **changes)
 
 
+def _refuse_trunk(row: PortRow) -> None:
+    """A trunk's ports stay while it does."""
+    if row.trunk_id and row.device_owner == SUB_PORT:
+        raise errors.PortInUseAsSubPort(f"Port {row.id} is currently a subport for trunk {row.trunk_id}.")
+    if row.trunk_id:
+        raise errors.PortInUseAsTrunkParent(f"Port {row.id} is currently a parent port for trunk {row.trunk_id}.")
+
+
 @ports.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: PortRow) -> None:
+    _refuse_trunk(row)
     if row.device_owner in OF_THE_SERVICE and row.device_id:
         raise errors.ServicePortInUse(
             f"Port {row.id} cannot be deleted directly via the port API: has device owner {row.device_owner}."

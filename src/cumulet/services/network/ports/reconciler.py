@@ -23,6 +23,7 @@ from cumulet.services.network.qos.row import QosRuleRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.specs import location_spec, port_spec
 from cumulet.services.network.stirring import settle
+from cumulet.services.network.trunks.row import carried, show_trunk
 
 
 class PortReconciler:
@@ -40,6 +41,7 @@ class PortReconciler:
             port = await tx.get(PortRow, id=key)
             hosts = await hosts_of(tx, port.network_id) if port and port.host else set()
             limits = await _limits(tx, port) if port else []
+            trunk_port, tag = await carried(tx, port) if port else ("", 0)
         if port is None:
             await let_go(room, Kind.PORT, key)
             return Done()
@@ -50,7 +52,7 @@ class PortReconciler:
         orders: list[tuple[str, Kind, str, Record, int]] = []
         for node in sorted(wanted):
             here = node == port.host
-            spec = port_spec(port, tunnel, limits) if here else location_spec(port, tunnel)
+            spec = port_spec(port, tunnel, limits, trunk_port, tag) if here else location_spec(port, tunnel)
             # Other nodes are told of a move, not of every change: their text keeps its generation.
             orders.append((node, Kind.PORT, key, spec, port.generation if here else 1))
         await room.fleet.assign_all(orders)
@@ -87,6 +89,8 @@ async def note_up(tx: Transaction, port: PortRow, up: bool) -> None:
         return
     await tx.update(PortRow, {"id": port.id}, up=up, status=status)
     await show_port(tx, msgspec.structs.replace(changed, status=status))
+    if port.trunk_id:
+        await show_trunk(tx, port.trunk_id)
     if port.device_id:
         tx.wake("device", port.device_id)
 

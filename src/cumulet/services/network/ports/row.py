@@ -13,6 +13,7 @@ DHCP = "network:dhcp"
 INTERFACE = "network:router_interface"
 GATEWAY = "network:router_gateway"
 FLOATING = "network:floatingip"
+SUB_PORT = "trunk:subport"
 OF_ROUTERS = (INTERFACE, GATEWAY)
 OF_THE_SERVICE = (INTERFACE, GATEWAY, FLOATING)
 """Ports that go only with the noun they belong to."""
@@ -55,6 +56,10 @@ class PortRow(Standard):
     preserve: bool
     """It was given by a user, and outlives the server."""
     nic_tag: Name
+    trunk_id: Ref
+    """The trunk that it is the parent or a sub-port of."""
+    trunk: Json
+    """What the parent of a trunk shows of it; null for others."""
     counted: bool
     """It is counted in its project's quota."""
     up: bool

@@ -1,0 +1,1 @@
+"""Trunks: a port whose interface carries the frames of others, each under its tag."""
