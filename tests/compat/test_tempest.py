@@ -13,7 +13,8 @@ from cumulet.programs.verify.report import is_good
 from cumulet.programs.verify.verdicts import Result
 from tests.support.running_cloud import RunningCloud
 
-SUITES = ("smoke:identity", "smoke:image", "smoke:compute", "smoke:network", "smoke:volume", "interop-compute")
+SMOKE = ("smoke:identity", "smoke:image", "smoke:compute", "smoke:network", "smoke:volume")
+SUITES = (*SMOKE, "interop-compute", "tempest.scenario.test_unified_limits")
 TIME_LIMIT = 420
 PATIENCE = str(Path(__file__).parent / "tempest.ini")
 CUMULET = str(Path(sys.executable).parent / "cumulet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypedDict
 
 import msgspec
@@ -104,6 +105,7 @@ class Cloud:
         self.placement = Placement(rules=make_rules("placement", placement_policies.DEFAULTS), **self._ground())
         placement = PlacementDoor(self.placement)
         self.image = Image(
+            unified_limits=partial(identity.allowance, "image"),
             stores=stores or {"file": FileImageStore(state / "images")},
             staging=FileImageStore(state / "staging"),
             outside=Outside(networks=settings.import_networks, ports=settings.import_ports),
@@ -123,6 +125,7 @@ class Cloud:
         )
         volumes = VolumeDoor(self.block_storage)
         self.compute = Compute(
+            unified_limits=partial(identity.allowance, "compute"),
             fleet=fleet,
             identity=identity,
             placement=placement,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.api.identity.cloud import Client, Cloud
+from cumulet.core.access.quota import Allowance
+from cumulet.core.bus import MemoryBus
+from cumulet.core.db import Database
+from tests.api.identity.cloud import Client, Cloud, open_cloud
 
 pytestmark = pytest.mark.db
 
@@ -62,3 +67,52 @@ async def test_everybody_may_know_what_a_password_must_look_like(cloud: Cloud) -
     me = await cloud.login("demo")
     shown = (await me.get("/domains/default/config/security_compliance"))["config"]
     assert shown == {"security_compliance": {"password_regex": None, "password_regex_description": None}}
+
+
+async def test_in_the_strict_model_a_domain_bounds_its_projects(
+    database: Database, bus: MemoryBus, tmp_path: Path
+) -> None:
+    cloud = await open_cloud(database, bus, tmp_path, limit_model="strict_two_level")
+    admin = await cloud.admin()
+    assert (await admin.get("/limits/model"))["model"]["name"] == "strict_two_level"
+    domain = (await admin.post("/domains", {"domain": {"name": "firm"}}))["domain"]["id"]
+    projects = [await _project(admin, domain, name) for name in ("left", "right")]
+    below = {"name": "below", "domain_id": domain, "parent_id": projects[0]}
+    refused = await admin.post("/projects", {"project": below}, 403)
+    assert "nested 1 deep" in refused["error"]["message"]
+
+    about = {"service_id": await compute_id(admin), "resource_name": "servers"}
+    await admin.post("/registered_limits", {"registered_limits": [{**about, "default_limit": 10}]})
+    await _limit(admin, {**about, "project_id": projects[0], "resource_limit": 11}, 403)
+    at_most = await _limit(admin, {**about, "domain_id": domain, "resource_limit": 20})
+    own = await _limit(admin, {**about, "project_id": projects[0], "resource_limit": 15})
+    await admin.patch(f"/limits/{own}", {"limit": {"resource_limit": -1}}, 403)
+    refused = await admin.patch(f"/limits/{at_most}", {"limit": {"resource_limit": 14}}, 403)
+    assert projects[0] in refused["error"]["message"]
+    assert (await admin.get(f"/limits/{at_most}"))["limit"]["resource_limit"] == 20
+
+    allowance = await cloud.identity.allowance("compute", projects[0])
+    assert allowance == Allowance({"servers": 15}, {"servers": 20}, allowance.among, domain)
+    assert set(allowance.among) == set(projects)
+    assert (await cloud.identity.allowance("compute", projects[1])).own == {"servers": 10}
+    assert await cloud.identity.allowance("image", projects[0]) == Allowance({})
+
+
+async def test_a_limit_of_this_region_counts_before_one_of_all(cloud: Cloud) -> None:
+    admin = await cloud.admin()
+    project = str((await cloud.login("demo")).body["project"]["id"])
+    await admin.post("/regions", {"region": {"id": "Elsewhere"}})
+    for region, limit in ((None, 1), ("RegionOne", 2), ("Elsewhere", 3)):
+        wish = {"service_id": await compute_id(admin), "resource_name": "servers", "default_limit": limit}
+        await admin.post("/registered_limits", {"registered_limits": [{**wish, "region_id": region}]})
+    assert (await cloud.identity.allowance("compute", project)).own == {"servers": 2}
+    assert (await cloud.identity.allowance("compute", "nobody")).own == {"servers": 2}
+
+
+async def _project(admin: Client, domain: str, name: str) -> str:
+    return str((await admin.post("/projects", {"project": {"name": name, "domain_id": domain}}))["project"]["id"])
+
+
+async def _limit(admin: Client, wish: dict[str, object], status: int = 201) -> str:
+    made = await admin.post("/limits", {"limits": [wish]}, status)
+    return str(made["limits"][0]["id"]) if status == 201 else ""

@@ -101,6 +101,8 @@ async def create(room: Compute, call: Call) -> dict[str, Any]:
         new_uuid(), user_id, name, wish.get("type", "ssh"), public_key, fingerprint(public_key), room.clock.now()
     )
 
+    await room.quota.learn(call.caller.project_id, user_id)
+
     async def write(tx: Transaction) -> None:
         await room.quota.take(tx, user_id, key_pairs=1)
         await tx.insert(row)

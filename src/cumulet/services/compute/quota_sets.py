@@ -46,6 +46,7 @@ SetClass = Body("quota_class_set", _fields())
 
 
 async def limits_of(room: Compute, project_id: str) -> dict[str, int]:
+    await room.quota.learn(project_id)
     async with room.database.read() as tx:
         return await room.quota.limits(tx, project_id)
 
@@ -68,6 +69,7 @@ async def show(room: Compute, call: Call) -> dict[str, Any]:
 async def detail(room: Compute, call: Call) -> dict[str, Any]:
     project_id = await _project(room, call)
     call.allow(RULE + "detail", _target(project_id))
+    await room.quota.learn(project_id)
     async with room.database.read() as tx:
         limits = await room.quota.limits(tx, project_id)
         used = await room.quota.usage(tx, project_id)
@@ -166,6 +168,7 @@ async def limits(room: Compute, call: Call) -> dict[str, Any]:
     if asked and asked != project_id:
         call.allow("os_compute_api:limits:other_project")
         project_id = asked
+    await room.quota.learn(project_id)
     async with room.database.read() as tx:
         most = await room.quota.limits(tx, project_id)
         used = await room.quota.usage(tx, project_id)

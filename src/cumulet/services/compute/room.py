@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cumulet.core.access.quota import Quota
+from cumulet.core.access.quota import Quota, UnifiedLimits
 from cumulet.core.room import Room
 from cumulet.services.compute.neighbours import Fleet, Identity, Images, Networks, Placement, Volumes
 
@@ -29,6 +29,18 @@ QUOTAS = {
 The last four moved to network; only clients of before 2.36 still ask here, where nothing of them is counted.
 """
 
+REGISTERED_AS = {
+    "instances": "servers",
+    "cores": "class:VCPU",
+    "ram": "class:MEMORY_MB",
+    "metadata_items": "server_metadata_items",
+    "injected_files": "server_injected_files",
+    "injected_file_content_bytes": "server_injected_file_content_bytes",
+    "injected_file_path_bytes": "server_injected_file_path_bytes",
+    "key_pairs": "server_key_pairs",
+}
+"""What identity's unified limits call these; the others have one name."""
+
 ZONE = "nova"
 """The zone of nodes that say none; under the name that clients expect."""
 
@@ -43,6 +55,10 @@ class Compute(Room):
     placement: Placement
     fleet: Fleet
     identity: Identity
-    quota: Quota = field(default_factory=lambda: Quota("compute", QUOTAS))
+    unified_limits: UnifiedLimits | None = None
+    quota: Quota = field(init=False)
     console_url: str = ""
     """Where the console proxy stands, such as `http://host:6080/vnc_lite.html`; empty: this service's own."""
+
+    def __post_init__(self) -> None:
+        self.quota = Quota("compute", QUOTAS, self.unified_limits, REGISTERED_AS)

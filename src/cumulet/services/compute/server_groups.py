@@ -87,6 +87,8 @@ async def create(room: Compute, call: Call) -> ServerGroupRow:
         new_uuid(), caller.project_id, caller.user_id, wish["name"], policy, most, "[]", room.clock.now()
     )
 
+    await room.quota.learn(row.project_id)
+
     async def write(tx: Transaction) -> None:
         await room.quota.take(tx, row.project_id, server_groups=1)
         await tx.insert(row)

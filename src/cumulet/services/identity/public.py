@@ -7,8 +7,10 @@ from copy import copy
 import msgspec
 
 from cumulet.core.access.caller import Caller
+from cumulet.core.access.quota import Allowance
 from cumulet.core.errors import Unauthorized
 from cumulet.services.identity.errors import TokenNotFound
+from cumulet.services.identity.limits.allowance import allowance
 from cumulet.services.identity.projects.row import ProjectRow
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.tokens.validation import validate
@@ -59,6 +61,11 @@ class IdentityDoor:
         if row is None:
             return None
         return ProjectView(row.id, row.name, row.home, row.parent_id, row.enabled, row.is_domain)
+
+    async def allowance(self, service_type: str, project_id: str) -> Allowance:
+        """What the registered limits of a service and the limits under them allow a project; empty where none is."""
+        async with self._room.database.read() as tx:
+            return await allowance(tx, self._room.limit_model, self._room.region, service_type, project_id)
 
     async def project_exists(self, project_id: str) -> bool:
         return await self.project(project_id) is not None

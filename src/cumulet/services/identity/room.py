@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cumulet.core.db import Transaction
 from cumulet.core.room import Room
+from cumulet.services.identity.limits.models import MODELS, Model
 from cumulet.services.identity.passwords.hashing import Hasher
 from cumulet.services.identity.policies import CLOSED_TO_DOMAINS
 from cumulet.services.identity.settings import Settings
@@ -49,6 +50,16 @@ class Identity(Room):
         self.valid = Cache(self.generation, self.settings.cached_tokens)
         self.kept = Kept(self.generation)
         self.bus.listen(TOPIC, lambda key: self.generation.renew())
+
+    @property
+    def limit_model(self) -> Model:
+        return MODELS[self.settings.limit_model]
+
+    @property
+    def max_project_depth(self) -> int:
+        """How deep projects may be nested, counted from the domain."""
+        most, allowed = self.settings.max_project_depth, self.limit_model.depth
+        return most if allowed is None else min(most, allowed)
 
     async def change(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Write something that tokens depend on: with the commit, everything remembered of tokens is old."""

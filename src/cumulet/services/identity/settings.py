@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Settings:
     change_password_upon_first_use: bool = False
     max_project_depth: int = 5
     """Projects below projects, counted from the domain."""
+    limit_model: Literal["flat", "strict_two_level"] = "flat"
+    """What limits mean to one another; limits/models.py tells."""
     credentials_per_user: int = 1000
     application_credentials_per_user: int = 1000
     relay_state_prefix: str = "ss:mem:"

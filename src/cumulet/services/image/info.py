@@ -34,6 +34,7 @@ def _store(room: Image, name: str) -> dict[str, Any]:
 async def usage(room: Image, call: Call) -> dict[str, Any]:
     """What the caller's project uses of each limit; sizes in MiB."""
     project_id = call.caller.project_id
+    await room.quota.learn(project_id)
     async with room.database.read() as tx:
         limits = await room.quota.limits(tx, project_id)
         used = await room.quota.usage(tx, project_id)

@@ -33,6 +33,8 @@ SERVICES = {
 }
 GUEST_LOGIN = {"image_ssh_user": "cirros", "image_ssh_password": "gocubsgo"}
 IMAGE, OTHER_IMAGE = "verify-image", "verify-image-alt"
+IMAGE_LIMITS = ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading")
+UNLIMITED = -1
 FLAVORS = (("verify.1", 0, 1), ("verify.2", 64, 2))  # name, more memory than asked for (MiB), disk (GiB)
 
 
@@ -169,6 +171,19 @@ class Preparation:
         for name in ("disk_format", "container_format"):
             formats = [value for value in properties.get(name, {}).get("enum", []) if value]
             self.put("image", **{f"{name}s": ",".join(formats)})
+        self._register_limits("glance", IMAGE_LIMITS)
+
+    def _register_limits(self, service: str, names: tuple[str, ...]) -> None:
+        """Unified limits that bound nobody, so that the tests may set some for their projects."""
+        identity = self.cloud.identity
+        found = next((entry for entry in identity.services() if entry.name == service), None)
+        if found is None or any(limit.service_id == found.id for limit in identity.registered_limits()):
+            return
+        region = self.cloud.config.get_region_name() or "RegionOne"
+        for name in names:
+            identity.create_registered_limit(
+                service_id=found.id, region_id=region, resource_name=name, default_limit=UNLIMITED
+            )
 
     def _image_file(self, folder: Path) -> tuple[Path, str]:
         """The image that was given, or else a copy of the smallest that everybody may boot."""

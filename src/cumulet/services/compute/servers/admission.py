@@ -129,6 +129,7 @@ def kept_properties(image: ImageLike) -> dict[str, str]:
 async def admit_limits(room: Compute, call: Call, admitted: Admitted) -> None:
     """Metadata and files, within what one server may have."""
     wish = call.wish
+    await room.quota.learn(call.caller.project_id)
     async with room.database.read() as tx:
         limits = await room.quota.limits(tx, call.caller.project_id)
     admitted.metadata = wish.get("metadata") or {}

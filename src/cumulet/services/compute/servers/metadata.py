@@ -32,6 +32,7 @@ def metadata_of(row: ServerRow) -> dict[str, str]:
 
 async def change_metadata(room: Compute, call: Call, row: ServerRow, change: Any) -> dict[str, str]:
     """Change the metadata as it is at this moment, within the quota."""
+    await room.quota.learn(row.project_id)
     async with room.database.read() as tx:
         most = (await room.quota.limits(tx, row.project_id))["metadata_items"]
 

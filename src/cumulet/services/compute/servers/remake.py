@@ -202,6 +202,8 @@ async def move(
     grows = {"cores": max(0, flavor.vcpus - old.vcpus), "ram": max(0, flavor.ram - old.ram)}
     task = "rebuilding" if kind == "evacuation" else "resize_prep"
 
+    await room.quota.learn(row.project_id)
+
     async def also(tx: Transaction, found: ServerRow) -> None:
         try:
             await room.quota.take(tx, found.project_id, **grows)

@@ -16,6 +16,7 @@ from cumulet.core.web.wire import ListOf, Obj
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken, NotAllowed
 from cumulet.services.identity.fields import AnyName, Description, Id
+from cumulet.services.identity.limits.models import check
 from cumulet.services.identity.limits.registered import Amount, Region, check_place
 from cumulet.services.identity.limits.rows import LimitRow, RegisteredLimitRow
 from cumulet.services.identity.noun import Noun, known
@@ -23,7 +24,6 @@ from cumulet.services.identity.projects.row import ProjectRow, project_of
 from cumulet.services.identity.room import Identity
 
 RULE = "identity:"
-MODEL = {"name": "flat", "description": "Limits are compared with usage of one project at a time, not of its tree."}
 
 
 async def _load(room: Identity, call: Call, id_: str) -> LimitRow | None:
@@ -70,8 +70,12 @@ async def create(room: Identity, call: Call) -> dict[str, Any]:
     wishes = call.wish["limits"]
 
     async def write(tx: Transaction) -> list[LimitRow]:
-        rows = [await _new(tx, wish, room.clock.now()) for wish in wishes]
-        await tx.insert_all(rows)
+        rows = []
+        for wish in wishes:
+            row = await _new(tx, wish, room.clock.now())
+            await check(tx, room.limit_model, row)
+            await tx.insert(row)
+            rows.append(row)
         return rows
 
     try:
@@ -153,6 +157,7 @@ async def update(room: Identity, call: Call, row: LimitRow) -> LimitRow:
         changed = await tx.get(LimitRow, id=row.id)
         if changed is None:
             raise Missing(f"Could not find limit: {row.id}.")
+        await check(tx, room.limit_model, changed)
         return changed
 
     return await room.database.write(write)
@@ -165,7 +170,7 @@ async def delete(room: Identity, call: Call, row: LimitRow) -> None:
 
 async def model(room: Identity, call: Call) -> dict[str, Any]:
     call.allow(RULE + "get_limit_model", {})
-    return {"model": MODEL}
+    return {"model": {"name": room.limit_model.name, "description": room.limit_model.description}}
 
 
 ROUTES = (Endpoint("GET", "/limits/model", model, name="get_limit_model"),)

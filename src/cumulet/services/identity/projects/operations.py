@@ -55,7 +55,7 @@ async def create(room: Identity, wish: dict[str, Any], *, extra: str, options: s
 
     async def write(tx: Transaction) -> None:
         if not is_domain:
-            row.lineage = _lineage_below(await _parent(tx, row), room.settings.max_project_depth)
+            row.lineage = _lineage_below(await _parent(tx, row), room.max_project_depth)
         await tx.insert(row)
 
     try:

@@ -42,7 +42,7 @@ async def upload(
     """Take an image's bytes; it becomes active. When they are refused or stop coming, it returns to the queue."""
     chosen = store or room.default_store
     target = store_named(room, chosen)
-    await _refuse_if_full(room, image_id)
+    await refuse_if_full(room, image_id, "image_size_total")
     key = new_uuid()
     row = await change(room, image_id, lambda row: status.begin_upload(row, key, room.clock.now()))
     measure = Measure(row.disk_format, row.container_format, announced)
@@ -54,7 +54,7 @@ async def upload(
 async def stage(room: Image, image_id: str, chunks: AsyncIterator[bytes], *, announced: int | None = None) -> None:
     """Take an image's bytes for an import that will be asked for later. They are inspected then."""
     key = new_uuid()
-    await _refuse_if_full(room, image_id)
+    await refuse_if_full(room, image_id, "image_stage_total")
     await change(room, image_id, lambda row: status.begin_staging(row, key, room.clock.now()))
     measure = Measure("", "compressed", announced)
     async with _receiving(room, image_id, key, room.staging):
@@ -132,13 +132,18 @@ async def _beat(room: Image, image_id: str, key: str) -> None:
             log.warning("cannot record that image %s is still arriving: %s", image_id, error)
 
 
-async def _refuse_if_full(room: Image, image_id: str) -> None:
-    """Refuse before the first byte when the project already holds all that it may."""
+async def refuse_if_full(room: Image, image_id: str, size: str) -> None:
+    """Refuse before the first byte when the project holds more than it may of `size`, one of SIZES.
+
+    How much will come is not known, so the last image may go beyond the limit; after it nothing is taken.
+    """
     async with room.database.read() as tx:
         row = await tx.get(ImageRow, id=image_id)
-        if row is None:
-            return
-        limit = (await room.quota.limits(tx, row.owner))["image_size_total"]
-        used = (await room.quota.usage(tx, row.owner))["image_size_total"]
-    if 0 <= limit <= used:
-        raise OverQuota(f"Quota exceeded for image_size_total: {used} of {limit} MiB are used. Delete images first.")
+    if row is None:
+        return
+    await room.quota.learn(row.owner)
+    async with room.database.read() as tx:
+        limit = (await room.quota.limits(tx, row.owner))[size]
+        used = (await room.quota.usage(tx, row.owner))[size]
+    if 0 <= limit < used:
+        raise OverQuota(f"Quota exceeded for {size}: {used} of {limit} MiB are used. Delete images first.", (size,))

@@ -14,7 +14,7 @@ from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.image.errors import ImageExists, ImageNotFound, UploadOvertaken
 from cumulet.services.image.images.row import ImageRow, MemberRow, PropertyRow, TagRow, counted
-from cumulet.services.image.room import Image
+from cumulet.services.image.room import SIZES, Image
 
 TOPIC = "image"
 
@@ -33,9 +33,10 @@ def missing(image_id: str) -> ImageNotFound:
 
 async def create(room: Image, row: ImageRow, *, beside: Beside = _nothing) -> None:
     """Store a new image. Raises ImageExists, OverQuota."""
+    await room.quota.learn(row.owner)
 
     async def write(tx: Transaction) -> None:
-        await room.quota.take(tx, row.owner, **counted(row))
+        await _account(room, tx, row.owner, counted(row))
         await tx.insert(row)
         await _index(tx, None, row)
         await beside(tx, row)
@@ -100,12 +101,18 @@ async def rewrite(room: Image, tx: Transaction, before: ImageRow, after: ImageRo
         raise Collision("the image changed meanwhile")
     old, new = counted(before), counted(after)
     if before.owner == after.owner:
-        await room.quota.take(tx, after.owner, **{name: new.get(name, 0) - old.get(name, 0) for name in {**old, **new}})
+        await _account(room, tx, after.owner, {name: new.get(name, 0) - old.get(name, 0) for name in {**old, **new}})
     else:
-        await room.quota.take(tx, after.owner, **new)
+        await _account(room, tx, after.owner, new)
         await room.quota.give_back(tx, before.owner, **old)
     await _index(tx, before, after)
     tx.wake(TOPIC, after.id)
+
+
+async def _account(room: Image, tx: Transaction, owner: str, changes: dict[str, int]) -> None:
+    """Move the usage of an image's owner. Sizes are known when the bytes are there; data.py refuses the next ones."""
+    await room.quota.take(tx, owner, **{name: n for name, n in changes.items() if name not in SIZES})
+    await room.quota.count(tx, owner, **{name: n for name, n in changes.items() if name in SIZES})
 
 
 async def forget(room: Image, image_id: str) -> None:

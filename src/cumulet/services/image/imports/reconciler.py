@@ -140,6 +140,7 @@ def order_of(task: TaskRow) -> Order:
 async def _import(room: Image, image: ImageRow, order: Order) -> None:
     """Bring the bytes into every chosen store: the first reads them from their source, the others from the first."""
     before, key = image.data_key, new_uuid()
+    await room.quota.learn(image.owner)
     source, chunks = await _source(room, image, order)
     if source is not None:
         image = await change(room, image.id, lambda row: progress.like(row, source))

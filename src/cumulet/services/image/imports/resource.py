@@ -13,6 +13,7 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.lib.ids import new_uuid
 from cumulet.services.image.errors import InvalidImport
 from cumulet.services.image.images import operations
+from cumulet.services.image.images.data import refuse_if_full
 from cumulet.services.image.images.fields import checked, refuse_reserved, with_field, with_properties
 from cumulet.services.image.images.row import ImageRow
 from cumulet.services.image.images.sight import find, target
@@ -45,6 +46,7 @@ async def ask_import(room: Image, call: Call) -> None:
     if method.name == WEB_DOWNLOAD:
         web.read_uri(method.uri, room.outside)
     stores = chosen_stores(request, call.request.headers.get("x-image-meta-store", ""), list(room.stores))
+    await refuse_if_full(room, row.id, "image_size_total")
     task = new_task(room, call, API_IMPORT, row.id, Order(row.id, request, stores))
 
     def begin(row: ImageRow) -> ImageRow:
