@@ -23,6 +23,7 @@ REMAKES: tuple[dict[str, Any], ...] = (
     {"confirmResize": None},
     {"confirmResize": None},
     {"revertResize": None},
+    {"migrate": None},
     {"rescue": {}},
     {"unrescue": None},
     {"shelve": None},
@@ -35,7 +36,7 @@ RESIZES_SETTLE = ({"confirmResize": None}, {"revertResize": None})
 
 
 class People:
-    """The members of the demo project."""
+    """The manager of the demo project, and whoever else does as he may."""
 
     def __init__(self, scene: Scene, network_id: str, public_id: str) -> None:
         self.scene = scene

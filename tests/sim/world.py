@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from cumulet.contracts.assignments import Assignments, NodeFacts, Report
+from cumulet.contracts.moves import Luggage
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
@@ -24,6 +25,7 @@ from cumulet.drivers.network.fake import FakeNetwork
 from cumulet.drivers.volume.fake import FakeVolumes
 from cumulet.node.agent import Agent
 from cumulet.node.control_plane import ControlPlaneSilent
+from cumulet.node.machines.belongings import HandedOn
 from cumulet.programs.cloud import Cloud
 from cumulet.programs.direct import DirectControlPlane
 from cumulet.programs.settings import Settings
@@ -79,7 +81,7 @@ class ApiProcess:
             self._keep(asyncio.ensure_future(loop.run()))
 
     async def call(self, room: str, method: str, path: str, json: Any = None) -> httpx.Response:
-        """One request to a room, as the member of the demo project. Raises Dead."""
+        """One request to a room, as the manager of the demo project. Raises Dead."""
         task = asyncio.ensure_future(self._call(room, method, path, json))
         self._keep(task)
         try:
@@ -93,7 +95,7 @@ class ApiProcess:
         door = self.cloud.doors[room]
         transport = httpx.ASGITransport(app=door)
         async with httpx.AsyncClient(transport=transport, base_url="http://cloud.test") as client:
-            headers = {"x-auth-token": "member", "x-openstack-nova-api-version": "2.60"}
+            headers = {"x-auth-token": "manager", "x-openstack-nova-api-version": "2.60"}
             return await client.request(method, door.service.prefix + path, json=json, headers=headers)
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
@@ -113,11 +115,12 @@ class NodeProcess:
     def __init__(self, name: str, world: World, api: Sequence[ApiProcess], clock: VirtualClock, stone: Stone) -> None:
         self.name = name
         self.stone = stone
+        wire = Mortal(_Wire(api, name), stone)
         self.agent = Agent(
-            control_plane=Mortal(_Wire(api, name), stone),
+            control_plane=wire,
             clock=clock,
             facts=self._facts,
-            hypervisor=Mortal(FakeHypervisor(world.machines), stone),
+            hypervisor=Mortal(FakeHypervisor(world.machines, HandedOn(wire)), stone),
             network=Mortal(FakeNetwork(world.fabric), stone),
             backends={"local": Mortal(FakeVolumes(world.volumes), stone)},
         )
@@ -184,6 +187,22 @@ class _Wire:
     async def image(self, image_id: str) -> AsyncIterator[bytes]:
         raise ControlPlaneSilent("the fake hypervisor needs no bytes")
         yield b""
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        found: Luggage = await self._ask("luggage", machine_id)
+        return found
+
+    async def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
+        process = self._api[-1]
+        if process.stone.dead:
+            raise ControlPlaneSilent("nobody listens")
+        try:
+            async for piece in DirectControlPlane(process.cloud.fleet, self._name).luggage_file(
+                machine_id, name, offset
+            ):
+                yield piece
+        except Killed as end:
+            raise ControlPlaneSilent("the connection was lost") from end
 
 
 class Scene:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -25,13 +25,23 @@ from cumulet.contracts.machines import (
     Power,
     VolumeConnection,
 )
-from cumulet.drivers.hypervisor.base import Hypervisor, ImageUnusable, OffersDiagnostics, OffersSnapshot
+from cumulet.contracts.moves import Luggage
+from cumulet.drivers.hypervisor.base import (
+    Belongings,
+    Hypervisor,
+    ImageUnusable,
+    OffersDiagnostics,
+    OffersLuggage,
+    OffersSnapshot,
+    OutOfReach,
+)
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
 from cumulet.drivers.hypervisor.qemu.journal import Folder
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, probe
 from cumulet.lib import process
 from cumulet.lib.process import User
+from cumulet.lib.sparse import send
 from tests.support.boot_sector import boot_disk
 from tests.support.clock import JumpingClock
 
@@ -40,7 +50,7 @@ GUEST_USER = User(64_055, 64_055)
 PATIENCE = 20.0
 
 
-class Door(Hypervisor, OffersSnapshot, OffersDiagnostics, Protocol):
+class Door(Hypervisor, OffersSnapshot, OffersDiagnostics, OffersLuggage, Protocol):
     """What both kinds of hypervisor offer."""
 
 
@@ -49,6 +59,10 @@ class World(Protocol):
 
     async def open(self) -> Door:
         """The door of a new process, after the end of the earlier one."""
+        ...
+
+    async def cross(self, wire: Wire | None = None) -> Door:
+        """The door of another node, to which machines come from this one; whatever else is asked is asked there."""
         ...
 
     def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef: ...
@@ -72,6 +86,32 @@ class World(Protocol):
     def has_process(self, machine_id: str) -> bool: ...
 
     async def close(self) -> None: ...
+
+
+class Wire:
+    """Between two nodes. It carries so many bytes until it breaks, then as many again."""
+
+    def __init__(self, carries: int = 1 << 40) -> None:
+        self.carries = carries
+        self.source: OffersLuggage | None = None
+        self.offsets: list[int] = []
+        """From where on files were asked for."""
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        assert self.source is not None
+        return await self.source.luggage(machine_id)
+
+    async def file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
+        assert self.source is not None
+        self.offsets.append(offset)
+        left = self.carries
+        async with self.source.luggage_file(machine_id, name, offset) as parcel:
+            async for piece in send(parcel):
+                if len(piece) > left:
+                    yield piece[:left]
+                    raise OutOfReach("the wire broke")
+                left -= len(piece)
+                yield piece
 
 
 def machine(world: World, **changes: object) -> MachineSpec:
@@ -99,6 +139,13 @@ class FakeWorld:
         self.clock = JumpingClock()
         self.machines = FakeMachines(self.clock, boot_seconds=3.0)
         self._door = FakeHypervisor(self.machines)
+
+    async def cross(self, wire: Wire | None = None) -> Door:
+        wire = wire or Wire()
+        wire.source = self._door
+        self.machines = FakeMachines(self.clock, boot_seconds=3.0)
+        self._door = FakeHypervisor(self.machines, wire)
+        return self._door
 
     async def open(self) -> Door:
         self._door = FakeHypervisor(self.machines)
@@ -142,12 +189,23 @@ class QemuWorld:
         for name in ("images", "volumes"):
             (self.folder / name).mkdir(mode=0o711)
         self.namespace = f"cumulet-{self.folder.name[-8:]}"
+        self.state = "state"
         subprocess.run(["ip", "netns", "add", self.namespace], check=True, timeout=10)
         self.door = qemu_door(self.folder, self.namespace, abilities)
+        self._left: list[QemuHypervisor] = []
+        """The doors of nodes that were crossed from."""
+
+    async def cross(self, wire: Wire | None = None) -> QemuHypervisor:
+        wire = wire or Wire()
+        wire.source = self.door
+        self._left.append(self.door)
+        self.state = f"state{len(self._left)}"
+        self.door = qemu_door(self.folder, self.namespace, self.abilities, self.state, wire)
+        return self.door
 
     async def open(self) -> QemuHypervisor:
         await self.door.close()
-        self.door = qemu_door(self.folder, self.namespace, self.abilities)
+        self.door = qemu_door(self.folder, self.namespace, self.abilities, self.state)
         return self.door
 
     def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef:
@@ -210,7 +268,7 @@ class QemuWorld:
         self.press(machine_id, "q")
 
     def identity(self, machine_id: str) -> process.Identity | None:
-        journal = Folder.of(self.folder / "state", machine_id).load()
+        journal = Folder.of(self.folder / self.state, machine_id).load()
         return journal.process if journal is not None else None
 
     def has_process(self, machine_id: str) -> bool:
@@ -230,10 +288,10 @@ class QemuWorld:
         return found
 
     async def close(self) -> None:
-        door = await self.open()
-        for facts in await door.found():
-            await door.remove(facts.id)
-        await door.close()
+        for door in (await self.open(), *self._left):
+            for facts in await door.found():
+                await door.remove(facts.id)
+            await door.close()
         await process.run(["ip", "netns", "del", self.namespace], timeout=10)
         await asyncio.to_thread(shutil.rmtree, self.folder)
 
@@ -277,15 +335,18 @@ class _Volumes:
         return str(self._folder / f"{volume_id}.qcow2")
 
 
-def qemu_door(folder: Path, namespace: str, abilities: Abilities) -> QemuHypervisor:
+def qemu_door(
+    folder: Path, namespace: str, abilities: Abilities, state: str = "state", belongings: Belongings | None = None
+) -> QemuHypervisor:
     """A hypervisor over a world's folder, for this process or another."""
     return QemuHypervisor(
-        folder / "state",
+        folder / state,
         _Images(folder / "images"),
         _Volumes(folder / "volumes"),
         tap_name,
         lambda guest, machine_id: {"openstack/latest/meta_data.json": f'{{"uuid": "{machine_id}"}}'.encode()},
         abilities=abilities,
+        belongings=belongings,
         net_namespace=namespace,
         user=GUEST_USER,
     )

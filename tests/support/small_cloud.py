@@ -14,6 +14,7 @@ from typing import Any
 
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.moves import Luggage
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeSpec
 from cumulet.core.access.rules import Rules
@@ -26,6 +27,7 @@ from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
 from cumulet.drivers.volume.base import CopyFailed
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
+from cumulet.lib.sparse import send
 from cumulet.services.block_storage import policies as volume_policies
 from cumulet.services.block_storage.public import VolumeDoor
 from cumulet.services.block_storage.room import BlockStorage
@@ -69,7 +71,7 @@ class Nodes(FakeFleet):
 
     def join(self, name: str, **facts: Any) -> None:
         self.worlds[name] = FakeMachines(self.clock)
-        self.hypervisors[name] = FakeHypervisor(self.worlds[name])
+        self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name))
         self.volumes[name] = VolumeWorld()
         self.backends[name] = FakeVolumes(self.volumes[name])
         super().join(name, **facts)
@@ -157,6 +159,28 @@ class Nodes(FakeFleet):
         """The node reports how it finds a machine now."""
         facts = next(facts for facts in await self.hypervisors[node].found() if facts.id == key)
         self.report(node, Kind.MACHINE, key, facts)
+
+
+class OldNodes:
+    """What machines that arrive at a node have on the nodes that they come from."""
+
+    def __init__(self, nodes: Nodes, here: str) -> None:
+        self._nodes = nodes
+        self._here = here
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        return await self._source(machine_id).luggage(machine_id)
+
+    async def file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
+        async with self._source(machine_id).luggage_file(machine_id, name, offset) as parcel:
+            async for piece in send(parcel):
+                yield piece
+
+    def _source(self, machine_id: str) -> FakeHypervisor:
+        spec = self._nodes.specs[(self._here, Kind.MACHINE, machine_id)]
+        assert isinstance(spec, MachineSpec)
+        assert spec.arrival is not None
+        return self._nodes.hypervisors[spec.arrival.source]
 
 
 class Projects:

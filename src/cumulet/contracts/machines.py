@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 from cumulet.contracts.assignments import Fault
+from cumulet.contracts.moves import Arrival
 from cumulet.contracts.record import Record
 
 
@@ -182,6 +183,8 @@ class MachineSpec(Record, frozen=True, kw_only=True):
     shutdown_seconds: int = 60
     """How long a guest may take to obey a soft shutdown before power is cut."""
     console_log_kib: int = 1024
+    arrival: Arrival | None = None
+    """Set: its own disks are on another node, and are to be fetched before anything else."""
 
 
 class MachineFacts(Record, frozen=True, kw_only=True):

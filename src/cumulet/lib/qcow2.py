@@ -11,6 +11,9 @@ from typing import BinaryIO
 _HEADER = struct.Struct(">4sIQIIQIIQQIIQ")
 """magic, version, backing file's offset and size, cluster bits, size, encryption, L1's size and offset, the offset and
 clusters of the refcount table, number of snapshots, their offset"""
+_FEATURES = struct.Struct(">Q")
+"""What follows in files of version 3: what a program must know to read the file at all."""
+_EXTERNAL_DATA = 1 << 2
 _SNAPSHOT = struct.Struct(">QIHHIIQII")
 """L1 offset and size, sizes of id and name, two times, clock, size of state, size of what else is known"""
 _MAX_SNAPSHOTS = 65536
@@ -27,6 +30,8 @@ class Header:
     virtual_size: int
     snapshots: Mapping[str, int]
     """The snapshots inside by name, each with the size that the disk had then; the oldest first."""
+    external_data: bool = False
+    """The bytes of the disk are in another file, which this one names."""
 
 
 def read_header(path: Path) -> Header:
@@ -37,8 +42,11 @@ def read_header(path: Path) -> Header:
             raise NotQcow2(str(path))
         fields = _HEADER.unpack(head)
         try:
+            features = _FEATURES.unpack(file.read(_FEATURES.size))[0] if fields[1] >= 3 else 0
             return Header(
-                virtual_size=fields[5], snapshots=_snapshots(file, fields[5], count=fields[11], offset=fields[12])
+                virtual_size=fields[5],
+                snapshots=_snapshots(file, fields[5], count=fields[11], offset=fields[12]),
+                external_data=bool(features & _EXTERNAL_DATA),
             )
         except (struct.error, OverflowError, UnicodeDecodeError) as error:
             raise NotQcow2(str(path)) from error

@@ -16,6 +16,7 @@ from cumulet.contracts.asks import Answer, Ask, BadSeal, unseal
 from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.drivers.volume.base import CopyFailed
 from cumulet.lib.clock import Clock
+from cumulet.lib.sparse import Parcel, send
 
 log = logging.getLogger("cumulet.node")
 
@@ -30,6 +31,8 @@ Answerer = Callable[[Mapping[str, str]], Awaitable[bytes]]
 SocketOf = Callable[[str], str]
 Copier = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Path]]
 """Makes a file to answer with, and removes it afterwards."""
+Opener = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Parcel]]
+"""Opens a file of which only the data is sent."""
 
 
 class AskServer:
@@ -43,6 +46,7 @@ class AskServer:
         answers: Mapping[str, Answerer],
         tunnels: Mapping[str, SocketOf],
         copies: Mapping[str, Copier] | None = None,
+        parcels: Mapping[str, Opener] | None = None,
     ) -> None:
         self._address = address
         self._key = key
@@ -52,6 +56,7 @@ class AskServer:
         """From a machine's id to the unix socket that a tunnel of this kind leads to."""
         self._copies = copies or {}
         """Long answers, which take their time to be made."""
+        self._parcels = parcels or {}
         self._open = 0
 
     async def run(self) -> None:
@@ -80,6 +85,8 @@ class AskServer:
                 await self._tunnel(ask, reader, writer)
             elif ask.what in self._copies:
                 await self._copy(ask, writer)
+            elif ask.what in self._parcels:
+                await self._send(ask, writer)
             else:
                 await self._answer(ask, writer)
         except BadSeal as error:
@@ -93,13 +100,16 @@ class AskServer:
     async def _answer(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
         answerer = self._answers.get(ask.what)
         if answerer is None:
-            known = ", ".join(sorted({*self._answers, *self._tunnels, *self._copies}))
+            known = ", ".join(sorted({*self._answers, *self._tunnels, *self._copies, *self._parcels}))
             await _say(writer, Answer(status=404, message=f"This node cannot answer {ask.what!r}; it knows {known}."))
             return
         try:
             body = await answerer(ask.parameters)
         except (LookupError, FileNotFoundError) as error:
             await _say(writer, Answer(status=404, message=f"There is nothing to answer with: {error}"))
+            return
+        except MachineFailed as error:
+            await _say(writer, Answer(status=409, message=str(error)))
             return
         await _say(writer, Answer(length=len(body)))
         writer.write(body)
@@ -116,6 +126,16 @@ class AskServer:
                         await writer.drain()
         except (LookupError, ValueError, Unfit, MachineFailed, CopyFailed) as error:
             await _say(writer, Answer(status=409, message=f"There is no such copy to be had: {error}"))
+
+    async def _send(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with self._parcels[ask.what](ask.parameters) as parcel:
+                await _say(writer, Answer(length=parcel.length))
+                async for piece in send(parcel):
+                    writer.write(piece)
+                    await writer.drain()
+        except (LookupError, ValueError, MachineFailed) as error:
+            await _say(writer, Answer(status=409, message=f"There is no such file to be had: {error}"))
 
     async def _tunnel(self, ask: Ask, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

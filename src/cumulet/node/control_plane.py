@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from cumulet.contracts.assignments import Assignments, NodeFacts, Report, Reports
+from cumulet.contracts.moves import Luggage
 
 SECONDS = 20.0
 PIECE = 1 << 20
@@ -34,6 +35,12 @@ class ControlPlane(Protocol):
     async def report(self, reports: Sequence[Report]) -> None: ...
 
     def image(self, image_id: str) -> AsyncIterator[bytes]: ...
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        """What a machine that is to arrive here has on its old node."""
+        ...
+
+    def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]: ...
 
 
 class HttpControlPlane:
@@ -67,12 +74,20 @@ class HttpControlPlane:
         batch = msgspec.json.encode(Reports(reports=tuple(reports)))
         await asyncio.to_thread(self._call, "POST", f"{self._path}/reports", batch)
 
-    async def image(self, image_id: str) -> AsyncIterator[bytes]:
-        connection, response = await asyncio.to_thread(
-            self._open, "GET", f"{self._path}/images/{quote(image_id)}", b"", SECONDS
-        )
+    def image(self, image_id: str) -> AsyncIterator[bytes]:
+        return self._stream(f"{self._path}/images/{quote(image_id)}")
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        answer = await asyncio.to_thread(self._call, "GET", f"{self._path}/machines/{quote(machine_id)}/luggage", b"")
+        return msgspec.json.decode(answer, type=Luggage)
+
+    def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
+        return self._stream(f"{self._path}/machines/{quote(machine_id)}/luggage/{quote(name)}?offset={offset}")
+
+    async def _stream(self, path: str) -> AsyncIterator[bytes]:
+        connection, response = await asyncio.to_thread(self._open, "GET", path, b"", SECONDS)
         try:
-            while piece := await asyncio.to_thread(response.read, PIECE):
+            while piece := await asyncio.to_thread(_read, response, self._url):
                 yield piece
         finally:
             self._end(connection)
@@ -121,6 +136,13 @@ class HttpControlPlane:
             self._end(connection)
             raise ControlPlaneSilent(f"{self._url} answered {response.status} to {method} {path}: {text}")
         return connection, response
+
+
+def _read(response: http.client.HTTPResponse, url: str) -> bytes:
+    try:
+        return response.read(PIECE)
+    except (OSError, http.client.HTTPException) as error:
+        raise ControlPlaneSilent(f"the answer of {url} broke off: {error}") from error
 
 
 def _connection(url: str, timeout: float) -> http.client.HTTPConnection:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from cumulet.contracts.assignments import Assignments, NodeFacts, Report
-from cumulet.services.fleet import assignments, nodes
+from cumulet.contracts.moves import Luggage
+from cumulet.core.errors import CloudError
+from cumulet.node.control_plane import ControlPlaneSilent
+from cumulet.services.fleet import assignments, luggage, nodes
 from cumulet.services.fleet.nodes import NodeRow
 from cumulet.services.fleet.room import Fleet
 
@@ -37,3 +40,16 @@ class DirectControlPlane:
             raise RuntimeError("the image room is not connected")
         async for piece in self._fleet.image_bytes(image_id):
             yield piece
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        try:
+            return await luggage.listed(self._fleet, self._name, machine_id)
+        except CloudError as error:
+            raise ControlPlaneSilent(error.message) from error
+
+    async def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
+        try:
+            async for piece in await luggage.opened(self._fleet, self._name, machine_id, name, offset):
+                yield piece
+        except CloudError as error:
+            raise ControlPlaneSilent(error.message) from error

@@ -16,6 +16,7 @@ import msgspec
 
 from cumulet.contracts.assignments import NodeFacts
 from cumulet.contracts.machines import ImageRef
+from cumulet.drivers.hypervisor.base import Belongings
 from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, probe
 from cumulet.drivers.network.linux import sandbox
@@ -30,6 +31,7 @@ from cumulet.node.agent import Agent
 from cumulet.node.asks import Answerer, AskServer, SocketOf
 from cumulet.node.control_plane import HttpControlPlane
 from cumulet.node.images.cache import Fetch, ImageCache
+from cumulet.node.machines.belongings import HandedOn
 from cumulet.node.machines.copies import DiskCopies
 from cumulet.node.metadata.documents import config_drive_files
 from cumulet.node.metadata.server import MetadataServer
@@ -94,7 +96,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
     if sandbox.is_rootless():
         await sandbox.prepare_rootless(commands)
     await sandbox.ensure_namespace(commands, namespace)
-    drivers = _Drivers(settings, abilities, user, lambda image: control_plane.image(image.id))
+    drivers = _Drivers(settings, abilities, user, lambda image: control_plane.image(image.id), HandedOn(control_plane))
     network, hypervisor = drivers.network, drivers.hypervisor
     passwords = FilePasswords(state / "node" / "passwords")
     agent = Agent(
@@ -117,6 +119,11 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         {
             "snapshot": DiskCopies(hypervisor, state / "node" / "copies").copy,
             "volume": lambda asked: drivers.volumes.copied(asked["volume"], asked.get("format", "qcow2")),
+        },
+        {
+            "luggage_file": lambda asked: hypervisor.luggage_file(
+                asked["machine"], asked["name"], int(asked["offset"])
+            ),
         },
     )
     ready = state / "run" / "node.ready"
@@ -182,9 +189,16 @@ def _network_node(settings: Settings, namespace: str, user: process.User | None)
 
 
 class _Drivers:
-    """The hands of a real node. `fetch` brings the bytes of images."""
+    """The hands of a real node. `fetch` brings the bytes of images, `belongings` what arriving machines have."""
 
-    def __init__(self, settings: Settings, abilities: Abilities, user: process.User | None, fetch: Fetch) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        abilities: Abilities,
+        user: process.User | None,
+        fetch: Fetch,
+        belongings: Belongings | None = None,
+    ) -> None:
         clock, folder, namespace = SystemClock(), settings.state / "node", namespace_of(settings)
         self.network = LinuxNetwork(_network_node(settings, namespace, user), folder / "network")
         images = ImageCache(folder / "images", fetch, clock, user)
@@ -197,6 +211,7 @@ class _Drivers:
             self.network.tap,
             config_drive_files,
             abilities=abilities,
+            belongings=belongings,
             net_namespace=namespace,
             user=user,
             clock=clock,
@@ -228,6 +243,9 @@ def _answers(hypervisor: QemuHypervisor, passwords: FilePasswords) -> dict[str, 
     async def diagnostics(parameters: Mapping[str, str]) -> bytes:
         return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))
 
+    async def luggage(parameters: Mapping[str, str]) -> bytes:
+        return msgspec.json.encode(await hypervisor.luggage(parameters["machine"]))
+
     async def password(parameters: Mapping[str, str]) -> bytes:
         return passwords.read(parameters["machine"])
 
@@ -238,6 +256,7 @@ def _answers(hypervisor: QemuHypervisor, passwords: FilePasswords) -> dict[str, 
     return {
         "console_log": console_log,
         "diagnostics": diagnostics,
+        "luggage": luggage,
         "password": password,
         "clear_password": clear_password,
     }

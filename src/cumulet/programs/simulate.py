@@ -17,7 +17,9 @@ from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
 from cumulet.drivers.volume.base import CopyFailed
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib.clock import Clock
+from cumulet.lib.sparse import send
 from cumulet.node.agent import Agent
+from cumulet.node.machines.belongings import HandedOn
 from cumulet.node.machines.copies import DiskCopies
 from cumulet.programs.direct import DirectControlPlane
 from cumulet.services.fleet.room import Fleet
@@ -51,10 +53,11 @@ class SimulatedNode:
     def __init__(self, cloud: HasFleet, name: str, world: World | None = None) -> None:
         self.name = name
         self.world = world or World(cloud.clock)
-        self.hypervisor = FakeHypervisor(self.world.machines)
+        control_plane = DirectControlPlane(cloud.fleet, name)
+        self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane))
         self.volumes = FakeVolumes(self.world.volumes)
         self.agent = Agent(
-            control_plane=DirectControlPlane(cloud.fleet, name),
+            control_plane=control_plane,
             clock=cloud.clock,
             facts=self.facts,
             hypervisor=self.hypervisor,
@@ -89,6 +92,12 @@ class SimulatedNode:
         try:
             if ask.what == "diagnostics":
                 return msgspec.json.encode(await self.hypervisor.diagnostics(machine))
+            if ask.what == "luggage":
+                return msgspec.json.encode(await self.hypervisor.luggage(machine))
+            if ask.what == "luggage_file":
+                name, offset = ask.parameters["name"], int(ask.parameters["offset"])
+                async with self.hypervisor.luggage_file(machine, name, offset) as parcel:
+                    return b"".join([piece async for piece in send(parcel)])
             if ask.what == "snapshot":
                 with tempfile.TemporaryDirectory() as folder:
                     async with DiskCopies(self.hypervisor, Path(folder)).copy(ask.parameters) as path:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from cumulet.contracts.machines import ImageRef, MachineFacts, MachineSpec
+from cumulet.contracts.moves import Luggage
+from cumulet.lib.sparse import Parcel
 
 
 class ImageUnusable(Exception):
@@ -42,6 +45,20 @@ class VolumeFiles(Protocol):
 
     def path(self, volume_id: str) -> str:
         """The path of the volume: a qcow2 file that refers to no other."""
+        ...
+
+
+class OutOfReach(Exception):
+    """The node that has a machine's disks does not answer, or does not give them; asking again may help."""
+
+
+class Belongings(Protocol):
+    """Where a driver finds what a machine that arrives here has on its old node. Both raise `OutOfReach`."""
+
+    async def luggage(self, machine_id: str) -> Luggage: ...
+
+    def file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
+        """One of its files from a place on, as `lib.sparse` sends it; it may break off."""
         ...
 
 
@@ -102,4 +119,16 @@ class OffersDiagnostics(Protocol):
 
     async def diagnostics(self, machine_id: str) -> dict[str, object]:
         """The fields of the compute API's diagnostics (microversion 2.48)."""
+        ...
+
+
+class OffersLuggage(Protocol):
+    """A hypervisor that lets the disks of a machine go to another node, while the machine is off."""
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        """All that another node must fetch. Raises `MachineFailed`."""
+        ...
+
+    def luggage_file(self, machine_id: str, name: str, offset: int) -> AbstractAsyncContextManager[Parcel]:
+        """One of these files, open, from a place on. Raises `MachineFailed`, also when the machine is not off."""
         ...

@@ -14,7 +14,7 @@ from cumulet.core.web.dialects.base import Dialect
 from cumulet.core.web.request import Response
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.service import Service
-from cumulet.services.fleet import assignments, nodes
+from cumulet.services.fleet import assignments, luggage, nodes
 from cumulet.services.fleet.room import Fleet
 
 LARGEST_BATCH = 16 << 20
@@ -68,6 +68,21 @@ async def image(room: Fleet, call: Call) -> Response:
     return Response(200, headers={"content-type": "application/octet-stream"}, stream=stream)
 
 
+async def machine_luggage(room: Fleet, call: Call) -> Response:
+    row = await _node(room, call)
+    found = await luggage.listed(room, row.name, call.path["machine_id"])
+    return Response(200, msgspec.json.encode(found), {"content-type": "application/json"})
+
+
+async def luggage_file(room: Fleet, call: Call) -> Response:
+    row = await _node(room, call)
+    offset = call.request.one("offset") or "0"
+    if not (offset.isascii() and offset.isdigit() and len(offset) < 20):
+        raise BadRequest("offset: give the number of bytes that are there already")
+    stream = await luggage.opened(room, row.name, call.path["machine_id"], call.path["file"], int(offset))
+    return Response(200, headers={"content-type": "application/octet-stream"}, stream=stream)
+
+
 async def _node(room: Fleet, call: Call) -> nodes.NodeRow:
     return await nodes.authenticate(room, call.path["node"], call.request.headers.get("x-node-secret", ""))
 
@@ -95,5 +110,7 @@ def service() -> Service:
             endpoint("GET", "/nodes/{node}/assignments", fetch),
             endpoint("POST", "/nodes/{node}/reports", report),
             endpoint("GET", "/nodes/{node}/images/{image_id}", image),
+            endpoint("GET", "/nodes/{node}/machines/{machine_id}/luggage", machine_luggage),
+            endpoint("GET", "/nodes/{node}/machines/{machine_id}/luggage/{file}", luggage_file),
         ],
     )

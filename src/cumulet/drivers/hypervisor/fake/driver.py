@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
+from cumulet.contracts.moves import Arrival, DiskFile, Luggage
 from cumulet.contracts.record import digest_of
-from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
+from cumulet.drivers.hypervisor.base import Belongings, MachineFailed, OutOfReach, Unfit
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
 from cumulet.drivers.hypervisor.fake.world import GIB, ON, FakeMachine, FakeMachines
 from cumulet.lib.clock import SECOND
 from cumulet.lib.ids import is_uuid
+from cumulet.lib.sparse import BrokenOff, Parcel, parcel, receive
+
+_DISKS = "disks"
+"""The one file that all disks of a pretended machine are in."""
 
 
 class FakeHypervisor:
@@ -25,8 +32,9 @@ class FakeHypervisor:
     accelerator = "fake"
     version = 1_000_000
 
-    def __init__(self, machines: FakeMachines) -> None:
+    def __init__(self, machines: FakeMachines, belongings: Belongings | None = None) -> None:
         self._world = machines
+        self._belongings = belongings
 
     async def ensure(self, spec: MachineSpec) -> MachineFacts:
         world = self._world
@@ -38,8 +46,14 @@ class FakeHypervisor:
             machine = world.machines[spec.id] = FakeMachine(spec=spec, running=spec)
             _count(machine)
             machine.rebuilds = spec.rebuilds
+            machine.content = self._new_content(machine)
         if machine.spec != spec:
             machine.spec, machine.digest = spec, ""
+        if spec.arrival is not None and machine.arrived != spec.arrival.move:
+            try:
+                await self._fetch(machine, spec.arrival)
+            except (OutOfReach, BrokenOff) as error:
+                return _facts(machine, Fault(message="The node that has the disks is silent.", details=str(error)))
         self._make_content(machine)
         fault = await self._make_power(machine)
         if machine.power in ON:
@@ -57,7 +71,39 @@ class FakeHypervisor:
             self._off(machine)
             if machine.rebuilds < spec.rebuilds:
                 machine.written = 0
+                machine.content = self._new_content(machine)
             machine.rebuilds, machine.rescue = max(machine.rebuilds, spec.rebuilds), rescue
+
+    def _new_content(self, machine: FakeMachine) -> str:
+        return f"made at {self._world.clock.now()}, {machine.spec.rebuilds} times before"
+
+    async def _fetch(self, machine: FakeMachine, arrival: Arrival) -> None:
+        """Bring its disks from its old node."""
+        self._off(machine)
+        if self._belongings is None:
+            raise OutOfReach("nowhere to fetch from")
+        for file in (await self._belongings.luggage(machine.spec.id)).files:
+            with tempfile.TemporaryFile() as disks:
+                stream = self._belongings.file(machine.spec.id, file.name, 0)
+                await receive(disks.fileno(), stream, most=file.size)
+                machine.content, machine.written = msgspec.json.decode(disks.read(), type=tuple[str, float])
+        machine.arrived = arrival.move
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        return Luggage(files=(DiskFile(name=_DISKS, size=len(_packed(self._at_rest(machine_id)))),))
+
+    @asynccontextmanager
+    async def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[Parcel]:
+        with tempfile.TemporaryFile() as disks:
+            disks.write(_packed(self._at_rest(machine_id)))
+            disks.flush()
+            yield parcel(disks.fileno(), offset)
+
+    def _at_rest(self, machine_id: str) -> FakeMachine:
+        machine = self._existing(machine_id)
+        if machine.power in ON:
+            raise MachineFailed("The machine runs; its disks can be given away only while it is off.")
+        return machine
 
     async def _make_power(self, machine: FakeMachine) -> Fault | None:
         spec = machine.spec
@@ -159,6 +205,10 @@ class FakeHypervisor:
         if machine is None:
             raise MachineFailed("There is no such machine on this node.")
         return machine
+
+
+def _packed(machine: FakeMachine) -> bytes:
+    return msgspec.json.encode((machine.content, machine.written))
 
 
 def _plug(machine: FakeMachine) -> None:

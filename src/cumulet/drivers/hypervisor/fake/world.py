@@ -37,6 +37,10 @@ class FakeMachine:
     written: float = 0
     """Bytes on its root disk at `written_at`."""
     written_at: int = 0
+    content: str = ""
+    """A word that stands for all bytes of its own disks."""
+    arrived: str = ""
+    """The move that brought its disks here."""
     lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
     """What its console says, and from when."""
 

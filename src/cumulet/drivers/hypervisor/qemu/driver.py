@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
-from cumulet.drivers.hypervisor.base import ImageFiles, MachineFailed, Unfit, VolumeFiles
-from cumulet.drivers.hypervisor.qemu import console, disks, open_volumes, power, snapshots
+from cumulet.contracts.moves import Luggage
+from cumulet.drivers.hypervisor.base import Belongings, ImageFiles, MachineFailed, Unfit, VolumeFiles
+from cumulet.drivers.hypervisor.qemu import console, disks, luggage, open_volumes, power, snapshots
 from cumulet.drivers.hypervisor.qemu.diagnostics import diagnostics
 from cumulet.drivers.hypervisor.qemu.disks import Disks, RenderGuest
 from cumulet.drivers.hypervisor.qemu.host import Host
@@ -26,6 +27,7 @@ from cumulet.drivers.hypervisor.qemu.steps import facts_of, next_step
 from cumulet.lib import process
 from cumulet.lib.clock import Clock, SystemClock
 from cumulet.lib.process import User
+from cumulet.lib.sparse import Parcel
 
 _LONGEST_SOCKET_PATH = 107
 _SECONDS_BETWEEN_TRIMS = 10.0
@@ -48,6 +50,7 @@ class QemuHypervisor:
         render_guest: RenderGuest,
         *,
         abilities: Abilities,
+        belongings: Belongings | None = None,
         net_namespace: str | None = None,
         user: User | None = None,
         clock: Clock | None = None,
@@ -69,6 +72,7 @@ class QemuHypervisor:
             net_namespace=net_namespace,
             user=user,
             tap=tap,
+            belongings=belongings,
             disks=Disks(images, volumes, render_guest, user),
             clock=clock or SystemClock(),
         )
@@ -173,6 +177,17 @@ class QemuHypervisor:
         finally:
             task.cancel()
             machine.copies.discard(task)
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        machine = await self._existing(machine_id)
+        with _in_words():
+            return await luggage.pack(machine)
+
+    @contextlib.asynccontextmanager
+    async def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[Parcel]:
+        machine = await self._existing(machine_id)
+        async with luggage.opened(machine, name, offset) as parcel:
+            yield parcel
 
     async def diagnostics(self, machine_id: str) -> dict[str, object]:
         machine = await self._existing(machine_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cumulet.drivers.hypervisor.base import Belongings
 from cumulet.drivers.hypervisor.qemu.disks import Disks
 from cumulet.lib.clock import Clock
 from cumulet.lib.process import User
@@ -24,5 +25,7 @@ class Host:
     """Who QEMU runs as; none: who we are."""
     tap: Callable[[str], str]
     """The name of the interface that belongs to a port."""
+    belongings: Belongings | None
+    """Where the disks of machines that arrive here are; none: no machine does."""
     disks: Disks
     clock: Clock

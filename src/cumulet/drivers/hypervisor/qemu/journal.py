@@ -38,6 +38,10 @@ class Journal(Record, frozen=True, kw_only=True):
     interrupts: int = 0
     rescue: str = ""
     """Digest of the image that the rescue disk was made from; empty: not rescued."""
+    arriving: str = ""
+    """The move whose files are being fetched, or were."""
+    arrived: str = ""
+    """The move for which all files are here."""
     started_at: int = 0
     shutdown_asked_at: int = 0
     """When the guest was last asked to shut down, so that the waiting goes on where it was after a crash of ours."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
-from cumulet.drivers.hypervisor.base import ImageUnusable, MachineFailed, Unfit
-from cumulet.drivers.hypervisor.qemu import plugging, power
+from cumulet.drivers.hypervisor.base import ImageUnusable, MachineFailed, OutOfReach, Unfit
+from cumulet.drivers.hypervisor.qemu import luggage, plugging, power
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.monitor import MonitorLost, Refused
 from cumulet.drivers.hypervisor.qemu.steps import Act, Step, facts_of, next_step, rescue_of
@@ -16,7 +16,9 @@ from cumulet.drivers.hypervisor.qemu.taps import TapMissing
 from cumulet.lib.process import ProcessFailed
 from cumulet.lib.qcow2 import NotQcow2
 
-FAILURES = (Unfit, ImageUnusable, MachineFailed, ProcessFailed, MonitorLost, Refused, TapMissing, NotQcow2, OSError)
+FAILURES = (
+    Unfit, ImageUnusable, MachineFailed, OutOfReach, ProcessFailed, MonitorLost, Refused, TapMissing, NotQcow2, OSError,
+)  # fmt: skip
 """What may go wrong with one machine; anything else is a bug."""
 
 
@@ -47,6 +49,8 @@ def fault_of(error: Exception) -> Fault:
         return Fault(message=str(error), code=400)
     if isinstance(error, MachineFailed):
         return Fault(message=str(error), details=error.details)
+    if isinstance(error, OutOfReach):
+        return Fault(message="The node that has the machine's disks does not give them.", details=str(error))
     return Fault(message="The node could not do what was ordered.", details=f"{type(error).__name__}: {error}")
 
 
@@ -83,6 +87,7 @@ def _plain(act: Callable[[Machine], Coroutine[Any, Any, None]]) -> Callable[[Mac
 _ACTS: dict[Act, Callable[[Machine, str], Awaitable[None]]] = {
     Act.CUT_POWER: _plain(power.cut_power),
     Act.SHUT_DOWN: _plain(power.shut_down),
+    Act.FETCH: _plain(luggage.fetch),
     Act.REMAKE_DISKS: _plain(_remake_disks),
     Act.SWITCH_RESCUE: _plain(_switch_rescue),
     Act.START: _plain(power.start),

@@ -15,6 +15,7 @@ class Act(enum.Enum):
 
     CUT_POWER = "end its process"
     SHUT_DOWN = "ask the guest to shut down, then cut its power"
+    FETCH = "bring its disks from its old node"
     REMAKE_DISKS = "throw its own disks away"
     SWITCH_RESCUE = "put in, or take out, the rescue disk"
     START = "start it from its disks"
@@ -64,7 +65,9 @@ def next_step(spec: MachineSpec, journal: Journal, seen: Seen) -> Step | None:
 def _content(spec: MachineSpec, journal: Journal, seen: Seen) -> Step | None:
     """Changes of what the machine starts from, which need it off."""
     change = None
-    if journal.rebuilds < spec.rebuilds:
+    if spec.arrival is not None and journal.arrived != spec.arrival.move:
+        change = Act.FETCH
+    elif journal.rebuilds < spec.rebuilds:
         change = Act.REMAKE_DISKS
     elif journal.rescue != rescue_of(spec):
         change = Act.SWITCH_RESCUE

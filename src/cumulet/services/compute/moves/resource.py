@@ -16,7 +16,7 @@ from cumulet.core.web.versions import version
 from cumulet.lib.clock import iso_micros, parse_iso
 from cumulet.services.compute.errors import InvalidServer, MigrationNotFound
 from cumulet.services.compute.links import links
-from cumulet.services.compute.moves.row import MoveRow
+from cumulet.services.compute.moves.row import LIVE, MoveRow
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.servers.row import ServerRow
@@ -24,7 +24,6 @@ from cumulet.services.compute.servers.row import ServerRow
 ALL = "os_compute_api:os-migrations:index"
 ONE = "os_compute_api:servers:migrations:"
 PAGED = version("2.59")
-LIVE = "live-migration"
 _lister = Lister(MoveRow)
 
 

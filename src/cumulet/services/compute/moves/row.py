@@ -8,6 +8,9 @@ import sqlalchemy as sa
 
 from cumulet.core.db import PRIMARY, BigInt, Instant, Json, Name, Ref, Row, Short, stored
 
+EVACUATION, RESIZE, COLD, LIVE = "evacuation", "resize", "migration", "live-migration"
+"""The kinds of moves, as the API calls them."""
+
 
 @stored(
     "compute_moves",
@@ -25,7 +28,7 @@ class MoveRow(Row):
     project_id: Ref
     user_id: Ref
     kind: Short
-    """`resize`, `migration`, `live-migration`, `evacuation`."""
+    """`RESIZE`, `COLD`, `LIVE` or `EVACUATION`."""
     open: Short | None
     """`open`, or None when it ended: unlike text, nulls may repeat in the unique index."""
     wish: Short

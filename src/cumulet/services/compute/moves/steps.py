@@ -16,7 +16,7 @@ from cumulet.core.db import Transaction
 from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.history import note_settled
-from cumulet.services.compute.moves.row import MoveRow
+from cumulet.services.compute.moves.row import COLD, EVACUATION, MoveRow
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.place import claim_best, request_for
@@ -24,14 +24,13 @@ from cumulet.services.compute.servers.row import DiskRow, ServerRow
 from cumulet.services.compute.servers.store import copy_of, save, wish_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from cumulet.services.compute.servers.ladder import Ladder
 
 _flavor = msgspec.json.Decoder(Flavor)
 _image = msgspec.json.Decoder(ImageRef)
-NO_ROOM = "No valid host was found. Its own has too little room."
-LOCAL_STAYS = "It keeps its disk on its host, which no other host can read. Boot servers that shall move from volumes."
+VOLUMES_STAY = "No valid host was found. Its volumes lie on {}, and no other host can reach them."
 
 
 class Moves:
@@ -45,7 +44,7 @@ class Moves:
         move = look.move
         if move is None:
             return Done()
-        if move.kind == "evacuation":
+        if move.kind == EVACUATION:
             return await self.evacuate(look, move)
         match (move.wish, move.status):
             case ("go", "finished"):
@@ -75,36 +74,32 @@ class Moves:
         return Again()
 
     async def choose(self, look: Look, move: MoveRow) -> Outcome:
+        """A host for it: its own, should that be allowed and have room for both sizes, else the best of the others."""
         server, source = look.server, move.source
         flavor = _flavor.decode(move.new_flavor)
-        volume_root = not self.keeps_local_disk(look)
-        wanted = resources_of(flavor, root_is_volume=volume_root)
-        only = move.host_wanted
-        if not volume_root:
-            if move.kind == "migration" or only not in ("", source):
-                return Failed(Fault(message=LOCAL_STAYS, code=400))
-            only = source
-        avoid = frozenset({source}) if move.kind == "migration" else frozenset[str]()
-        grown = wanted
-        if only == source:
-            # On the same host both sizes are held at once, so that going back always fits.
-            now = look.claims.get(source, {})
-            grown = {name: max(amount, now.get(name, 0)) for name, amount in wanted.items()}
-        elif source not in avoid and move.kind == "resize":
-            avoid = frozenset({source})
-        request = await request_for(self.room, server, flavor, grown, host=only, avoid=avoid)
-        if only == source:
-            held = await self.room.placement.claim(
-                server.id, source, grown, project_id=server.project_id, user_id=server.user_id
+        wanted = resources_of(flavor, root_is_volume=not self.keeps_local_disk(look))
+        bound = {disk.node for disk in look.kept if not disk.local} - {""}
+        stays = move.kind != COLD and move.host_wanted in ("", source) and await self.grow_in_place(look, move, wanted)
+        if not stays and bound:
+            return Failed(Fault(message=VOLUMES_STAY.format(", ".join(sorted(bound))), code=400))
+        found: tuple[str, str] | Fault = (source, server.zone)
+        if not stays:
+            request = await request_for(
+                self.room, server, flavor, wanted, host=move.host_wanted, avoid=frozenset({source})
             )
-            found: tuple[str, str] | Fault = (source, server.zone) if held else Fault(message=NO_ROOM)
-        else:
             found = await claim_best(self.room, server, request)
         if isinstance(found, Fault):
             return Failed(found)
-        name = found[0]
-        await self.write(look, move, lambda row: None, destination=name, status="migrating")
+        await self.write(look, move, lambda row: None, destination=found[0], status="migrating")
         return Again()
+
+    async def grow_in_place(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> bool:
+        """Whether its host could claim the larger of both sizes, so that going back always fits."""
+        server, now = look.server, look.claims.get(move.source, {})
+        both = {name: max(wanted.get(name, 0), now.get(name, 0)) for name in {*wanted, *now}}
+        return await self.room.placement.claim(
+            server.id, move.source, both, project_id=server.project_id, user_id=server.user_id
+        )
 
     @staticmethod
     def keeps_local_disk(look: Look) -> bool:

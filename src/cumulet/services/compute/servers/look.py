@@ -10,9 +10,10 @@ import msgspec
 
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import MachineFacts, MachineSpec
+from cumulet.contracts.moves import Arrival
 from cumulet.contracts.record import digest_of
 from cumulet.services.compute.flavors import Flavor
-from cumulet.services.compute.moves.row import MoveRow
+from cumulet.services.compute.moves.row import EVACUATION, MoveRow
 from cumulet.services.compute.neighbours import HeldLike, NicLike, NodeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
@@ -56,7 +57,15 @@ class Look:
     @cached_property
     def spec(self) -> MachineSpec:
         """The order for the server's host."""
-        return machine_spec(self.server, self.flavor, self.disks, self.nics, self.ports)
+        return machine_spec(self.server, self.flavor, self.disks, self.nics, self.ports, self.arrival)
+
+    @property
+    def arrival(self) -> Arrival | None:
+        """Where its disks come from, while it stands where an open move has brought it."""
+        move = self.move
+        if move is None or move.kind == EVACUATION or move.source == move.destination:
+            return None
+        return Arrival(move=move.id, source=move.source) if self.server.host == move.destination else None
 
     @cached_property
     def digest(self) -> str:

@@ -13,7 +13,7 @@ from cumulet.core.db import Query, Transaction
 from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
 from cumulet.lib.clock import SECOND
-from cumulet.services.compute.moves.row import MoveRow
+from cumulet.services.compute.moves.row import EVACUATION, MoveRow
 from cumulet.services.compute.moves.steps import Moves
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import leave
@@ -122,7 +122,7 @@ class ServerReconciler:
     async def fail(self, look: Look, fault: Fault) -> None:
         """This generation cannot be met: ERROR, with its reason. What a server that never ran held is free again."""
         generation, now = look.server.generation, self.room.clock.now()
-        if look.move is not None and look.move.status != "finished" and look.move.kind != "evacuation":
+        if look.move is not None and look.move.status != "finished" and look.move.kind != EVACUATION:
             await self.moves.fail(look, look.move, fault)
             return
         if look.move is not None:

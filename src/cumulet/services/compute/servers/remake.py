@@ -19,7 +19,7 @@ from cumulet.services.compute.errors import InstanceNotReady, InvalidServer
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import zones
 from cumulet.services.compute.links import ref_id
-from cumulet.services.compute.moves.row import MoveRow
+from cumulet.services.compute.moves.row import COLD, EVACUATION, RESIZE, MoveRow
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers import admission, wishes
 from cumulet.services.compute.servers.actions import API, SERVERS, given
@@ -160,7 +160,7 @@ async def resize(room: Compute, call: Call, row: ServerRow) -> None:
     smallest = msgspec.json.decode(row.image).get("min_ram", "0")
     if smallest.isdigit() and int(smallest) > flavor.ram:
         raise BadRequest("Flavor's memory is too small for requested image.")
-    await move(room, call, row, "resize", "resize", flavor, disk_config=call.wish.get("OS-DCF:diskConfig", ""))
+    await move(room, call, row, "resize", RESIZE, flavor, disk_config=call.wish.get("OS-DCF:diskConfig", ""))
 
 
 @servers.action("migrate", API + "os-migrate-server:migrate", kind=Anything)
@@ -179,7 +179,7 @@ async def migrate(room: Compute, call: Call, row: ServerRow) -> None:
         await known_host(room, host)
         if host == row.host:
             raise BadRequest(f"Unable to migrate instance {row.id} to current host {host}.")
-    await move(room, call, row, "migrate", "migration", flavor_of(row), host)
+    await move(room, call, row, "migrate", COLD, flavor_of(row), host)
 
 
 async def known_host(room: Compute, host: str) -> None:
@@ -200,7 +200,7 @@ async def move(
     """Begin a move: its row, the larger of both sizes counted, and the server off until it arrives."""
     old = flavor_of(row)
     grows = {"cores": max(0, flavor.vcpus - old.vcpus), "ram": max(0, flavor.ram - old.ram)}
-    task = "rebuilding" if kind == "evacuation" else "resize_prep"
+    task = "rebuilding" if kind == EVACUATION else "resize_prep"
 
     await room.quota.learn(row.project_id)
 
@@ -221,7 +221,7 @@ async def move(
                 kind=kind,
                 open="open",
                 wish="go",
-                status="migrating" if kind != "evacuation" else "accepted",
+                status="migrating" if kind != EVACUATION else "accepted",
                 source=found.host,
                 destination="",
                 host_wanted=host,
@@ -236,7 +236,7 @@ async def move(
     def alter(found: ServerRow) -> None:
         found.move = task
         found.disk_config = disk_config or found.disk_config
-        if kind != "evacuation":
+        if kind != EVACUATION:
             found.wanted = Wanted.STOPPED
 
     await act(room, call, row, verb, alter, also)
@@ -313,7 +313,7 @@ async def evacuate(room: Compute, call: Call, row: ServerRow) -> dict[str, str] 
             f"Compute service of {row.host or 'its host'} is still in use. Only servers of a host that is down are "
             "evacuated."
         )
-    await move(room, call, row, "evacuate", "evacuation", flavor_of(row), host)
+    await move(room, call, row, "evacuate", EVACUATION, flavor_of(row), host)
     return {"adminPass": row.admin_password} if call.version < version("2.14") else None
 
 

@@ -21,6 +21,7 @@ from cumulet.contracts.machines import (
     PublicKey,
     VolumeConnection,
 )
+from cumulet.contracts.moves import Arrival
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.neighbours import NicLike
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, Wanted
@@ -43,6 +44,7 @@ def machine_spec(
     disks: Sequence[DiskRow],
     nics: Sequence[NicRow],
     ports: Mapping[str, NicLike],
+    arrival: Arrival | None = None,
 ) -> MachineSpec:
     """The whole machine, of what is connected at this moment."""
     properties: dict[str, Any] = msgspec.json.decode(server.image)
@@ -65,6 +67,7 @@ def machine_spec(
         soft_reboots=server.soft_reboots,
         rebuilds=server.rebuilds,
         interrupts=server.interrupts,
+        arrival=arrival,
     )
 
 
