@@ -16,7 +16,6 @@ from tests.support.running_cloud import RunningCloud
 SMOKE = ("smoke:identity", "smoke:image", "smoke:compute", "smoke:network", "smoke:volume")
 SUITES = (*SMOKE, "interop-compute", "tempest.scenario.test_unified_limits")
 TIME_LIMIT = 420
-PATIENCE = str(Path(__file__).parent / "tempest.ini")
 CUMULET = str(Path(sys.executable).parent / "cumulet")
 
 
@@ -27,7 +26,14 @@ def results(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> li
     subprocess.run(
         [
             *(CUMULET, "verify", "--no-guests", *suites),
-            *("--overrides", PATIENCE, "--time-limit", str(TIME_LIMIT), "--report", str(folder)),
+            *(
+                "--overrides",
+                str(cloud.overrides(folder / "tempest.ini")),
+                "--time-limit",
+                str(TIME_LIMIT),
+                "--report",
+                str(folder),
+            ),
         ],
         env=cloud.environment(),
         timeout=TIME_LIMIT + 120,

@@ -1,10 +1,12 @@
 """A whole cloud as a user starts it: `cumulet up` as a process of its own, for the official clients to talk to.
 
-As a program it runs a command beside such a cloud: python -m tests.support.running_cloud COMMAND…
+As a program it runs a command beside such a cloud: python -m tests.support.running_cloud COMMAND… In the command,
+`{overrides}` stands for a file with settings of Tempest that suit this cloud.
 """
 
 from __future__ import annotations
 
+import configparser
 import os
 import subprocess
 import sys
@@ -19,9 +21,32 @@ from urllib.request import urlopen
 
 import yaml
 
+from tests.support.image_web import ImageWeb, image_web
 from tests.support.servers import free_port
 
 COMMAND = (str(Path(sys.executable).parent / "cumulet"), "up", "--simulate", "--foreground")
+SETTINGS = """\
+import_networks = ["127.0.0.0/8"]
+import_ports = [80, 443, {port}]
+
+[image]
+show_locations = true
+show_direct_url = true
+
+[image.stores.fast]
+type = "file"
+description = "Near"
+weight = 200
+
+[image.stores.reliable]
+type = "file"
+weight = 100
+
+[image.stores.web]
+type = "http"
+"""
+"""A cloud in which every talent of the image service shows."""
+PATIENCE = Path(__file__).parents[1] / "compat" / "tempest.ini"
 START_LIMIT = 60.0
 STOP_LIMIT = 20.0
 
@@ -35,6 +60,17 @@ class RunningCloud:
     url: str
     clouds_yaml: Path
     log: Path
+    web: ImageWeb
+    """A web server that it reads images from."""
+
+    def overrides(self, file: Path) -> Path:
+        """Settings of Tempest that nobody could find out by asking the cloud."""
+        settings = configparser.ConfigParser()
+        settings.read(PATIENCE)
+        settings["image"].update(self.web.tempest_settings())
+        with file.open("w") as output:
+            settings.write(output)
+        return file
 
     @property
     def password(self) -> str:
@@ -51,25 +87,28 @@ class RunningCloud:
 def running_cloud(folder: Path, command: Sequence[str] = COMMAND) -> Iterator[RunningCloud]:
     """The cloud, from the moment on when it answers; it and all it started end with the block."""
     port = free_port()
-    state, log = folder / "state", folder / "cumulet.log"
-    cloud = RunningCloud(url=f"http://127.0.0.1:{port}", clouds_yaml=state / "clouds.yaml", log=log)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", *command, "--state", str(state), "--port", str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait_until_ready(cloud, process)
-        yield cloud
-    finally:
-        process.terminate()
+    state, log, settings = folder / "state", folder / "cumulet.log", folder / "settings.toml"
+    with image_web() as web:
+        cloud = RunningCloud(url=f"http://127.0.0.1:{port}", clouds_yaml=state / "clouds.yaml", log=log, web=web)
+        settings.write_text(SETTINGS.format(port=web.port))
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", *command, "--state", str(state), "--port", str(port)],
+                env={**os.environ, "CUMULET_CONFIG": str(settings)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         try:
-            process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_LIMIT)
+            _wait_until_ready(cloud, process)
+            yield cloud
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_LIMIT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_LIMIT)
 
 
 def _wait_until_ready(cloud: RunningCloud, process: subprocess.Popen[bytes]) -> None:
@@ -90,7 +129,9 @@ def _is_ready(cloud: RunningCloud) -> bool:
 
 def main(command: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="cumulet-cloud-") as folder, running_cloud(Path(folder)) as cloud:
-        return subprocess.run(command, env=cloud.environment(), check=False).returncode
+        overrides = cloud.overrides(Path(folder) / "tempest.ini")
+        given = [word.replace("{overrides}", str(overrides)) for word in command]
+        return subprocess.run(given, env=cloud.environment(), check=False).returncode
 
 
 if __name__ == "__main__":

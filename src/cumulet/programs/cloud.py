@@ -20,7 +20,9 @@ from cumulet.core.web.origin import Origin
 from cumulet.core.web.service import Authenticate, FrontDoor, Service
 from cumulet.drivers.image_store.base import ImageStore
 from cumulet.drivers.image_store.files import FileImageStore
+from cumulet.drivers.image_store.web import Outside
 from cumulet.lib.clock import Clock
+from cumulet.programs import image_stores
 from cumulet.programs.consoles.door import ConsoleDoor
 from cumulet.programs.health import Healthcheck, Metrics
 from cumulet.programs.secrets import admin_password, node_secret
@@ -46,7 +48,6 @@ from cumulet.services.identity.settings import Settings as IdentitySettings
 from cumulet.services.image import policies as image_policies
 from cumulet.services.image import seed as image_seed
 from cumulet.services.image import service as image_service
-from cumulet.services.image.imports.web import Outside
 from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image
 from cumulet.services.network import policies as network_policies
@@ -104,9 +105,15 @@ class Cloud:
         identity = IdentityDoor(self.identity)
         self.placement = Placement(rules=make_rules("placement", placement_policies.DEFAULTS), **self._ground())
         placement = PlacementDoor(self.placement)
+        named = image_stores.make(settings.image, state) if stores is None else image_stores.Stores(stores, "", {})
         self.image = Image(
             unified_limits=partial(identity.allowance, "image"),
-            stores=stores or {"file": FileImageStore(state / "images")},
+            stores=named.drivers,
+            web_store=named.web,
+            offers=named.offers,
+            show_locations=settings.image.show_locations,
+            show_direct_url=settings.image.show_direct_url,
+            secure_hash=settings.image.secure_hash,
             staging=FileImageStore(state / "staging"),
             outside=Outside(networks=settings.import_networks, ports=settings.import_ports),
             rules=make_rules("image", image_policies.DEFAULTS),

@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 
+from cumulet.programs import image_settings
+from cumulet.programs.image_settings import ImageSettings
+
 PREFIX = "CUMULET_"
 MODES = ("real", "rootless", "simulate")
 DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
@@ -56,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Guests reach the outside world through this host."""
     identity: dict[str, Any] = {}
     """A table of what services/identity/settings.py names: lock-out, password rules, lifetimes."""
+    image: ImageSettings = ImageSettings()
+    """A table: the stores of images, and what of them is shown."""
     import_networks: tuple[str, ...] = ()
     """Networks that image imports may reach besides the public internet: an operator's own mirror."""
     import_ports: tuple[int, ...] = (80, 443)
@@ -109,6 +114,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"port: {settings.port} is no port; give a number from 1 to 65535")
     if settings.mode not in ("", *MODES):
         raise SettingsError(f"mode: {settings.mode!r} is none; use {', '.join(MODES)}")
+    try:
+        image_settings.check(settings.image)
+    except image_settings.BadStore as error:
+        raise SettingsError(str(error)) from error
     _check_scheme("database", settings.database, DATABASES)
     if settings.bus != "memory:":
         _check_scheme("bus", settings.bus, BUSES)

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from cumulet.drivers.image_store.web import Outside
 from cumulet.services.image.imports.reconciler import ImportReconciler
 from cumulet.services.image.imports.tasks import KEPT_SECONDS, TaskRow
-from cumulet.services.image.imports.web import Outside
 from cumulet.services.image.room import Image
-from cumulet.services.image.seed import empty_qcow2
-from tests.api.image.making import OCTETS, RAW, active, queued
+from tests.api.image.making import OCTETS, QCOW2, RAW, active, answers, queued, settle, web_server
 from tests.support.client import Client
 
 pytestmark = pytest.mark.db
-
-QCOW2 = empty_qcow2(1 << 20)
-
-
-async def settle(room: Image) -> None:
-    """Run all tasks to their end."""
-    reconciler = ImportReconciler(room)
-    for key in await reconciler.unsettled("", 100):
-        await reconciler.step(key)
 
 
 async def staged(image: Client, data: bytes = RAW, **fields: Any) -> str:
@@ -132,35 +120,6 @@ async def test_an_image_of_others_or_elsewhere_is_not_taken_over(image: Client, 
 
 
 # ---- from the web ----------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def web_server(answer: Callable[[str], bytes]) -> AsyncIterator[int]:
-    """A web server on a port of its own."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        writer.write(answer(head.split(" ")[1]))
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-def answers(path: str) -> bytes:
-    if path == "/moved":
-        return b"HTTP/1.1 302 Found\r\nLocation: /disk.qcow2\r\n\r\n"
-    if path == "/metadata":
-        return b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest\r\n\r\n"
-    if path == "/round":
-        return b"HTTP/1.1 302 Found\r\nLocation: /round\r\n\r\n"
-    if path == "/short":
-        return b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n" + QCOW2
-    if path == "/disk.qcow2":
-        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(QCOW2), QCOW2)
-    return b"HTTP/1.1 404 Not Found\r\n\r\n" if path == "/absent" else b"what?\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -310,50 +269,3 @@ async def test_tasks_go_away_in_the_end(image: Client, room: Image) -> None:
     await room.database.write(lambda tx: tx.update(TaskRow, {"status": "success"}, expires_at=long_ago))
     await settle(room)
     assert (await image.get(f"{path}/tasks"))["tasks"] == []
-
-
-# ---- locations -------------------------------------------------------------------------------------------------------
-
-
-async def test_services_learn_where_the_data_is(image: Client) -> None:
-    path = f"/images/{(await active(image))['id']}/locations"
-    await image.get(path, 403)
-    [location] = await image.as_("admin").get(path)
-    assert location["metadata"] == {"store": "fast"}
-    assert location["url"].startswith("fast://")
-
-
-@pytest.mark.parametrize("right", [True, False])
-async def test_a_location_is_copied_and_judged_by_its_digest(image: Client, room: Image, right: bool) -> None:
-    digest = hashlib.sha512(QCOW2 if right else b"").hexdigest()
-    async with web_server(answers) as port:
-        room.outside = Outside(("127.0.0.0/8",), (port,))
-        path = f"/images/{(await queued(image, disk_format='qcow2'))['id']}"
-        given = {
-            "url": f"http://127.0.0.1:{port}/disk.qcow2",
-            "validation_data": {"os_hash_algo": "sha512", "os_hash_value": digest},
-        }
-        await image.post(f"{path}/locations", given, 202)
-        await image.post(f"{path}/locations", given, 409)
-        await settle(room)
-    [task] = (await image.get(f"{path}/tasks"))["tasks"]
-    shown = await image.get(path)
-    assert (task["type"], task["status"]) == ("location_import", "success" if right else "failure")
-    assert (shown["status"], shown["os_hash_value"]) == (("active", digest) if right else ("queued", None))
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {},
-        {"url": "file:///etc/passwd"},
-        {"url": "http://example.org/", "validation_data": {"os_hash_value": "0" * 128}},
-        {"url": "http://example.org/", "validation_data": {"os_hash_algo": "sha512", "os_hash_value": "00"}},
-        {"url": "http://example.org/", "validation_data": {"os_hash_algo": "sha123", "os_hash_value": "0" * 128}},
-        {"url": "http://example.org/" + "x" * 255},
-    ],
-)
-async def test_locations_that_make_no_sense(image: Client, given: dict) -> None:
-    path = f"/images/{(await queued(image))['id']}"
-    await image.post(f"{path}/locations", given, 400)
-    assert (await image.get(path))["status"] == "queued"

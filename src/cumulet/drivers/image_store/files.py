@@ -26,7 +26,8 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class FileImageStore:
     """The image store of one folder."""
 
-    name = "files"
+    name = "file"
+    distant = False
 
     def __init__(self, folder: Path) -> None:
         self._images = folder / "images"

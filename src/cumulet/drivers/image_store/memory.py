@@ -25,6 +25,7 @@ class MemoryImageStore:
     """The image store over one shelf."""
 
     name = "memory"
+    distant = False
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf

@@ -1043,6 +1043,8 @@ def upgrade() -> None:
         sa.Column("hash_value", sa.String(length=128), nullable=False),
         sa.Column("data_key", sa.String(length=64), nullable=False),
         sa.Column("stores", sa.String(length=255), nullable=False),
+        sa.Column("locations", LONG, nullable=False),
+        sa.Column("digest", sa.String(length=128), nullable=False),
         sa.Column("staged_key", sa.String(length=64), nullable=False),
         sa.Column("staged_size", sa.BigInteger(), nullable=False),
         sa.Column("touched_at", sa.BigInteger(), nullable=False),

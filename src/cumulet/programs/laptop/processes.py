@@ -94,7 +94,7 @@ def keep(settings: Settings) -> None:
     """Write the settings in force where later commands find them."""
     state = settings.state
     # Machines run as a user of their own, who must be able to go through here to what is theirs, and see nothing else.
-    values = {**msgspec.structs.asdict(settings), "state_dir": str(state)}
+    values = {**msgspec.to_builtins(settings), "state_dir": str(state)}
     draft = settings_file(state).with_suffix(".draft")
     try:
         state.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """Image: what machines and volumes are made from.
 
-An image is a row and, once uploaded, bytes in one or more stores. Its nouns: images with their members and tags, tasks
-(imports that run after the answer), and metadata definitions (the vocabulary that dashboards offer for properties).
+An image is a row and, once uploaded, bytes in one or more stores; or it lies on a web server and is only read. Its
+nouns: images with their members and tags, tasks (imports that run after the answer), and metadata definitions (the
+vocabulary that dashboards offer for properties).
 
 Promises. Bytes are hashed and inspected while they stream past; what is not the format it claims, or could make its
 reader open other files, never becomes active. Each attempt to upload writes under a name of its own, written in the row

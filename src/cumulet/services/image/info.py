@@ -16,19 +16,42 @@ async def imports(room: Image, call: Call) -> dict[str, Any]:
 
 
 async def stores(room: Image, call: Call) -> dict[str, Any]:
-    return {"stores": [_store(room, name) for name in room.stores]}
+    weighted = any(offer.weight for offer in room.offers.values())
+    return {
+        "stores": [
+            _store(room, name) | ({"weight": room.weight(name)} if weighted else {}) for name in _all_stores(room)
+        ]
+    }
 
 
 async def stores_detail(room: Image, call: Call) -> dict[str, Any]:
     call.allow("stores_info_detail")
     detailed = [
-        _store(room, name) | {"type": store.name, "weight": 0, "properties": {}} for name, store in room.stores.items()
+        _store(room, name)
+        | {
+            "type": room.stores[name].name if name in room.stores else "http",
+            "weight": room.weight(name),
+            "properties": dict(room.offer(name).properties),
+        }
+        for name in _all_stores(room)
     ]
     return {"stores": detailed}
 
 
+def _all_stores(room: Image) -> list[str]:
+    return [*room.stores, *([room.web_store] if room.web_store else [])]
+
+
 def _store(room: Image, name: str) -> dict[str, Any]:
-    return {"id": name} | ({"default": "true"} if name == room.default_store else {})
+    """Flags are texts on the wire, and there only when they are true."""
+    told: dict[str, Any] = {"id": name}
+    if room.offer(name).description:
+        told["description"] = room.offer(name).description
+    if name == room.default_store:
+        told["default"] = "true"
+    if name == room.web_store:
+        told["read-only"] = "true"
+    return told
 
 
 async def usage(room: Image, call: Call) -> dict[str, Any]:

@@ -65,16 +65,16 @@ class ImageDoor:
         return _view(await look(self._room, caller, image_id, sees_all=sees_all))
 
     async def ref(self, image_id: str) -> ImageRef | None:
-        """What a node must know to fetch an image; None unless it is active."""
+        """What a node must know to fetch an image; None unless it is active and its bytes are known."""
         row = await self._row(image_id)
-        if row is None or row.status != "active" or not row.stores:
+        if row is None or row.status != "active" or not row.digest:
             return None
-        return ImageRef(id=row.id, sha512=row.hash_value, disk_format=row.disk_format, size=row.size)
+        return ImageRef(id=row.id, sha512=row.digest, disk_format=row.disk_format, size=row.size)
 
     async def open(self, image_id: str) -> AsyncIterator[bytes]:
         """The bytes of an image, for nodes: also of a deactivated one, whose machines may have to be made anew."""
         row = await self._row(image_id)
-        if row is None or not row.stores:
+        if row is None or not row.has_data:
             raise missing(image_id)
         async for piece in data.open_bytes(self._room, row):
             yield piece
@@ -129,7 +129,7 @@ class ImageDoor:
         """Delete an image that will never get its bytes; nothing happens to one that has them or is gone."""
 
         def if_empty(row: ImageRow) -> ImageRow:
-            return row if row.stores else status.delete(row)
+            return row if row.has_data else status.delete(row)
 
         try:
             await change(self._room, image_id, if_empty)
@@ -168,7 +168,7 @@ def _view(row: ImageRow) -> ImageView:
         row.min_disk,
         row.min_ram,
         row.checksum,
-        row.hash_value,
+        row.digest,
         row.properties_dict,
         row.protected,
         row.created_at,

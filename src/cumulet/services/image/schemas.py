@@ -54,6 +54,27 @@ def _link(relation: str, field: str) -> dict[str, str]:
 
 _SELF, _DESCRIBED = _link("self", "self"), _link("describedby", "schema")
 
+_LOCATION: Schema = {
+    "type": "object",
+    "properties": {
+        "url": {"type": "string", "maxLength": 255},
+        "metadata": {"type": "object"},
+        "validation_data": {
+            "type": "object",
+            "description": "What is known of the data; it must match what the image has, if that has any.",
+            "writeOnly": True,
+            "additionalProperties": False,
+            "properties": {
+                "checksum": {"type": "string", "minLength": 32, "maxLength": 32},
+                "os_hash_algo": {"type": "string", "maxLength": 64},
+                "os_hash_value": {"type": "string", "maxLength": 128},
+            },
+            "required": ["os_hash_algo", "os_hash_value"],
+        },
+    },
+    "required": ["url", "metadata"],
+}
+
 IMAGE: Schema = {
     "name": "image",
     "properties": {
@@ -77,6 +98,12 @@ IMAGE: Schema = {
         "min_ram": _number("Amount of ram (in MB) required to boot image."),
         "min_disk": _number("Amount of disk space (in GB) required to boot image."),
         "stores": _seen(_text("Stores in which the data resides, separated by commas")),
+        "direct_url": _seen(_text("URL to access the image file kept in external store")),
+        "locations": {
+            "type": "array",
+            "items": _LOCATION,
+            "description": "A set of URLs to access the image file kept in external store",
+        },
         "self": _seen(_text("An image self url")),
         "file": _seen(_text("An image file url")),
         "schema": _seen(_text("An image schema url")),

@@ -9,7 +9,7 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.request import Response
 from cumulet.core.web.resource import Endpoint
 
-LATEST = 16
+LATEST = 18
 
 LEDGER = {
     0: "Images, members, tags, schemas, their data.",
@@ -26,9 +26,11 @@ LEDGER = {
     11: "Copying into other stores.",
     12: "The tasks of an image.",
     13: "Deleting from one store.",
-    14: "The cache, which a cloud without one does not have.",
+    14: "The cache.",
     15: "The details of stores.",
     16: "Usage against limits.",
+    17: "Locations apart from the image.",
+    18: "Tidying the cache.",
 }
 
 

@@ -167,6 +167,7 @@ class Preparation:
         self.put("heat_plugin", image_ref=ids[0], minimal_image_ref=ids[0])
         self.put("scenario", img_disk_format=disk_format)
         self.put("image-feature-enabled", api_v2=True)
+        self._image_features(ids[0])
         properties = image.get("/schemas/image").json().get("properties", {})
         for name in ("disk_format", "container_format"):
             formats = [value for value in properties.get(name, {}).get("enum", []) if value]
@@ -184,6 +185,18 @@ class Preparation:
             identity.create_registered_limit(
                 service_id=found.id, region_id=region, resource_name=name, default_limit=UNLIMITED
             )
+
+    def _image_features(self, image_id: str) -> None:
+        """Which talents of the service are switched on."""
+        image = self.cloud.image
+        stores = image.get("/info/stores/detail").json().get("stores", [])
+        self.put(
+            "image-feature-enabled",
+            manage_locations="locations" in image.get(f"/images/{image_id}").json(),
+            http_store_enabled=any(store.get("type") == "http" for store in stores),
+            store_weight_enabled=len({store.get("weight", 0) for store in stores}) > 1,
+        )
+        self.put("image", image_caching_enabled=image.get("/cache").status_code == 200)
 
     def _image_file(self, folder: Path) -> tuple[Path, str]:
         """The image that was given, or else a copy of the smallest that everybody may boot."""

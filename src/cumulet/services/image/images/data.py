@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cumulet.core.errors import CloudError, OverQuota
-from cumulet.drivers.image_store.base import ImageStore, NotStored, StoreFull, TooLarge
+from cumulet.drivers.image_store.base import ImageStore, NotStored, Refused, StoreFull, TooLarge, Unreachable
+from cumulet.drivers.image_store.web import WebStore
 from cumulet.lib.ids import new_uuid
 from cumulet.services.image.errors import DataTooLarge, StoreUnavailable, UnknownStore, UploadOvertaken
 from cumulet.services.image.images import status
+from cumulet.services.image.images.locations import Location, locations, stores_of
 from cumulet.services.image.images.measure import Measure
 from cumulet.services.image.images.operations import change, change_receiving, note_alive
 from cumulet.services.image.images.row import ImageRow
@@ -29,6 +31,8 @@ BEAT_SECONDS = 10.0
 
 def store_named(room: Image, name: str) -> ImageStore:
     """The store of this name; the default one for an empty name. Raises UnknownStore."""
+    if name and name == room.web_store:
+        raise UnknownStore(f"The store {name} is read-only. Choose another one.")
     try:
         return room.stores[name or room.default_store]
     except KeyError:
@@ -68,30 +72,54 @@ async def put(room: Image, store: ImageStore, key: str, chunks: AsyncIterator[by
         await store.put(key, chunks, room.largest)
     except TooLarge as error:
         raise DataTooLarge(f"Image exceeds the storage limit: at most {room.largest} bytes are kept.") from error
+    except Unreachable as error:
+        raise StoreUnavailable(f"The store {store.name} takes no data at the moment: {error}") from error
     except StoreFull as error:
         raise DataTooLarge(
             f"Image storage media is full: the store {store.name} has no room left. Delete images or add disk space."
         ) from error
 
 
-def open_bytes(room: Image, row: ImageRow, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-    """The bytes of an image that has some, from the first store that has them."""
-    return _first_of([room.stores[name] for name in row.store_list if name in room.stores], row, start, length)
-
-
-async def _first_of(stores: list[ImageStore], row: ImageRow, start: int, length: int | None) -> AsyncIterator[bytes]:
-    for store in stores:
+async def open_bytes(room: Image, row: ImageRow, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    """The bytes of an image that has some, from the first of its locations that can be read."""
+    for location in locations(row, room.weight):
         begun = False
         try:
-            async for piece in store.get(row.data_key, start, length):
+            async for piece in _read(room, row, location, start, length):
                 begun = True
                 yield piece
             return
-        except NotStored:
+        except (NotStored, Unreachable, Refused) as error:
+            log.warning("image %s cannot be read from the store %s: %s", row.id, location.store, error)
             if begun:
-                raise
-            log.warning("the store %s does not have the data of image %s that it should have", store.name, row.id)
-    raise StoreUnavailable(f"No store has the data of image {row.id}. Ask the operator to look at the image stores.")
+                stopped = f"The store {location.store} stopped giving the data of image {row.id}."
+                raise StoreUnavailable(stopped) from error
+    named = ", ".join(stores_of(row, room.weight)) or "none"
+    raise StoreUnavailable(
+        f"No store gives the data of image {row.id}, which lies in {named}. Ask the operator to look at the stores."
+    )
+
+
+async def begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes, the first of them awaited: what cannot be read is refused before the answer begins."""
+    first = await anext(chunks, b"")
+
+    async def all_of_them() -> AsyncIterator[bytes]:
+        if first:
+            yield first
+        async for chunk in chunks:
+            yield chunk
+
+    return all_of_them()
+
+
+def _read(room: Image, row: ImageRow, location: Location, start: int, length: int | None) -> AsyncIterator[bytes]:
+    """Raises NotStored for a store that the settings no longer name: its rows stay, until it comes back."""
+    if location.store in room.stores:
+        return room.stores[location.store].get(row.data_key, start, length)
+    if location.store == room.web_store:
+        return WebStore(room.outside).get(location.url, start, length)
+    raise NotStored(f"the settings name no store {location.store!r}")
 
 
 async def remove_bytes(room: Image, row: ImageRow) -> None:

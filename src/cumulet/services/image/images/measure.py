@@ -29,16 +29,19 @@ class Measure:
         container_format: str,
         announced: int | None = None,
         *,
-        sha512: str = "",
+        algorithm: str = "sha512",
+        value: str = "",
         md5: str = "",
     ) -> None:
-        """What the bytes are said to be: their format, their number, their digests."""
+        """What the bytes are said to be: their format, their number, their digests, one by the algorithm named."""
         self.size = 0
         self.virtual_size = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha512 = hashlib.sha512()
+        self.algorithm = algorithm
+        self._named = self._sha512 if algorithm == "sha512" else hashlib.new(algorithm)
         self._announced = announced
-        self._expected = (sha512, md5)
+        self._expected = (value, md5)
         opaque = container_format in _ARCHIVES or disk_format in _UNKNOWN_FORMATS
         self._inspector = None if opaque else Inspector(disk_format)
 
@@ -49,6 +52,10 @@ class Measure:
     @property
     def sha512(self) -> str:
         return self._sha512.hexdigest()
+
+    @property
+    def hash_value(self) -> str:
+        return self._named.hexdigest()
 
     async def over(self, chunks: AsyncIterator[bytes], pool: ThreadPoolExecutor) -> AsyncIterator[bytes]:
         """The same bytes, measured on their way. Raises at the end when they are refused: then nobody may keep them.
@@ -73,13 +80,15 @@ class Measure:
     def _look(self, batch: list[bytes]) -> None:
         for chunk in batch:
             self._sha512.update(chunk)
+            if self._named is not self._sha512:
+                self._named.update(chunk)
             if self._inspector is not None:
                 self._inspector.feed(chunk)
 
     def _finish(self) -> None:
         if self._announced is not None and self._announced != self.size:
             raise SizeMismatch(f"{self._announced} bytes were announced but {self.size} came. Send them again.")
-        for wanted, digest in zip(self._expected, (self.sha512, self.md5), strict=True):
+        for wanted, digest in zip(self._expected, (self.hash_value, self.md5), strict=True):
             if wanted and wanted != digest:
                 raise DataRefused(f"Image data was refused: its digest is {digest} instead of {wanted}.")
         if self._inspector is None:

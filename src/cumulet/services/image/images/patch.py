@@ -12,13 +12,16 @@ from typing import Any
 import msgspec
 
 from cumulet.core.errors import BadRequest, UnsupportedMediaType
-from cumulet.services.image.errors import PropertyConflict, ReadOnly
+from cumulet.services.image.errors import InvalidImage, PropertyConflict, ReadOnly
+from cumulet.services.image.images import locations
 from cumulet.services.image.images.fields import TYPES, checked, refuse_reserved, with_field, with_properties
+from cumulet.services.image.images.locations import Surroundings
 from cumulet.services.image.images.row import ImageRow
 
 OLD = "application/openstack-images-v2.0-json-patch"
 NEW = "application/openstack-images-v2.1-json-patch"
 MOST_CHANGES = 1000
+LOCATIONS = "locations"
 
 _OPERATIONS = ("add", "remove", "replace")
 _BAD_TILDE = re.compile(r"~([^01]|\Z)")
@@ -32,6 +35,8 @@ class Change(msgspec.Struct, frozen=True):
     value: Any = None
     must_be_new: bool = False
     """Adding what is there is refused."""
+    position: str = ""
+    """Which of the locations; empty: the whole list, or another attribute."""
 
 
 def read_patch(raw: bytes, media: str) -> list[Change]:
@@ -61,11 +66,12 @@ def _change(change: Any, media: str) -> Change:
             raise BadRequest(f"Invalid operation: {operation[:40]!r}. It must be one of {', '.join(_OPERATIONS)}.")
     if operation != "remove" and "value" not in change:
         raise BadRequest(f'Operation "{operation}" requires a member named "value".')
-    return Change(operation, _name(path), change.get("value"), media == OLD)
+    name, position = _name(path)
+    return Change(operation, name, change.get("value"), media == OLD, position)
 
 
-def _name(path: Any) -> str:
-    """The attribute that a pointer of one part names."""
+def _name(path: Any) -> tuple[str, str]:
+    """The attribute that a pointer names, and for locations which of them."""
     if not isinstance(path, str) or not path.startswith("/"):
         raise BadRequest(f'Pointer `{str(path)[:60]}` does not start with "/".')
     if path.endswith("/") or "//" in path:
@@ -73,18 +79,30 @@ def _name(path: Any) -> str:
     if _BAD_TILDE.search(path):
         raise BadRequest(f'Pointer `{path[:60]}` contains "~" not part of a recognized escape sequence.')
     parts = path[1:].split("/")
-    if parts[0] == "locations":
-        raise ReadOnly("It's not allowed to add, replace or remove locations if locations are invisible.")
+    if parts[0] == "locations" and len(parts) == 2:
+        return parts[0], parts[1]
     if len(parts) > 1:
         raise BadRequest(f"Invalid JSON pointer for this resource: '{path[:60]}', it must name one attribute.")
-    return parts[0].replace("~1", "/").replace("~0", "~")
+    return parts[0].replace("~1", "/").replace("~0", "~"), ""
 
 
-def apply(row: ImageRow, changes: list[Change]) -> ImageRow:
-    """The row after all changes. Raises InvalidImage, ReadOnly, PropertyConflict, LimitExceeded."""
+def given_locations(changes: list[Change]) -> list[Any]:
+    """All locations that a patch brings along."""
+    found: list[Any] = []
+    for change in changes:
+        if change.name == LOCATIONS and change.operation != "remove":
+            found += change.value if isinstance(change.value, list) else [change.value]
+    return found
+
+
+def apply(row: ImageRow, changes: list[Change], around: Surroundings) -> ImageRow:
+    """The row after all changes. Raises InvalidImage, ReadOnly, PropertyConflict, LimitExceeded, WrongStatus."""
     properties = row.properties_dict
     for change in changes:
         name = change.name
+        if name == LOCATIONS:
+            row = _change_locations(row, change, around)
+            continue
         refuse_reserved(name)
         if name in TYPES:
             row = _change_field(row, change)
@@ -99,6 +117,16 @@ def apply(row: ImageRow, changes: list[Change]) -> ImageRow:
         else:
             del properties[name]
     return with_properties(row, properties)
+
+
+def _change_locations(row: ImageRow, change: Change, around: Surroundings) -> ImageRow:
+    if change.operation == "remove":
+        return locations.remove(row, change.position, around)
+    if change.operation == "add" and change.position:
+        return locations.add(row, change.position, change.value, around)
+    if change.position:
+        raise InvalidImage("A location is not replaced alone: replace the list, or add and remove.")
+    return locations.replace_all(row, change.value, around)
 
 
 def _change_field(row: ImageRow, change: Change) -> ImageRow:

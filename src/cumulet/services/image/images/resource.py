@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
+
 from cumulet.core.errors import BadRequest, MethodNotAllowed, UnsupportedMediaType
 from cumulet.core.web.body import Body
 from cumulet.core.web.call import Call
@@ -24,12 +26,15 @@ from cumulet.services.image.errors import (
 from cumulet.services.image.images import data, status
 from cumulet.services.image.images.fields import FIELDS, refuse_reserved, with_field, with_properties, with_tags
 from cumulet.services.image.images.listing import read_question
+from cumulet.services.image.images.locations import locations
+from cumulet.services.image.images.locations import without as without_location
 from cumulet.services.image.images.operations import change, missing
 from cumulet.services.image.images.operations import create as store_image
-from cumulet.services.image.images.patch import apply, read_patch
+from cumulet.services.image.images.patch import LOCATIONS, Change, apply, given_locations, read_patch
 from cumulet.services.image.images.row import ImageRow
 from cumulet.services.image.images.sight import ADMIN, find, target
 from cumulet.services.image.images.view import show
+from cumulet.services.image.imports import locations as whereabouts
 from cumulet.services.image.imports.methods import IMPORT_METHODS
 from cumulet.services.image.room import Image
 
@@ -59,7 +64,7 @@ async def create(room: Image, call: Call) -> Response:
     call.allow("add_image", {**asked, "project_id": call.caller.project_id or "-", "owner": row.owner or "-"})
     _allow_visibility(call, row)
     await store_image(room, row)
-    shown = bytes(show(row))
+    shown = bytes(_show(room, call, row))
     headers = {
         "Location": f"{call.base}/images/{row.id}",
         "OpenStack-image-import-methods": ",".join(IMPORT_METHODS),
@@ -85,7 +90,7 @@ async def index(room: Image, call: Call) -> dict[str, Any]:
         async with room.database.read() as tx:
             rows, more = await _LISTER.page(tx, question, "id")
     marker = rows[-1].id if more else ""
-    shown = [show(row) for row in rows]
+    shown = [_show(room, call, row) for row in rows]
     return call.dialect.page("images", shown, url="/v2/images", query=call.request.query, marker=marker)
 
 
@@ -101,24 +106,40 @@ def _refuse_empty_id(call: Call) -> None:
 
 
 async def show_one(room: Image, call: Call) -> Response:
-    return _shown(await find(room, call))
+    return _shown(room, call, await find(room, call))
 
 
 async def update(room: Image, call: Call) -> Response:
     media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     changes = read_patch(await call.request.body(112 * 1024), media)
     row = await find(room, call, "modify_image")
+    moved = [change for change in changes if change.name == LOCATIONS]
+    _allow_moves(room, call, row, moved)
+    around = await whereabouts.look(room, row, given_locations(moved))
 
     def patched(row: ImageRow) -> ImageRow:
         call.allow("modify_image", target(row, call.caller))
-        after = apply(row, changes)
+        after = apply(row, changes, around)
         if after.owner != row.owner and not call.may(ADMIN):
             raise ReadOnly("Owner can't be updated by non admin.")
         if after.visibility != row.visibility:
             _allow_visibility(call, after)
         return after
 
-    return _shown(await change(room, row.id, patched))
+    after = await change(room, row.id, patched, beside=whereabouts.reading(room, call, row))
+    for name in row.store_list:
+        if name not in after.store_list and name in room.stores:
+            await room.stores[name].remove(row.data_key)
+    return _shown(room, call, after)
+
+
+def _allow_moves(room: Image, call: Call, row: ImageRow, moved: list[Change]) -> None:
+    """Changing where an image lies needs rights of its own, and a cloud that shows it."""
+    if moved and not room.show_locations:
+        raise ReadOnly("It's not allowed to add, replace or remove locations if locations are invisible.")
+    for one in moved:
+        rule = "delete_image_location" if one.operation == "remove" else "set_image_location"
+        call.allow(rule, target(row, call.caller))
 
 
 async def delete(room: Image, call: Call) -> None:
@@ -136,8 +157,12 @@ async def reactivate(room: Image, call: Call) -> None:
     await change(room, row.id, status.reactivate)
 
 
-def _shown(row: ImageRow) -> Response:
-    return Response(200, bytes(show(row)), dict(_JSON))
+def _shown(room: Image, call: Call, row: ImageRow) -> Response:
+    return Response(200, bytes(_show(room, call, row)), dict(_JSON))
+
+
+def _show(room: Image, call: Call, row: ImageRow) -> msgspec.Raw:
+    return show(room, row, whereabouts=call.may("get_image_location", target(row, call.caller)))
 
 
 # ---- tags ------------------------------------------------------------------------------------------------------------
@@ -200,16 +225,16 @@ async def download(room: Image, call: Call) -> Response:
     row = await find(room, call, "download_image")
     if row.status == "deactivated" and not call.may(ADMIN):
         raise ImageDeactivated("The requested image has been deactivated. Image data download is forbidden.")
-    if not row.stores:
+    if not row.has_data:
         return Response(204)
     start, length = read_range(call.request.headers.get("range", ""), row.size)
     headers = {"content-type": "application/octet-stream", "content-length": str(length), "accept-ranges": "bytes"}
     if length == row.size:
         if row.checksum:
             headers["Content-MD5"] = row.checksum
-        return Response(200, headers=headers, stream=data.open_bytes(room, row))
+        return Response(200, headers=headers, stream=await data.begun(data.open_bytes(room, row)))
     headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{row.size}"
-    return Response(206, headers=headers, stream=data.open_bytes(room, row, start, length))
+    return Response(206, headers=headers, stream=await data.begun(data.open_bytes(room, row, start, length)))
 
 
 def read_range(text: str, size: int) -> tuple[int, int]:
@@ -234,23 +259,27 @@ def read_range(text: str, size: int) -> tuple[int, int]:
 async def delete_from_store(room: Image, call: Call) -> None:
     """Remove one of several copies."""
     name = call.path["store_id"]
-    if name not in room.stores:
+    if name not in room.stores and name != room.web_store:
         raise StoreNotFound(f"There is no store {name[:64]!r}.")
     row = await find(room, call, "delete_image_location")
     call.allow("get_image_location", target(row, call.caller))
 
     def without(row: ImageRow) -> ImageRow:
-        stores = row.store_list
-        if name not in stores:
+        lies = locations(row, room.weight)
+        gone = [location for location in lies if location.store == name]
+        if not gone:
             raise missing(f"{row.id} in store {name}")
-        if row.status not in ("active", "deactivated"):
+        if not row.has_data:
             raise status.refuse_move(row, row.status)
-        if len(stores) == 1:
+        if len(gone) == len(lies):
             raise StoreHoldsLast(f"Cannot delete the only copy of image {row.id}. Delete the image instead.")
-        return status.with_stores(row, [kept for kept in stores if kept != name])
+        for location in gone:
+            row = without_location(row, location)
+        return row
 
     after = await change(room, row.id, without)
-    await room.stores[name].remove(after.data_key)
+    if name in room.stores:
+        await room.stores[name].remove(after.data_key)
 
 
 def endpoints() -> list[Endpoint]:

@@ -54,6 +54,10 @@ class ImageRow(Row):
     """The name of the bytes in the stores: another one for each attempt to upload."""
     stores: Name = ""
     """The stores that hold the bytes, separated by commas; empty: none does."""
+    locations: Json = "[]"
+    """What lies elsewhere and is only read: a JSON list of locations, see `locations.py`."""
+    digest: Annotated[str, sa.String(128)] = ""
+    """The SHA-512 of the bytes as they passed here: what nodes verify. `hash_value` may be a client's word."""
     staged_key: Ref = ""
     """The name of the bytes in the staging store."""
     staged_size: BigInt = 0
@@ -71,7 +75,12 @@ class ImageRow(Row):
         return msgspec.json.decode(self.tags, type=list[str])
 
     @property
+    def has_data(self) -> bool:
+        return self.status in ("active", "deactivated")
+
+    @property
     def store_list(self) -> list[str]:
+        """Those that hold copies of ours."""
         return self.stores.split(",") if self.stores else []
 
 

@@ -33,14 +33,14 @@ def begin_upload(row: ImageRow, key: str, now: int) -> ImageRow:
     need_formats(row)
     if row.status != "queued":
         raise refuse_move(row, "saving")
-    return replace(row, status="saving", data_key=key, touched_at=now)
+    return replace(row, status="saving", data_key=key, touched_at=now, locations="[]", size=UNKNOWN)
 
 
 def begin_staging(row: ImageRow, key: str, now: int) -> ImageRow:
     need_formats(row)
     if row.status != "queued":
         raise refuse_move(row, "uploading")
-    return replace(row, status="uploading", staged_key=key, staged_size=0, touched_at=now)
+    return replace(row, status="uploading", staged_key=key, staged_size=0, touched_at=now, locations="[]")
 
 
 def finish_staging(row: ImageRow, size: int) -> ImageRow:
@@ -55,8 +55,9 @@ def finish(row: ImageRow, measure: Measure, stores: list[str]) -> ImageRow:
         size=measure.size,
         virtual_size=measure.virtual_size or UNKNOWN,
         checksum=measure.md5,
-        hash_algo="sha512",
-        hash_value=measure.sha512,
+        hash_algo=measure.algorithm,
+        hash_value=measure.hash_value,
+        digest=measure.sha512,
         stores=",".join(stores),
         staged_key="",
         staged_size=0,
@@ -79,6 +80,7 @@ def return_to_queue(row: ImageRow) -> ImageRow:
         checksum="",
         hash_algo="",
         hash_value="",
+        digest="",
         data_key="",
         stores="",
         staged_key="",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from cumulet.lib.clock import iso_seconds
+from cumulet.services.image.images.locations import locations, stores_of
 from cumulet.services.image.images.row import ImageRow
+from cumulet.services.image.room import Image
 
 _encode = msgspec.json.Encoder().encode
 
@@ -37,8 +39,11 @@ class Shown(msgspec.Struct):
     schema: str = "/v2/schemas/image"
 
 
-def show(row: ImageRow) -> msgspec.Raw:
-    """An image as JSON. Tags and properties are passed through as the text that they are stored as."""
+def show(room: Image, row: ImageRow, *, whereabouts: bool = False) -> msgspec.Raw:
+    """An image as JSON. Tags and properties are passed through as the text that they are stored as.
+
+    `whereabouts` says that who looks may know where the bytes are, as far as this cloud tells anybody.
+    """
     path = f"/v2/images/{row.id}"
     text = _encode(
         Shown(
@@ -65,8 +70,17 @@ def show(row: ImageRow) -> msgspec.Raw:
             f"{path}/file",
         )
     )
-    if row.stores:
-        text = text[:-1] + b',"stores":' + _encode(row.stores) + b"}"
+    more: dict[str, object] = {}
+    if stores := stores_of(row, room.weight):
+        more["stores"] = ",".join(stores)
+    if whereabouts and (room.show_locations or room.show_direct_url):
+        lies = locations(row, room.weight)
+        if room.show_locations:
+            more["locations"] = lies
+        if room.show_direct_url and lies:
+            more["direct_url"] = lies[0].url
+    if more:
+        text = text[:-1] + b"," + _encode(more)[1:]
     if row.properties != "{}":
         text = text[:-1] + b"," + row.properties.encode()[1:]
     return msgspec.Raw(text)

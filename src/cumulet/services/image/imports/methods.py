@@ -39,7 +39,7 @@ class ImportRequest(msgspec.Struct, frozen=True):
     all_stores_must_succeed: bool = True
 
 
-def chosen_stores(request: ImportRequest, named: str, known: Sequence[str]) -> list[str]:
+def chosen_stores(request: ImportRequest, named: str, known: Sequence[str], read_only: str = "") -> list[str]:
     """Into which stores, the default one first in `known`. Raises InvalidImport."""
     if request.all_stores:
         if request.stores or named:
@@ -49,6 +49,8 @@ def chosen_stores(request: ImportRequest, named: str, known: Sequence[str]) -> l
     if request.stores and named:
         raise InvalidImport("The stores parameter and x-image-meta-store header can't be both specified")
     for store in stores:
+        if store and store == read_only:
+            raise InvalidImport(f"The store {store} is read-only. Choose among {', '.join(known)}.")
         if store not in known:
             raise InvalidImport(f"There is no store {store[:64]!r}. The stores here are {', '.join(known)}.")
     return stores or [known[0]]

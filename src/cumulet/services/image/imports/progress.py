@@ -18,7 +18,7 @@ _COPIED = ("hw_", "trait:", "os_distro", "os_secure_boot", "os_type")
 def begin(row: ImageRow, method: str, stores: Sequence[str]) -> ImageRow:
     """An import was asked for. A copy leaves the image as usable as it is."""
     after = told(row, importing=stores, failed=())
-    return after if method == COPY_IMAGE else replace(after, status="importing")
+    return after if method == COPY_IMAGE else replace(after, status="importing", locations="[]")
 
 
 def attempt(row: ImageRow, key: str) -> ImageRow:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
 
-import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import Query
@@ -18,14 +17,16 @@ from cumulet.core.errors import CloudError
 from cumulet.core.reconcile import Done, Outcome
 from cumulet.drivers.image_store.base import NotStored
 from cumulet.lib.ids import new_uuid
-from cumulet.services.image.errors import ImageNotFound, ImportFailed
+from cumulet.services.image.errors import DataRefused, ImageNotFound, ImportFailed
 from cumulet.services.image.images import status
 from cumulet.services.image.images.data import open_bytes, put
 from cumulet.services.image.images.measure import Measure
 from cumulet.services.image.images.operations import change, change_receiving
 from cumulet.services.image.images.row import ImageRow
 from cumulet.services.image.imports import progress, web
-from cumulet.services.image.imports.methods import COPY_IMAGE, GLANCE_DIRECT, WEB_DOWNLOAD, ImportRequest, importing_to
+from cumulet.services.image.imports.methods import COPY_IMAGE, GLANCE_DIRECT, WEB_DOWNLOAD, importing_to
+from cumulet.services.image.imports.order import Order, order_of
+from cumulet.services.image.imports.reading import read_through
 from cumulet.services.image.imports.tasks import TOPIC, UNFINISHED, TaskRow, note_begun, note_ended
 from cumulet.services.image.room import Image
 
@@ -33,16 +34,6 @@ log = logging.getLogger("cumulet.image")
 
 AT_ONCE = 4
 MOST_ATTEMPTS = 3
-
-
-class Order(msgspec.Struct):
-    """What a task shall do: its input."""
-
-    image_id: str
-    import_req: ImportRequest
-    backend: list[str]
-    expected_sha512: str = ""
-    expected_md5: str = ""
 
 
 class ImportReconciler:
@@ -53,19 +44,20 @@ class ImportReconciler:
 
     def __init__(self, room: Image) -> None:
         self._room = room
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._turns = {at_home: asyncio.Semaphore(AT_ONCE) for at_home in (True, False)}
+        """Slow web servers keep nobody waiting but those who named them."""
 
     async def step(self, key: str) -> Outcome:
-        async with self._turn:
-            async with self._room.database.read() as tx:
-                task = await tx.get(TaskRow, id=key)
-            if task is None:
-                return Done()
-            if task.status in UNFINISHED:
-                await self._run(task)
-            elif task.expires_at < self._room.clock.now():
-                await self._room.database.write(lambda tx: tx.delete(TaskRow, id=key))
+        async with self._room.database.read() as tx:
+            task = await tx.get(TaskRow, id=key)
+        if task is None:
             return Done()
+        if task.status in UNFINISHED:
+            async with self._turns[order_of(task).import_req.method.name != WEB_DOWNLOAD]:
+                await self._run(task)
+        elif task.expires_at < self._room.clock.now():
+            await self._room.database.write(lambda tx: tx.delete(TaskRow, id=key))
+        return Done()
 
     async def _run(self, task: TaskRow) -> None:
         order = order_of(task)
@@ -76,13 +68,15 @@ class ImportReconciler:
             image = await self._image(order.image_id)
             if order.import_req.method.name == COPY_IMAGE:
                 await _copy(self._room, image, order)
+            elif order.only_reads:
+                await read_through(self._room, image, order)
             elif image.status == "importing":
                 await _import(self._room, image, order)
             elif image.status != "active":  # active: it was killed between its last two writes
                 raise ImportFailed(f"The image became {image.status} while it waited for its import.")
         except (CloudError, NotStored) as error:
             log.warning("import of image %s failed: %s", order.image_id, error)
-            await self._give_up(order)
+            await self._give_up(order, error)
             await note_ended(self._room, task, message=str(error), failed=True)
             return
         await note_ended(self._room, task)
@@ -94,7 +88,7 @@ class ImportReconciler:
             raise ImportFailed(f"Image {image_id} was deleted before its import ended.")
         return row
 
-    async def _give_up(self, order: Order) -> None:
+    async def _give_up(self, order: Order, error: Exception) -> None:
         """Let the image be as before the import, and tell which stores failed."""
         left = ImageRow("", "", "", "", 0, 0)
 
@@ -103,6 +97,8 @@ class ImportReconciler:
             left = row
             if order.import_req.method.name == COPY_IMAGE:
                 return progress.told(row, importing=(), failed=importing_to(row))
+            if order.only_reads and row.has_data and (order.tells or isinstance(error, DataRefused)):
+                return progress.fail(row, order.backend)
             return progress.fail(row, order.backend) if row.status == "importing" else row
 
         try:
@@ -133,10 +129,6 @@ def _unsettled_query() -> Query:
     )
 
 
-def order_of(task: TaskRow) -> Order:
-    return msgspec.json.decode(task.input, type=Order)
-
-
 async def _import(room: Image, image: ImageRow, order: Order) -> None:
     """Bring the bytes into every chosen store: the first reads them from their source, the others from the first."""
     before, key = image.data_key, new_uuid()
@@ -146,7 +138,13 @@ async def _import(room: Image, image: ImageRow, order: Order) -> None:
         image = await change(room, image.id, lambda row: progress.like(row, source))
     await change(room, image.id, lambda row: progress.attempt(row, key))
     await _remove(room, before)
-    measure = Measure(image.disk_format, image.container_format, sha512=order.expected_sha512, md5=order.expected_md5)
+    measure = Measure(
+        image.disk_format,
+        image.container_format,
+        algorithm=order.hash_algo or "sha512",
+        value=order.hash_value,
+        md5=order.checksum,
+    )
     done: list[str] = []
     failed: list[str] = []
     for name in order.backend:

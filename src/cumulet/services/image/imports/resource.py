@@ -27,7 +27,7 @@ from cumulet.services.image.imports.methods import (
     check_method,
     chosen_stores,
 )
-from cumulet.services.image.imports.reconciler import Order
+from cumulet.services.image.imports.order import Order
 from cumulet.services.image.imports.tasks import API_IMPORT, IMPORT, TaskRow, new_task
 from cumulet.services.image.room import Image
 
@@ -44,8 +44,9 @@ async def ask_import(room: Image, call: Call) -> None:
         call.allow("copy_image", target(row, call.caller))
     check_method(method)
     if method.name == WEB_DOWNLOAD:
-        web.read_uri(method.uri, room.outside)
-    stores = chosen_stores(request, call.request.headers.get("x-image-meta-store", ""), list(room.stores))
+        web.check(method.uri, room.outside)
+    named = call.request.headers.get("x-image-meta-store", "")
+    stores = chosen_stores(request, named, list(room.stores), room.web_store)
     await refuse_if_full(room, row.id, "image_size_total")
     task = new_task(room, call, API_IMPORT, row.id, Order(row.id, request, stores))
 
@@ -70,7 +71,7 @@ async def create_task(room: Image, call: Call) -> TaskRow:
     uri, properties = given["import_from"], given["image_properties"]
     if not isinstance(uri, str) or not isinstance(properties, dict):
         raise InvalidImport("import_from must be a text and image_properties an object.")
-    web.read_uri(uri, room.outside)
+    web.check(uri, room.outside)
     image = _image_of(room, call, properties)
     stores = [room.default_store]
     order = Order(image.id, ImportRequest(Method(WEB_DOWNLOAD, uri=uri)), stores)

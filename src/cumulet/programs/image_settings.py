@@ -1,0 +1,66 @@
+"""What an operator may set about images: the table `[image]` of the settings file, and its stores."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
+_RESERVED = ("staging", "cache")
+"""Places of the image service's own."""
+
+
+class BadStore(ValueError):
+    """A store cannot be used; the message names the key and what would do."""
+
+
+class _Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    """What every store may say."""
+
+    description: str = ""
+    weight: int = 0
+    """Where an image lies in several stores, it is read from the one with the greatest weight."""
+
+
+class FileStore(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="file"):
+    """A directory."""
+
+    path: str = ""
+    """Empty: below the state directory."""
+
+
+class HttpStore(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="http"):
+    """Web servers, from which images are only read. `import_networks` and `import_ports` say which may be asked."""
+
+
+Store = FileStore | HttpStore
+
+
+class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Images of one cloud."""
+
+    stores: dict[str, Store] = {}
+    """By name; empty: one directory, named `file`."""
+    default_store: str = ""
+    """Where images go unless a client chooses; empty: the first store that takes any."""
+    show_locations: bool = False
+    """Owners see where their images lie, and may add places on web servers to them."""
+    show_direct_url: bool = False
+    secure_hash: bool = True
+    """Images that are only read from a web server are hashed too."""
+
+
+def check(settings: ImageSettings) -> None:
+    """Raise BadStore for what would only fail later."""
+    for name in settings.stores:
+        if not _NAME.match(name) or name in _RESERVED:
+            raise BadStore(f"image.stores: {name[:40]!r} cannot be the name of a store; use a-z, 0-9, _ and -")
+    taking = [name for name, store in settings.stores.items() if not isinstance(store, HttpStore)]
+    if settings.stores and not taking:
+        raise BadStore("image.stores: no store takes data; add one of another type than http")
+    if len(settings.stores) - len(taking) > 1:
+        raise BadStore("image.stores: more than one store of type http; one reads from all web servers")
+    if settings.default_store and settings.default_store not in (taking or ["file"]):
+        known = ", ".join(taking)
+        raise BadStore(f"image.default_store: {settings.default_store[:40]!r} is no store that takes data: {known}")

@@ -1,0 +1,59 @@
+"""The image stores that the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cumulet.drivers.image_store.base import ImageStore
+from cumulet.drivers.image_store.files import FileImageStore
+from cumulet.programs.image_settings import FileStore, HttpStore, ImageSettings, Store
+from cumulet.services.image.room import Offer
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What the image service's room is given of them."""
+
+    drivers: Mapping[str, ImageStore]
+    """Those that take data, the default one first."""
+    web: str
+    """The name of the one that reads from web servers; empty: there is none."""
+    offers: Mapping[str, Offer]
+
+
+def make(settings: ImageSettings, state: Path) -> Stores:
+    """Drivers for all stores. Nothing is asked of them yet."""
+    named: dict[str, Store] = settings.stores or {"file": FileStore()}
+    web = next((name for name, store in named.items() if isinstance(store, HttpStore)), "")
+    taking = {name: store for name, store in named.items() if not isinstance(store, HttpStore)}
+    first = settings.default_store or next(iter(taking))
+    drivers = {name: _driver(name, taking[name], state) for name in sorted(taking, key=lambda name: name != first)}
+    offers = {name: _offer(store) for name, store in named.items()}
+    return Stores(drivers, web, offers)
+
+
+def _driver(name: str, store: Store, state: Path) -> ImageStore:
+    match store:
+        case FileStore():
+            return FileImageStore(Path(store.path) if store.path else _folder(state, name))
+        case _:
+            raise TypeError(f"{name} takes no data")
+
+
+def _folder(state: Path, name: str) -> Path:
+    return state / "images" if name == "file" else state / "image-stores" / name
+
+
+def _offer(store: Store) -> Offer:
+    return Offer(description=store.description, weight=store.weight, properties=_properties(store))
+
+
+def _properties(store: Store) -> dict[str, object]:
+    """What administrators see of how a store is reached."""
+    match store:
+        case FileStore():
+            return {"data_dir": store.path or "below the state directory"}
+        case _:
+            return {}

@@ -1,0 +1,76 @@
+"""The stores of images, from the settings file to their drivers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cumulet.drivers.image_store.files import FileImageStore
+from cumulet.programs import image_stores
+from cumulet.programs.laptop import processes
+from cumulet.programs.settings import Settings, SettingsError, load
+
+
+def settings_of(folder: Path, text: str) -> Settings:
+    file = folder / "cumulet.toml"
+    file.write_text(text)
+    return load({"state_dir": str(folder / "state")}, {}, file)
+
+
+def test_without_settings_there_is_one_directory(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "")
+    stores = image_stores.make(settings.image, settings.state)
+    assert (list(stores.drivers), stores.web) == (["file"], "")
+    assert (tmp_path / "state" / "images").is_dir()
+
+
+def test_stores_are_named_and_the_default_comes_first(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        f"""
+        [image]
+        default_store = "near"
+        show_locations = true
+        [image.stores.far]
+        type = "file"
+        path = "{tmp_path}/far"
+        [image.stores.web]
+        type = "http"
+        [image.stores.near]
+        type = "file"
+        description = "Fast disks"
+        weight = 7
+        """,
+    )
+    stores = image_stores.make(settings.image, settings.state)
+    assert (list(stores.drivers), stores.web) == (["near", "far"], "web")
+    assert all(isinstance(driver, FileImageStore) for driver in stores.drivers.values())
+    assert (stores.offers["near"].description, stores.offers["near"].weight) == ("Fast disks", 7)
+    assert stores.offers["far"].properties == {"data_dir": f"{tmp_path}/far"}
+    assert (tmp_path / "far" / "images").is_dir()
+
+
+def test_what_is_in_force_is_kept_for_later_commands(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, '[image.stores]\nnear = {type = "file"}\nweb = {type = "http", weight = 2}\n')
+    processes.keep(settings)
+    assert load({}, {}, processes.settings_file(settings.state)) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[image.stores.x]\ntype = "tape"', "tape"),
+        ('[image.stores.x]\ntype = "file"\nfolder = "/x"', "folder"),
+        ("[image.stores.x]\nweight = 1", "type"),
+        ('[image.stores."a,b"]\ntype = "file"', "a,b"),
+        ('[image.stores.staging]\ntype = "file"', "staging"),
+        ('[image.stores.web]\ntype = "http"', "takes data"),
+        ('[image.stores]\na = {type = "http"}\nb = {type = "http"}\nc = {type = "file"}', "more than one"),
+        ('[image]\ndefault_store = "b"\n[image.stores.a]\ntype = "file"', "default_store"),
+        ('[image]\ndefault_store = "w"\nstores = {a = {type = "file"}, w = {type = "http"}}', "default_store"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        settings_of(tmp_path, text)
