@@ -239,3 +239,30 @@ async def test_a_port_of_a_trunk_that_is_not_here_cannot_be_made(world: World) -
     (fact,) = (await world.driver.apply(Fabric(ports=(lost,))))[Kind.PORT]
     assert fact.fault is not None
     assert "the port of its trunk is not here" in fact.fault.message
+
+
+async def test_ports_in_a_row_lead_each_to_its_own_or_all_to_one(world: World) -> None:
+    def to(first: int, fixed: int, more: int, *, together: bool = False) -> ForwardingSpec:
+        return ForwardingSpec(
+            id=uid(f"to {first}"),
+            floating="198.51.100.102",
+            protocol="tcp",
+            external_port=first,
+            fixed="10.0.0.10",
+            internal_port=fixed,
+            more=more,
+            together=together,
+        )
+
+    limited = group("limited", EVERYTHING_OUT, *(rule("ingress", "tcp", port) for port in (80, 82, 90, 9001)))
+    row, same, one = to(8080, 80, 2), to(90, 90, 3), to(9000, 9001, 5, together=True)
+    way = router("way", "red", "198.51.100.11", forwardings=(row, same, one))
+    ann = port("ann", "red", "10.0.0.10", groups=(limited.id,))
+    fabric = Fabric(networks=(external_network(), RED), ports=(ann,), groups=(OPEN, limited), routers=(way,))
+    await world.start(fabric)
+    await world.listen("red", "10.0.0.10", 80, 82, 90, 9001)
+    for outer in (8080, 8082, 90, 9000, 9005):
+        assert await yes(world, "public", OUTSIDE, "198.51.100.102", to=outer), outer
+    # 81 is not let in, and the others are no part of a row.
+    for outer in (8081, 8083, 9006):
+        assert await no(world, "public", OUTSIDE, "198.51.100.102", to=outer), outer

@@ -130,7 +130,7 @@ class FloatingSpec(Record, frozen=True, kw_only=True):
 
 
 class ForwardingSpec(Record, frozen=True, kw_only=True):
-    """A port of a floating address that leads to a port of a fixed one."""
+    """Ports of a floating address that lead to ports of a fixed one."""
 
     id: str
     floating: str
@@ -138,6 +138,10 @@ class ForwardingSpec(Record, frozen=True, kw_only=True):
     external_port: int
     fixed: str
     internal_port: int
+    more: int = 0
+    """How many more ports in a row there are, after the external one."""
+    together: bool = False
+    """They all lead to the one internal port, instead of each to its own in the same order."""
 
 
 class RouterSpec(Record, frozen=True, kw_only=True):
@@ -153,6 +157,8 @@ class RouterSpec(Record, frozen=True, kw_only=True):
     floating: tuple[FloatingSpec, ...] = ()
     forwardings: tuple[ForwardingSpec, ...] = ()
     routes: tuple[tuple[str, str], ...] = ()
+    helpers: tuple[tuple[str, str, int], ...] = ()
+    """(helper, protocol, port): what answers there may open further connections."""
 
 
 class Fabric(Record, frozen=True, kw_only=True):

@@ -153,3 +153,66 @@ async def test_idle_floating_ips_go_with_their_network(network: Client, make: Ma
     await admin.delete(f"/networks/{outside['id']}")
     await network.get(f"/floatingips/{floating['id']}", 404)
     assert (await admin.get(f"/quotas/{'d' * 32}/details"))["quota"]["floatingip"]["used"] == 0
+
+
+async def test_ports_in_a_row_may_not_overlap(network: Client, make: Maker, outside: dict[str, Any]) -> None:
+    _, net, _ = await routed(network, make, outside)
+    port = await make.port(net)
+    floating = await make.one("floatingip", "/floatingips", floating_network_id=outside["id"])
+    path = f"/floatingips/{floating['id']}/port_forwardings"
+
+    def wish(**ports: object) -> dict[str, Any]:
+        return {"port_forwarding": {"protocol": "tcp", "internal_port_id": port["id"], **ports}}
+
+    row = wish(external_port_range="80:89", internal_port_range="8080:8089")
+    made = (await network.post(path, row))["port_forwarding"]
+    assert (made["external_port"], made["external_port_range"]) == (None, "80:89")
+    await network.post(path, wish(external_port_range="90:99", internal_port=22))
+    shown = (await network.get(f"/floatingips/{floating['id']}"))["floatingip"]["port_forwardings"]
+    assert [f.get("external_port_range") for f in shown] == ["80:89", "90:99"]
+    for wrong in (
+        {"external_port": 85, "internal_port": 1},
+        {"external_port_range": "70:80", "internal_port": 1},
+        {"external_port_range": "100:103", "internal_port_range": "1:3"},
+        {"external_port_range": "103:100", "internal_port": 1},
+        {"external_port_range": "100:x", "internal_port": 1},
+        {"external_port": 100, "external_port_range": "100:100", "internal_port": 1},
+        {"external_port": 100},
+    ):
+        await network.post(path, wish(**wrong), 400)
+    await network.post(
+        path, {"port_forwarding": {**wish(external_port=85, internal_port=1)["port_forwarding"], "protocol": "udp"}}
+    )
+    moved = {"port_forwarding": {"external_port_range": "200:209"}}
+    assert (await network.put(f"{path}/{made['id']}", moved))["port_forwarding"]["internal_port_range"] == "8080:8089"
+    await network.put(f"{path}/{made['id']}", {"port_forwarding": {"external_port_range": "95:104"}}, 400)
+    refusal = (await network.delete(f"/floatingips/{floating['id']}", 409))["NeutronError"]
+    assert refusal["type"] == "FipInUseByPortForwarding"
+
+
+async def test_a_router_understands_protocols(network: Client, make: Maker, outside: dict[str, Any]) -> None:
+    router, _, _ = await routed(network, make, outside)
+    path = f"/routers/{router['id']}/conntrack_helpers"
+
+    async def made(status: int = 201, **wish: object) -> dict[str, Any]:
+        answer: dict[str, Any] = await network.post(path, {"conntrack_helper": wish}, status)
+        return answer
+
+    first = (await made(helper="ftp", protocol="tcp", port=21))["conntrack_helper"]
+    assert (first["helper"], first["protocol"], first["port"]) == ("ftp", "tcp", 21)
+    await made(400, helper="ftp", protocol="tcp", port=21)
+    assert (await made(400, helper="ftp", protocol="udp", port=21))["NeutronError"][
+        "type"
+    ] == "InvalidProtocolForHelper"
+    refused = await made(400, helper="magic", protocol="tcp", port=21)
+    assert refused["NeutronError"]["type"] == "ConntrackHelperNotAllowed"
+    await made(400, helper="tftp", protocol="udp", port=0)
+    changed = await network.put(f"{path}/{first['id']}", {"conntrack_helper": {"port": 2121}})
+    assert changed["conntrack_helper"]["port"] == 2121
+    shown = (await network.get(f"/routers/{router['id']}"))["router"]["conntrack_helpers"]
+    assert shown == [{"helper": "ftp", "protocol": "tcp", "port": 2121}]
+    assert len((await network.get(path))["conntrack_helpers"]) == 1
+    await network.as_("stranger").get(path, 404)
+    await network.delete(f"{path}/{first['id']}")
+    await network.get(f"{path}/{first['id']}", 404)
+    assert (await network.get(f"/routers/{router['id']}"))["router"]["conntrack_helpers"] == []

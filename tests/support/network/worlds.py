@@ -39,6 +39,9 @@ class FakeWorld:
     async def restart(self) -> None:
         self.driver = FakeNetwork(self.world)
 
+    async def listen(self, network: str, address: str, *ports: int) -> None:
+        """Everybody answers on every port."""
+
     async def reaches(
         self, network: str, source: str, destination: str, protocol: str, port: int, *, expected: bool
     ) -> bool:
@@ -117,6 +120,11 @@ class LinuxWorld:
 
     def guest(self, name: str) -> Guest:
         return self.guests[uid(name)]
+
+    async def listen(self, network: str, address: str, *ports: int) -> None:
+        """This guest takes connections there, besides where `reaches` makes everybody take them."""
+        for port in ports:
+            await self._at(network, address).listen("tcp", port)
 
     async def restart(self) -> None:
         """Only the driver: what it made goes on."""

@@ -23,7 +23,7 @@ from cumulet.contracts.networks import (
     RouterSpec,
 )
 from cumulet.contracts.record import digest_of
-from cumulet.drivers.network.rules import NUMBERS, Ip, Judge, Traffic, is_guests, owns
+from cumulet.drivers.network.rules import NUMBERS, Ip, Judge, Traffic, forwarded, is_guests, owns
 
 Spec = NetworkSpec | PortSpec | GroupSpec | RouterSpec
 KINDS = (Kind.NETWORK, Kind.PORT, Kind.GROUP, Kind.ROUTER)
@@ -212,13 +212,14 @@ def _legs(router: RouterSpec) -> list[InterfaceSpec]:
 
 def _translated_in(router: RouterSpec, traffic: Traffic) -> Traffic | None:
     for forwarding in router.forwardings:
+        inner = forwarded(forwarding, traffic.port)
         if (
-            ipaddress.ip_address(forwarding.floating) == traffic.destination
+            inner is not None
+            and ipaddress.ip_address(forwarding.floating) == traffic.destination
             and NUMBERS[forwarding.protocol] == traffic.protocol
-            and forwarding.external_port == traffic.port
         ):
             fixed = ipaddress.ip_address(forwarding.fixed)
-            return Traffic(traffic.source, fixed, traffic.protocol, forwarding.internal_port, traffic.code)
+            return Traffic(traffic.source, fixed, traffic.protocol, inner, traffic.code)
     for floating in router.floating:
         if ipaddress.ip_address(floating.floating) == traffic.destination:
             fixed = ipaddress.ip_address(floating.fixed)

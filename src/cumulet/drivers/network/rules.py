@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cumulet.contracts.networks import Fabric, GroupSpec, PortSpec, RuleSpec
+from cumulet.contracts.networks import Fabric, ForwardingSpec, GroupSpec, PortSpec, RuleSpec
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -121,6 +121,14 @@ class Judge:
 
     def _of(self, port: PortSpec) -> list[GroupSpec]:
         return [self._groups[name] for name in port.groups if name in self._groups]
+
+
+def forwarded(forwarding: ForwardingSpec, port: int) -> int | None:
+    """The internal port to which an external one leads; None if it is none of the forwarding's."""
+    place = port - forwarding.external_port
+    if not 0 <= place <= forwarding.more:
+        return None
+    return forwarding.internal_port + (0 if forwarding.together else place)
 
 
 def owns(port: PortSpec, address: Ip) -> bool:

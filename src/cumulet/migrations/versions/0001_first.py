@@ -1229,6 +1229,23 @@ def upgrade() -> None:
         **TABLES,
     )
     op.create_table(
+        "network_conntrack_helpers",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("router_id", sa.String(length=64), nullable=False),
+        sa.Column("protocol", sa.String(length=64), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("helper", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index(
+        "network_conntrack_helpers_once",
+        "network_conntrack_helpers",
+        ["router_id", "protocol", "port", "helper"],
+        unique=True,
+    )
+    op.create_table(
         "network_default_rules",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("direction", sa.String(length=64), nullable=False),
@@ -1325,7 +1342,9 @@ def upgrade() -> None:
         sa.Column("floating_ip_id", sa.String(length=64), nullable=False),
         sa.Column("protocol", sa.String(length=64), nullable=False),
         sa.Column("external_port", sa.Integer(), nullable=False),
+        sa.Column("external_last", sa.Integer(), nullable=False),
         sa.Column("internal_port", sa.Integer(), nullable=False),
+        sa.Column("internal_last", sa.Integer(), nullable=False),
         sa.Column("internal_ip", sa.String(length=64), nullable=False),
         sa.Column("port_id", sa.String(length=64), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
@@ -1466,6 +1485,7 @@ def upgrade() -> None:
         sa.Column("snat", sa.Boolean(), nullable=False),
         sa.Column("routes", LONG, nullable=False),
         sa.Column("zone_hints", LONG, nullable=False),
+        sa.Column("helpers", LONG, nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("unsettled", sa.Boolean(), nullable=False),

@@ -57,6 +57,10 @@ class PortForwardingNotFound(errors.NotFound):
     pass
 
 
+class ConntrackHelperNotFound(errors.NotFound):
+    pass
+
+
 class SubnetPoolNotFound(errors.NotFound):
     pass
 

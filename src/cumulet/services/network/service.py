@@ -23,6 +23,7 @@ from cumulet.services.network.qos.policies import policies
 from cumulet.services.network.qos.rules import RULES
 from cumulet.services.network.rbac_policies import rbac_policies
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.conntrack_helpers import conntrack_helpers
 from cumulet.services.network.routers.reconciler import NodeWatcher, RouterReconciler
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.security_groups.default_rules import default_rules
@@ -42,6 +43,7 @@ NOUNS: tuple[Noun, ...] = (
     routers,
     floatingips,
     port_forwardings,
+    conntrack_helpers,
     rbac_policies,
     policies,
     *RULES,

@@ -165,10 +165,13 @@ def router_spec(
                 external_port=row.external_port,
                 fixed=row.internal_ip,
                 internal_port=row.internal_port,
+                more=row.external_last - row.external_port,
+                together=row.internal_last == row.internal_port,
             )
             for row in sorted(forwardings, key=lambda row: row.id)
         ),
         routes=tuple((route["destination"], route["nexthop"]) for route in msgspec.json.decode(router.routes)),
+        helpers=tuple((h["helper"], h["protocol"], h["port"]) for h in msgspec.json.decode(router.helpers)),
     )
 
 

@@ -25,6 +25,16 @@ def _ip_or_cidr(value: str) -> str:
     return value
 
 
+def _port_range(value: str) -> str:
+    parts = value.split(":")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 65535 for part in parts):
+        raise ValueError(f"'{value[:20]}' is not a range of ports: two of 1 to 65535 with a colon between them")
+    if int(parts[0]) > int(parts[-1]):
+        raise ValueError(f"'{value[:20]}' ends before it begins")
+    return value
+
+
+PortRange = Text(11).also(_port_range)
 DnsName = Text(255).also(_dns_name)
 IpOrCidr = Text(64, 1).also(_ip_or_cidr)
 Routes = ListOf(

@@ -22,6 +22,7 @@ from cumulet.contracts.networks import (
     RuleSpec,
 )
 from cumulet.drivers.network.linux.names import Element, checked_id, physical_bridge
+from cumulet.drivers.network.linux.routers import kernel_helper
 from cumulet.drivers.network.rules import WITH_PORTS, protocol_of
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
@@ -162,11 +163,16 @@ def check_router(router: RouterSpec) -> None:
         _ipv4(forwarding.floating)
         _ipv4(forwarding.fixed)
         _require(forwarding.protocol in ("tcp", "udp"), f"forwarding of {forwarding.protocol!r}")
-        ports = forwarding.external_port, forwarding.internal_port
-        _require(all(port in _PORTS and port > 0 for port in ports), f"forwarding of ports {ports}")
+        inner = 0 if forwarding.together else forwarding.more
+        for first, more in ((forwarding.external_port, forwarding.more), (forwarding.internal_port, inner)):
+            in_range = first > 0 and more >= 0 and first + more in _PORTS
+            _require(in_range, f"forwarding of port {first} and {more} more")
     for destination, hop in router.routes:
         _cidr(destination)
         ipaddress.ip_address(hop)
+    for helper, protocol, number in router.helpers:
+        _require(kernel_helper(helper, protocol) != "", f"no helper {helper!r} over {protocol!r}")
+        _require(number in _PORTS and number > 0, f"a helper for port {number}")
 
 
 def _leg(leg: InterfaceSpec) -> None:

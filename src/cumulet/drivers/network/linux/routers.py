@@ -6,18 +6,28 @@ import ipaddress
 from collections.abc import Mapping
 from itertools import groupby
 
+import msgspec
+
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import InterfaceSpec, NetworkSpec, RouterSpec
+from cumulet.contracts.networks import ForwardingSpec, InterfaceSpec, NetworkSpec, RouterSpec
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.interior import ROUTER_SETTINGS, Interior, Leg
 from cumulet.drivers.network.linux.node import Node
+from cumulet.drivers.network.rules import forwarded
 
 METADATA_ADDRESS = "169.254.169.254"
 METADATA_PORT = 9697
 """Where the redirected questions of guests arrive; port 80 of a router belongs to forwardings."""
 TABLE = "inet cumulet"
 _FROM_OUTSIDE = 0x1
+_HELPERS = {
+    **{(name, "tcp"): name for name in ("ftp", "irc", "pptp", "sane", "sip")},
+    **{(name, "udp"): name for name in ("amanda", "netbios-ns", "sip", "snmp", "tftp")},
+    ("h323", "tcp"): "Q.931",
+    ("h323", "udp"): "RAS",
+}
+"""(helper, protocol) → its name in the kernel."""
 
 
 def router_interior(router: RouterSpec, networks: Mapping[str, NetworkSpec], node: Node) -> Interior:
@@ -95,11 +105,7 @@ def translation(router: RouterSpec) -> str:
     after: list[str] = []
     if router.gateway:
         leg = names.gateway_leg(router.gateway.port_id)
-        before += [
-            f"meta nfproto ipv4 ip daddr {f.floating} {f.protocol} dport {f.external_port} "
-            f"dnat ip to {f.fixed}:{f.internal_port}"
-            for f in router.forwardings
-        ]
+        before += [_forward(forwarding) for forwarding in router.forwardings]
         if router.floating:
             inward = ", ".join(f"{f.floating} : {f.fixed}" for f in router.floating)
             outward = ", ".join(f"{f.fixed} : {f.floating}" for f in router.floating)
@@ -113,11 +119,45 @@ def translation(router: RouterSpec) -> str:
             "filter hook prerouting priority raw",
             [f'iifname "{names.gateway_leg(router.gateway.port_id)}" meta mark set {_FROM_OUTSIDE}'],
         )
+    lines += _helpers(router)
     lines += _chain("before", "nat hook prerouting priority dstnat", before)
     lines += _chain("after", "nat hook postrouting priority srcnat", after)
     # Advertisements leave from here, but DHCP is answered elsewhere.
     lines += _chain("own", "filter hook input priority filter", ["udp dport 547 drop"])
     return "\n".join([*lines, "}", ""])
+
+
+def _forward(f: ForwardingSpec) -> str:
+    last = f.external_port + f.more
+    ports = f"{f.external_port}-{last}" if f.more else f"{f.external_port}"
+    match = f"meta nfproto ipv4 ip daddr {f.floating} {f.protocol} dport {ports}"
+    if f.together or not f.more:
+        return f"{match} dnat ip to {f.fixed}:{f.internal_port}"
+    if f.external_port == f.internal_port:
+        return f"{match} dnat ip to {f.fixed}"
+    # A range as the target would be used in any order.
+    each = (f"{port} : {f.fixed} . {forwarded(f, port)}" for port in range(f.external_port, last + 1))
+    return f"{match} dnat ip addr . port to {f.protocol} dport map {{ {', '.join(each)} }}"
+
+
+def kernel_helper(helper: str, protocol: str) -> str:
+    """What the kernel calls a helper over this protocol; empty if it has none."""
+    return _HELPERS.get((helper, protocol), "")
+
+
+def _helpers(router: RouterSpec) -> list[str]:
+    """Objects for the helpers in use, and the rules that name them to the tracker with a flow's first packet."""
+    if not router.helpers:
+        return []
+    used = sorted({(kernel_helper(helper, protocol), protocol) for helper, protocol, _ in router.helpers})
+    objects = [
+        f' ct helper {name.lower()}-{protocol} {{ type "{name}" protocol {protocol}; }}' for name, protocol in used
+    ]
+    rules = [
+        f'{protocol} dport {port} ct helper set "{kernel_helper(helper, protocol).lower()}-{protocol}"'
+        for helper, protocol, port in router.helpers
+    ]
+    return [*objects, *_chain("helpers", "filter hook prerouting priority mangle", rules)]
 
 
 def _masquerade(router: RouterSpec, leg: str) -> list[str]:
@@ -147,8 +187,14 @@ def retired_addresses(old: RouterSpec | None, new: RouterSpec) -> list[list[str]
     for floating in old.floating:
         if (floating.floating, floating.fixed) not in kept:
             gone += [["--orig-dst", floating.floating], ["--reply-dst", floating.floating]]
-    forwarded = {(f.floating, f.protocol, f.external_port, f.fixed, f.internal_port) for f in new.forwardings}
+    still = {_without_id(f) for f in new.forwardings}
     for f in old.forwardings:
-        if (f.floating, f.protocol, f.external_port, f.fixed, f.internal_port) not in forwarded:
-            gone.append(["--proto", f.protocol, "--orig-dst", f.floating, "--orig-port-dst", str(f.external_port)])
+        if _without_id(f) not in still:
+            conditions = ["--proto", f.protocol, "--orig-dst", f.floating, "--reply-src", f.fixed]
+            # The tracker cannot be asked for ports in a row: other flows of the two addresses begin again, too.
+            gone.append(conditions if f.more else [*conditions, "--orig-port-dst", str(f.external_port)])
     return gone
+
+
+def _without_id(forwarding: ForwardingSpec) -> ForwardingSpec:
+    return msgspec.structs.replace(forwarding, id="")

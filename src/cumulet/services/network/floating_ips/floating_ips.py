@@ -197,7 +197,11 @@ async def _save(room: Network, tx: Transaction, row: FloatingIpRow, changes: dic
 
 @floatingips.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: FloatingIpRow) -> None:
-    await tx.delete(ForwardingRow, floating_ip_id=row.id)
+    if await tx.count(ForwardingRow, floating_ip_id=row.id):
+        raise errors.FloatingIPUsedByPortForwarding(
+            f"Floating IP {row.id} in use by Port Forwarding resources. Delete them first.",
+            type_name="FipInUseByPortForwarding",
+        )
     own = await tx.get(PortRow, id=row.own_port_id)
     if own:
         await operations.erase(room, tx, own)

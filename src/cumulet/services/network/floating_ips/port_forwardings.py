@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from cumulet.core.db import Duplicate, Transaction
+import msgspec
+
+from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.wire import Enum, Int, Ip, Text, Uuid
 from cumulet.lib.ids import new_uuid
 from cumulet.services.network import errors
@@ -19,6 +23,7 @@ from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.standard import NameText
 from cumulet.services.network.stirring import stir
+from cumulet.services.network.wires import PortRange
 
 port_forwardings = Noun(
     "/floatingips/{floatingip_id}/port_forwardings",
@@ -32,10 +37,42 @@ port_forwardings = Noun(
             "Port forwardings",
             (
                 Field("protocol", Enum("tcp", "udp", ignore_case=True), create=REQUIRED, update=OPTIONAL),
-                Field("external_port", Int(1, 65535), create=REQUIRED, update=OPTIONAL),
-                Field("internal_port", Int(1, 65535), create=REQUIRED, update=OPTIONAL),
+                Field(
+                    "external_port",
+                    Int(1, 65535).or_null(),
+                    create=OPTIONAL,
+                    update=OPTIONAL,
+                    source=lambda row, call: row.external_port if row.external_port == row.external_last else None,
+                ),
+                Field(
+                    "internal_port",
+                    Int(1, 65535).or_null(),
+                    create=OPTIONAL,
+                    update=OPTIONAL,
+                    source=lambda row, call: row.internal_port if row.internal_port == row.internal_last else None,
+                ),
                 Field("internal_ip_address", Ip, create=OPTIONAL, update=OPTIONAL, source="internal_ip"),
                 Field("internal_port_id", Uuid, create=REQUIRED, update=OPTIONAL, source="port_id"),
+            ),
+        ),
+        Facet(
+            "floating-ip-port-forwarding-port-ranges",
+            "Forwardings of ports in a row",
+            (
+                Field(
+                    "external_port_range",
+                    PortRange.or_null(),
+                    create=OPTIONAL,
+                    update=OPTIONAL,
+                    source=lambda row, call: f"{row.external_port}:{row.external_last}",
+                ),
+                Field(
+                    "internal_port_range",
+                    PortRange.or_null(),
+                    create=OPTIONAL,
+                    update=OPTIONAL,
+                    source=lambda row, call: f"{row.internal_port}:{row.internal_last}",
+                ),
             ),
         ),
         Facet(
@@ -43,8 +80,9 @@ port_forwardings = Noun(
             "Descriptions of port forwardings",
             (Field("description", NameText, create="", update=OPTIONAL),),
         ),
-        Facet("floating-ip-port-forwarding-detail", "Filters of port forwardings"),
+        Facet("floating-ip-port-forwarding-detail", "Details of port forwardings in floating IPs"),
     ],
+    filters=[Filter("external_port", "external_port", int), Filter("internal_port", "internal_port", int)],
     missing=errors.PortForwardingNotFound,
     owner="",
     rule="floatingip_port_forwarding",
@@ -62,25 +100,39 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
             f"Floating IP {floating.id} leads to port {floating.port_id} as a whole. Disassociate it first.",
             type_name="FipInUseByPortForwarding",
         )
+    outer, inner = _ports(wish, "external"), _ports(wish, "internal")
     row = ForwardingRow(
         id=new_uuid(),
         project_id=floating.project_id,
         floating_ip_id=floating.id,
         protocol=wish["protocol"],
-        external_port=wish["external_port"],
-        internal_port=wish["internal_port"],
+        external_port=outer[0],
+        external_last=outer[1],
+        internal_port=inner[0],
+        internal_last=inner[1],
         internal_ip="",
         port_id=wish["internal_port_id"],
         description=wish["description"],
     )
     row.internal_ip, router_id = await _inside(tx, call, floating, row.port_id, wish.get("internal_ip_address", ""))
-    await _refuse_second(tx, row)
-    try:
-        await tx.insert(row)
-    except Duplicate as race:
-        raise _taken(row) from race
+    await _refuse_clash(room, tx, row)
+    await tx.insert(row)
     await _show(room, tx, floating, router_id)
     return row
+
+
+def _ports(wish: Mapping[str, Any], side: str) -> tuple[int, int]:
+    """The first and the last port of one side. Raises."""
+    one, some = wish.get(f"{side}_port"), wish.get(f"{side}_port_range")
+    if (one is None) == (some is None):
+        raise errors.InvalidInput(
+            f"Bad port_forwarding request: one of {side}_port and {side}_port_range is needed, and only one.",
+            type_name="BadRequest",
+        )
+    if one is not None:
+        return one, one
+    first, _, last = str(some).partition(":")
+    return int(first), int(last or first)
 
 
 async def _inside(tx: Transaction, call: Call, floating: FloatingIpRow, port_id: str, ip: str) -> tuple[str, str]:
@@ -97,9 +149,19 @@ async def _inside(tx: Transaction, call: Call, floating: FloatingIpRow, port_id:
     return address.ip_address, router.id
 
 
-async def _refuse_second(tx: Transaction, row: ForwardingRow) -> None:
+async def _refuse_clash(room: Network, tx: Transaction, row: ForwardingRow) -> None:
+    """Raise where the two sides do not fit, or another forwarding has one of the outer ports."""
+    width = row.internal_last - row.internal_port
+    if width not in (0, row.external_last - row.external_port):
+        raise errors.InvalidInput(
+            f"Bad port_forwarding request: external ports {row.external_port}:{row.external_last} lead to as many "
+            f"internal ones, or all to one; not to {row.internal_port}:{row.internal_last}.",
+            type_name="BadRequest",
+        )
+    # Written first, so that of two requests for ports that overlap one waits here, and then sees the other's.
+    await tx.update(FloatingIpRow, {"id": row.floating_ip_id}, updated_at=room.clock.now())
     for other in await tx.find(ForwardingRow, floating_ip_id=row.floating_ip_id, protocol=row.protocol):
-        if other.id != row.id and other.external_port == row.external_port:
+        if other.id != row.id and other.external_port <= row.external_last and row.external_port <= other.external_last:
             raise _taken(row)
 
 
@@ -121,14 +183,15 @@ async def _show(room: Network, tx: Transaction, floating: FloatingIpRow, router_
 @port_forwardings.updating
 async def update(room: Network, call: Call, tx: Transaction, row: ForwardingRow, wish: dict[str, Any]) -> ForwardingRow:
     floating: FloatingIpRow = call.parent
-    changes: dict[str, Any] = {port_forwardings.columns[name]: value for name, value in wish.items()}
+    changes: dict[str, Any] = {name: wish[name] for name in ("protocol", "description") if name in wish}
+    for side in ("external", "internal"):
+        if any(wish.get(name) is not None for name in (f"{side}_port", f"{side}_port_range")):
+            changes[f"{side}_port"], changes[f"{side}_last"] = _ports(wish, side)
     if "internal_port_id" in wish or "internal_ip_address" in wish:
-        port_id = wish.get("internal_port_id", row.port_id)
+        port_id = changes["port_id"] = wish.get("internal_port_id", row.port_id)
         changes["internal_ip"], _ = await _inside(tx, call, floating, port_id, wish.get("internal_ip_address", ""))
-    try:
-        changed: ForwardingRow = await port_forwardings.save(room, tx, row, **changes)
-    except Duplicate as taken:
-        raise _taken(row) from taken
+    await _refuse_clash(room, tx, msgspec.structs.replace(row, **changes))
+    changed: ForwardingRow = await port_forwardings.save(room, tx, row, **changes)
     await _show(room, tx, floating, floating.router_id)
     return changed
 

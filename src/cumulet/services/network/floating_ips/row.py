@@ -50,14 +50,16 @@ class FloatingIpRow(Standard):
     sa.Index("network_port_forwardings_outer", "floating_ip_id", "protocol", "external_port", unique=True),
 )
 class ForwardingRow(Row):
-    """A port of a floating IP that leads to a port of a fixed address."""
+    """Ports of a floating IP that lead to ports of a fixed address: the first and the last of each."""
 
     id: Id
     project_id: Ref
     floating_ip_id: Ref
     protocol: Short
     external_port: Number
+    external_last: Number
     internal_port: Number
+    internal_last: Number
     internal_ip: Short
     port_id: Ref
     description: Name
@@ -111,14 +113,20 @@ def forwardings_text(rows: list[ForwardingRow]) -> str:
     """Forwardings as a floating IP shows them."""
     shown = [
         {
+            "id": row.id,
             "protocol": row.protocol,
             "internal_ip_address": row.internal_ip,
-            "internal_port": row.internal_port,
-            "external_port": row.external_port,
+            "internal_port_id": row.port_id,
+            **_ports_shown("internal", row.internal_port, row.internal_last),
+            **_ports_shown("external", row.external_port, row.external_last),
         }
         for row in rows
     ]
     return msgspec.json.encode(shown).decode()
+
+
+def _ports_shown(side: str, first: int, last: int) -> dict[str, int | str]:
+    return {f"{side}_port": first} if first == last else {f"{side}_port_range": f"{first}:{last}"}
 
 
 async def refuse_forwarded(tx: Transaction, port_id: str, wanted: set[str], *, keep: str) -> None:

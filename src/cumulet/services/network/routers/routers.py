@@ -19,7 +19,7 @@ from cumulet.services.network.routers import interfaces
 from cumulet.services.network.routers.gateway import NO_GATEWAY, set_gateway
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.routes import checked_routes, given_routes, routes_of
-from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.routers.row import ConntrackHelperRow, RouterRow
 from cumulet.services.network.standard import STANDARD, json_text, standard
 from cumulet.services.network.stirring import depart, stir
 from cumulet.services.network.wires import FixedIps, Routes
@@ -63,6 +63,11 @@ routers = Noun(
                 ),
             ),
         ),
+        Facet(
+            "expose-l3-conntrack-helper",
+            "Conntrack helpers in routers",
+            (Field("conntrack_helpers", Text(), source=Passed("helpers")),),
+        ),
     ],
     missing=errors.RouterNotFound,
     quota="router",
@@ -97,6 +102,7 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
         **NO_GATEWAY,
         routes="[]",
         zone_hints=json_text(wish.get("availability_zone_hints", [])),
+        helpers="[]",
         host="",
         generation=1,
         unsettled=False,
@@ -129,6 +135,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: RouterRow) -> 
         await set_gateway(room, tx, call, row, None)
     for leg in legs:
         await erase(room, tx, leg.port)
+    await tx.delete(ConntrackHelperRow, router_id=row.id)
     await depart(tx, "router", row.id)
 
 

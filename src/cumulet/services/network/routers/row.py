@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from cumulet.core.db import Json, Name, Ref, Short, stored
+from cumulet.core.db import Id, Json, Name, Number, Ref, Row, Short, stored
 from cumulet.services.network.standard import Standard
 
 
@@ -26,7 +26,24 @@ class RouterRow(Standard):
     snat: bool
     routes: Json
     zone_hints: Json
+    helpers: Json
+    """Its conntrack helpers, as the view shows them."""
     host: Name
     """The node that runs it; empty: none yet."""
     generation: int
     unsettled: bool
+
+
+@stored(
+    "network_conntrack_helpers",
+    sa.Index("network_conntrack_helpers_once", "router_id", "protocol", "port", "helper", unique=True),
+)
+class ConntrackHelperRow(Row):
+    """A protocol that a router understands: what answers on this port may open further connections."""
+
+    id: Id
+    project_id: Ref
+    router_id: Ref
+    protocol: Short
+    port: Number
+    helper: Short
