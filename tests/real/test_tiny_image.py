@@ -122,6 +122,7 @@ def test_a_guest_becomes_what_its_config_drive_says_and_obeys(tmp_path: Path, pu
         # Nearly all of the 3 GiB: a root that stayed small would boot just as well.
         assert int(guest.shell("df -m / | awk 'END {print $2}'")) > 2800
         assert guest.shell("/sbin/blkid -L config-2 -o device") == "/dev/vdb"
+        assert "vfat" in guest.shell("dd if=/dev/zero of=disk bs=1M count=4; sudo mkfs -t vfat disk; sudo blkid disk")
         assert guest.shell("lsblk -lb --nodeps -n -o NAME,SIZE,TYPE").split()[:3] == ["vda", str(3 << 30), "disk"]
 
         # A power cut right after the first boot: the grown root is whole, and user data does not run again.

@@ -133,6 +133,7 @@ async def test_what_compute_holds_only_compute_lets_go(shop: Shop) -> None:
     key = page["attachments"][0]["attachment_id"]
     await shop.client.delete(f"/attachments/{key}", 409)
     await shop.act(volume, "os-detach", {}, 409)
+    await shop.act(volume, "os-terminate_connection", {"connector": CONNECTOR}, 409)
     await shop.compute.delete(f"/servers/{server['id']}/os-volume_attachments/{volume}", 202)
     await shop.settle()
     assert await shop.status(volume) == "available"

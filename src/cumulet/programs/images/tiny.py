@@ -38,6 +38,7 @@ _PROGRAMS = {
     "doas": "usr/bin",
     "resize2fs": "sbin",
     "mke2fs": "sbin",
+    "mkfs": "sbin",
     "blkid": "sbin",
     "lsblk": "bin",
     "pam_permit.so": "lib/x86_64-linux-gnu/security",

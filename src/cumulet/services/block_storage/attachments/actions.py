@@ -126,4 +126,7 @@ async def initialize_connection(room: BlockStorage, call: Call, row: VolumeRow) 
 
 @volumes.action("os-terminate_connection", RULE + "terminate_connection", _CONNECTOR)
 async def terminate_connection(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    """The way to a file on its node needs no undoing."""
+    """The way to a file on its node needs no undoing, but what a server uses may not be taken from it this way."""
+    async with room.database.read() as tx:
+        for attachment in await tx.find(AttachmentRow, volume_id=row.id):
+            operations.must_be_ours(attachment)
