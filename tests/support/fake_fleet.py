@@ -21,6 +21,7 @@ class FakeFleet:
         self._nodes: dict[str, NodeView] = {}
         self._held: dict[tuple[str, str, str], Held] = {}
         self.specs: dict[tuple[str, str, str], Record] = {}
+        self.answers: dict[tuple[str, str], bytes] = {}
         self.orders = 0
         """How many orders changed anything."""
         for name in nodes:
@@ -80,6 +81,10 @@ class FakeFleet:
             if name == node and k == str(kind) and not held.gone
         }
 
+    def answer(self, node: str, what: str, value: object) -> None:
+        """What a node says from now on when it is asked that."""
+        self.answers[node, what] = msgspec.json.encode(value)
+
     # ---- the door --------------------------------------------------------------------------------------------------
 
     async def nodes(self) -> list[NodeView]:
@@ -122,3 +127,6 @@ class FakeFleet:
             if k == str(kind) and key in found:
                 found[key].append(held)
         return found
+
+    async def ask(self, node: str, what: str, **parameters: str) -> bytes:
+        return self.answers[node, what]

@@ -144,6 +144,23 @@ class ForwardingSpec(Record, frozen=True, kw_only=True):
     """They all lead to the one internal port, instead of each to its own in the same order."""
 
 
+class MeterRule(Record, frozen=True, kw_only=True):
+    """Traffic through a router's gateway, by its addresses inside; empty: any."""
+
+    direction: str
+    source: str = ""
+    destination: str = ""
+    excluded: bool = False
+    """It is not to be counted, whatever other rules say."""
+
+
+class MeterSpec(Record, frozen=True, kw_only=True):
+    """A counter for what its rules match."""
+
+    id: str
+    rules: tuple[MeterRule, ...]
+
+
 class RouterSpec(Record, frozen=True, kw_only=True):
     """A router that this node runs."""
 
@@ -159,6 +176,7 @@ class RouterSpec(Record, frozen=True, kw_only=True):
     routes: tuple[tuple[str, str], ...] = ()
     helpers: tuple[tuple[str, str, int], ...] = ()
     """(helper, protocol, port): what answers there may open further connections."""
+    meters: tuple[MeterSpec, ...] = ()
 
 
 class Fabric(Record, frozen=True, kw_only=True):
@@ -178,3 +196,11 @@ class ElementFacts(Record, frozen=True, kw_only=True):
     """Digest of the spec that is in force; empty while it is not."""
     up: bool = False
     fault: Fault | None = None
+
+
+class Metered(Record, frozen=True, kw_only=True):
+    """What one counter of a router has counted since it was made there."""
+
+    id: str
+    packets: int
+    bytes: int

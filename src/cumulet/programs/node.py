@@ -19,6 +19,7 @@ from cumulet.contracts.machines import ImageRef
 from cumulet.drivers.hypervisor.base import Belongings
 from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, probe
+from cumulet.drivers.network.base import OffersMeters
 from cumulet.drivers.network.linux import sandbox
 from cumulet.drivers.network.linux.commands import Commands, namespaces
 from cumulet.drivers.network.linux.driver import LinuxNetwork
@@ -114,7 +115,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         facts.address,
         hashlib.sha256(secret.encode()).hexdigest(),
         clock,
-        _answers(hypervisor, passwords),
+        _answers(hypervisor, network, passwords),
         _tunnels(hypervisor),
         {
             "snapshot": DiskCopies(hypervisor, state / "node" / "copies").copy,
@@ -236,7 +237,7 @@ class _LateMachines:
         await self.hypervisor.drop_volume_snapshot(volume_id, snapshot_id)
 
 
-def _answers(hypervisor: QemuHypervisor, passwords: FilePasswords) -> dict[str, Answerer]:
+def _answers(hypervisor: QemuHypervisor, network: OffersMeters, passwords: FilePasswords) -> dict[str, Answerer]:
     async def console_log(parameters: Mapping[str, str]) -> bytes:
         return await hypervisor.console_log(parameters["machine"], int(parameters.get("limit", "0")) or 1 << 20)
 
@@ -245,6 +246,9 @@ def _answers(hypervisor: QemuHypervisor, passwords: FilePasswords) -> dict[str, 
 
     async def luggage(parameters: Mapping[str, str]) -> bytes:
         return msgspec.json.encode(await hypervisor.luggage(parameters["machine"]))
+
+    async def meters(parameters: Mapping[str, str]) -> bytes:
+        return msgspec.json.encode(await network.metered(parameters["router"]))
 
     async def password(parameters: Mapping[str, str]) -> bytes:
         return passwords.read(parameters["machine"])
@@ -257,6 +261,7 @@ def _answers(hypervisor: QemuHypervisor, passwords: FilePasswords) -> dict[str, 
         "console_log": console_log,
         "diagnostics": diagnostics,
         "luggage": luggage,
+        "meters": meters,
         "password": password,
         "clear_password": clear_password,
     }

@@ -56,12 +56,13 @@ class SimulatedNode:
         control_plane = DirectControlPlane(cloud.fleet, name)
         self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane))
         self.volumes = FakeVolumes(self.world.volumes)
+        self.network = FakeNetwork(self.world.fabric)
         self.agent = Agent(
             control_plane=control_plane,
             clock=cloud.clock,
             facts=self.facts,
             hypervisor=self.hypervisor,
-            network=FakeNetwork(self.world.fabric),
+            network=self.network,
             backends={"local": self.volumes},
         )
         cloud.fleet.local_asks[f"local:{name}"] = self.answer
@@ -87,6 +88,11 @@ class SimulatedNode:
                 return await self.hypervisor.console_log(machine, int(ask.parameters.get("limit", "0")) or 1 << 20)
             except LookupError as error:
                 raise NotFound(f"machine {machine} has no console") from error
+        if ask.what == "meters":
+            try:
+                return msgspec.json.encode(await self.network.metered(ask.parameters["router"]))
+            except LookupError as error:
+                raise NotFound(str(error)) from error
         if ask.what in ("password", "clear_password"):
             return b""  # Nobody is at home in a simulated machine to leave one.
         try:

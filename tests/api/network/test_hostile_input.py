@@ -45,8 +45,12 @@ async def surroundings(network: Client, make: Maker) -> dict[str, Any]:
     net = await make.network()
     await make.subnet(net)
     group = await make.one("security_group", "/security-groups", name="g")
+    label = {"metering_label": {"name": "l"}}
     return {
         "network_id": net["id"],
+        "metering_label_id": (await network.as_("admin").post("/metering/metering-labels", label))["metering_label"][
+            "id"
+        ],
         "port_id": (await make.port(net))["id"],
         "security_group_id": group["id"],
         "direction": "ingress",

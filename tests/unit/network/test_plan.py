@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import Fabric, ForwardingSpec, NetworkType
+from cumulet.contracts.networks import Fabric, ForwardingSpec, MeterRule, MeterSpec, NetworkType
 from cumulet.drivers.network.linux.announce import announcement
 from cumulet.drivers.network.linux.checks import checked
 from cumulet.drivers.network.linux.held import Held, read_held, write_held
 from cumulet.drivers.network.linux.interior import FoundInterior, Leg, lines_inside, new_addresses, parse_interior
 from cumulet.drivers.network.linux.links import FoundLink, Lines, lines_for, surplus
+from cumulet.drivers.network.linux.meters import meters
 from cumulet.drivers.network.linux.names import namespace_owner
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.plan import plan
@@ -346,3 +347,17 @@ def test_a_file_that_is_not_ours_holds_nothing(tmp_path: Path) -> None:
     held = Held().joined(FABRIC)
     write_held(path, held)
     assert read_held(path) == held
+
+
+def test_meters_stand_apart_and_go_with_the_last_of_them() -> None:
+    assert "delete table inet metering" in translation(WAY)
+    rule_in = MeterRule(direction="ingress", destination="10.0.0.0/24")
+    not_ann = MeterRule(direction="ingress", destination="10.0.0.10/32", excluded=True)
+    counting = msgspec.structs.replace(WAY, meters=(MeterSpec(id=uid("m"), rules=(rule_in, not_ann)),))
+    assert "metering" not in translation(counting)
+    script = meters(counting, [uid("old"), uid("m")])
+    assert "flush table inet metering" in script
+    assert "delete table" not in script
+    assert f'ip daddr 10.0.0.10/32 return; ip daddr 10.0.0.0/24 counter name "label-{uid("m")}" return;' in script
+    assert f"delete counter inet metering label-{uid('old')}" in script
+    assert f"delete counter inet metering label-{uid('m')}" not in script

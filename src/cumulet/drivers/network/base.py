@@ -8,7 +8,7 @@ from typing import Protocol
 
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import GuestData
-from cumulet.contracts.networks import ElementFacts, Fabric
+from cumulet.contracts.networks import ElementFacts, Fabric, Metered
 
 
 class Guests(Protocol):
@@ -66,4 +66,12 @@ class OffersMetadata(Protocol):
 
     def metadata_places(self) -> Sequence[MetadataPlace]:
         """Every place that exists now; it changes with `apply` and `remove`."""
+        ...
+
+
+class OffersMeters(Protocol):
+    """A network driver whose routers count what passes their gateways."""
+
+    async def metered(self, router_id: str) -> Sequence[Metered]:
+        """What the counters of a router show now. Raises LookupError for a router that is not here."""
         ...

@@ -18,6 +18,7 @@ from cumulet.contracts.networks import (
     FloatingSpec,
     GroupSpec,
     InterfaceSpec,
+    Metered,
     NetworkSpec,
     PortSpec,
     RouterSpec,
@@ -35,6 +36,8 @@ class FakeFabric:
 
     elements: dict[tuple[Kind, str], Spec] = field(default_factory=dict)
     failing: dict[str, Fault] = field(default_factory=dict)
+    metered: dict[tuple[str, str], Metered] = field(default_factory=dict)
+    """(router, counter) → what tests let pass there."""
     changes: int = 0
     """How often something was made, changed or destroyed."""
     _facts: dict[tuple[Kind, str], ElementFacts] = field(default_factory=dict)
@@ -111,6 +114,13 @@ class FakeNetwork:
 
     def tap(self, port_id: str) -> str:
         return _tap(port_id)
+
+    async def metered(self, router_id: str) -> Sequence[Metered]:
+        router = self._world.elements.get((Kind.ROUTER, router_id))
+        if not isinstance(router, RouterSpec):
+            raise LookupError(f"router {router_id} is not here")
+        none = (Metered(id=meter.id, packets=0, bytes=0) for meter in router.meters)
+        return [self._world.metered.get((router_id, counter.id), counter) for counter in none]
 
 
 def _tap(port_id: str) -> str:

@@ -1302,6 +1302,32 @@ def upgrade() -> None:
     op.create_index("network_floating_ips_project", "network_floating_ips", ["project_id"], unique=False)
     op.create_index("network_floating_ips_router", "network_floating_ips", ["router_id"], unique=False)
     op.create_table(
+        "network_metering_labels",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", LONG, nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("network_metering_labels_project", "network_metering_labels", ["project_id"], unique=False)
+    op.create_index("network_metering_labels_shared", "network_metering_labels", ["shared"], unique=False)
+    op.create_table(
+        "network_metering_rules",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("label_id", sa.String(length=64), nullable=False),
+        sa.Column("direction", sa.String(length=64), nullable=False),
+        sa.Column("excluded", sa.Boolean(), nullable=False),
+        sa.Column("remote", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("destination", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("network_metering_rules_label", "network_metering_rules", ["label_id"], unique=False)
+    op.create_table(
         "network_networks",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),

@@ -109,6 +109,10 @@ class MeteringLabelRuleNotFound(errors.NotFound):
     pass
 
 
+class MeteringLabelRuleOverlaps(errors.Conflict):
+    pass
+
+
 class DefaultSecurityGroupRuleNotFound(errors.NotFound):
     pass
 

@@ -12,23 +12,26 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
+from cumulet.contracts.networks import Metered
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Query, Transaction
 from cumulet.core.web.within import Within
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.floating_ips.row import FloatingIpRow, release_port
+from cumulet.services.network.metering.row import LabelRow
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.addressing import Wanted, given_of
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.security_groups.groups import default_group
 from cumulet.services.network.security_groups.row import SecurityGroupRow
 from cumulet.services.network.service import service
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
-__all__ = ["AddressView", "NetworkDoor", "NicRequest", "NicView"]
+__all__ = ["AddressView", "MeterView", "NetworkDoor", "NicRequest", "NicView"]
 
 
 class NicRequest(msgspec.Struct, kw_only=True):
@@ -74,6 +77,19 @@ class NicView(msgspec.Struct, kw_only=True):
     """It was given by the user and outlives the server."""
     vnic_type: str
     tag: str
+
+
+class MeterView(msgspec.Struct, kw_only=True):
+    """What a label has counted at one router since its counter was made there. It begins again on another node."""
+
+    label_id: str
+    label_name: str
+    project_id: str
+    """The label's owner."""
+    router_id: str
+    host: str
+    packets: int
+    bytes: int
 
 
 class NetworkDoor:
@@ -304,6 +320,28 @@ class NetworkDoor:
             leading = [(row.fixed, row.address) for row in floating if row.port_id == port.id]
             found[port.device_id].append(_view(port, networks[port.network_id], subnets, groups, leading))
         return found
+
+    async def metered(self, router_id: str) -> list[MeterView]:
+        """What each label counts at this router now; nothing while no node runs it. Raises NodeSilent."""
+        async with self._room.database.read() as tx:
+            router = await tx.get(RouterRow, id=router_id)
+            labels = {label.id: label for label in await tx.find(LabelRow)} if router and router.host else {}
+        if router is None or not labels:
+            return []
+        answer = await self._room.fleet.ask(router.host, "meters", router=router_id)
+        return [
+            MeterView(
+                label_id=label.id,
+                label_name=label.name,
+                project_id=label.project_id,
+                router_id=router_id,
+                host=router.host,
+                packets=counted.packets,
+                bytes=counted.bytes,
+            )
+            for counted in msgspec.json.decode(answer, type=list[Metered])
+            if (label := labels.get(counted.id))
+        ]
 
 
 _SHARED = Query(sa.select(NetworkRow.table).where(NetworkRow.c.id.in_(rbac.shared_ids("network"))))

@@ -44,3 +44,4 @@ class Network(Room):
     most_name_servers: int = 5
     most_routes: int = 30
     most_address_pairs: int = 10
+    most_meter_rules: int = 1000

@@ -12,6 +12,8 @@ from cumulet.services.network.address_pools.scopes import address_scopes
 from cumulet.services.network.extensions import extension_endpoints
 from cumulet.services.network.floating_ips.floating_ips import floatingips
 from cumulet.services.network.floating_ips.port_forwardings import port_forwardings
+from cumulet.services.network.metering.labels import labels
+from cumulet.services.network.metering.labels import rules as label_rules
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.reconciler import NetworkReconciler
 from cumulet.services.network.noun import Noun
@@ -52,6 +54,8 @@ NOUNS: tuple[Noun, ...] = (
     address_scopes,
     address_groups,
     trunks,
+    labels,
+    label_rules,
 )
 TAGGED: tuple[Noun, ...] = (
     networks,

@@ -13,6 +13,8 @@ from cumulet.contracts.networks import (
     ForwardingSpec,
     GroupSpec,
     InterfaceSpec,
+    MeterRule,
+    MeterSpec,
     NetworkSpec,
     NetworkType,
     PortSpec,
@@ -22,6 +24,7 @@ from cumulet.contracts.networks import (
 )
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.ipam import network_of
+from cumulet.services.network.metering.row import LabelRuleRow
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.addressing import given_of
 from cumulet.services.network.ports.row import PortRow
@@ -140,7 +143,11 @@ def _cidr(address: str) -> str:
 
 
 def router_spec(
-    router: RouterRow, legs: Sequence[Leg], floating: Iterable[FloatingIpRow], forwardings: Iterable[ForwardingRow]
+    router: RouterRow,
+    legs: Sequence[Leg],
+    floating: Iterable[FloatingIpRow],
+    forwardings: Iterable[ForwardingRow],
+    meters: Mapping[str, Sequence[LabelRuleRow]],
 ) -> RouterSpec:
     """A router with all that it translates."""
     gateway = next((leg for leg in legs if leg.is_gateway), None)
@@ -172,6 +179,23 @@ def router_spec(
         ),
         routes=tuple((route["destination"], route["nexthop"]) for route in msgspec.json.decode(router.routes)),
         helpers=tuple((h["helper"], h["protocol"], h["port"]) for h in msgspec.json.decode(router.helpers)),
+        meters=tuple(
+            MeterSpec(id=label, rules=tuple(_meter_rule(rule) for rule in rules))
+            for label, rules in sorted(meters.items())
+        ),
+    )
+
+
+def _meter_rule(rule: LabelRuleRow) -> MeterRule:
+    """The inner prefix is where traffic comes from on its way out, and where it goes to on its way in."""
+    inward = rule.direction == "ingress"
+    source = rule.source or ("" if inward else rule.remote)
+    destination = rule.destination or (rule.remote if inward else "")
+    return MeterRule(
+        direction=rule.direction,
+        source=_cidr(source) if source else "",
+        destination=_cidr(destination) if destination else "",
+        excluded=rule.excluded,
     )
 
 

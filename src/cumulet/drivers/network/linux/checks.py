@@ -170,6 +170,12 @@ def check_router(router: RouterSpec) -> None:
     for destination, hop in router.routes:
         _cidr(destination)
         ipaddress.ip_address(hop)
+    for meter in router.meters:
+        checked_id(meter.id)
+        for rule in meter.rules:
+            _require(rule.direction in ("ingress", "egress"), f"a meter for the direction {rule.direction!r}")
+            sides = [ipaddress.ip_network(cidr) for cidr in (rule.source, rule.destination) if cidr]
+            _require(len({side.version for side in sides}) == 1, "a meter for no prefix, or for two IP versions")
     for helper, protocol, number in router.helpers:
         _require(kernel_helper(helper, protocol) != "", f"no helper {helper!r} over {protocol!r}")
         _require(number in _PORTS and number > 0, f"a helper for port {number}")

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from cumulet.contracts.assignments import Fault, Kind
-from cumulet.contracts.networks import ElementFacts, Fabric, GroupSpec, NetworkSpec, PortSpec, RouterSpec
+from cumulet.contracts.networks import ElementFacts, Fabric, GroupSpec, Metered, NetworkSpec, PortSpec, RouterSpec
 from cumulet.contracts.record import Record, digest_of
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import names
@@ -102,6 +102,12 @@ class LinuxNetwork:
         """Every place where guests ask; it changes with `apply` and `remove`."""
         return self._places
 
+    async def metered(self, router_id: str) -> Sequence[Metered]:
+        """What the counters of a router show now. Raises LookupError for a router that is not here."""
+        if not any(router.id == router_id for router in self._known.routers):
+            raise LookupError(f"router {router_id} is not here")
+        return await self._insides.metered(router_id)
+
     async def close(self) -> None:
         """Stop watching. Everything that was made goes on without us."""
         await self._insides.close()
@@ -160,6 +166,7 @@ class LinuxNetwork:
         old_routers = {router.id: router for router in before.routers}
         routers = {router.id: router for router in fabric.routers}
         note(await self._insides.ensure_translations(scripts, old_routers, routers))
+        note(await self._insides.ensure_meters(r for key, r in routers.items() if (Kind.ROUTER, key) not in faults))
         note(await self._insides.ensure_interiors(i for i in wanted.interiors if i.element not in faults))
         note(await _guarded(everything, self._wiring.ensure_entries(wanted.entries)))
         note(await _guarded(everything, self._wiring.ensure_queues(wanted.queues)))

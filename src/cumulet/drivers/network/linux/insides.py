@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from cumulet.contracts.assignments import Fault, Kind
-from cumulet.contracts.networks import RouterSpec
+from cumulet.contracts.networks import InterfaceSpec, Metered, MeterSpec, RouterSpec
 from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.announce import announcement, sender
 from cumulet.drivers.network.linux.commands import Commands, add_namespaces, delete_namespace, namespaces
 from cumulet.drivers.network.linux.faults import of_failure
 from cumulet.drivers.network.linux.interior import FoundInterior, Interior, lines_inside, new_addresses
+from cumulet.drivers.network.linux.meters import TABLE, meters, parse_counters
 from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.routers import retired_addresses
@@ -36,6 +37,7 @@ class Insides:
         self._set: set[str] = set()
         self._interiors: dict[tuple[str, Element], Interior] = {}
         self._translations: dict[str, str] = {}
+        self._meters: dict[str, tuple[InterfaceSpec | None, tuple[MeterSpec, ...]]] = {}
 
     async def ensure_namespaces(self, interiors: Iterable[Interior]) -> dict[Element, Fault]:
         """Make the namespaces, before interfaces are put into them: what is set by default counts from then on."""
@@ -89,6 +91,32 @@ class Insides:
                     self._translations[router_id] = script
         return faults
 
+    async def ensure_meters(self, routers: Iterable[RouterSpec]) -> dict[Element, Fault]:
+        """Let these routers count; those without meters lost them with their translation."""
+        faults: dict[Element, Fault] = {}
+        for router in routers:
+            wanted = router.gateway, router.meters
+            known = self._meters.get(router.id)
+            if router.meters and known != wanted:
+                self._meters.pop(router.id, None)
+                namespace = names.router_namespace(self._node.namespace, router.id)
+                try:
+                    there = [counter.id for counter in await self.metered(router.id)]
+                    await self._commands.nft(namespace, meters(router, there))
+                except _FAILURES as error:
+                    faults[Kind.ROUTER, router.id] = of_failure((Kind.ROUTER, router.id), error)
+                else:
+                    self._meters[router.id] = wanted
+            elif not router.meters:
+                self._meters.pop(router.id, None)
+        return faults
+
+    async def metered(self, router_id: str) -> list[Metered]:
+        """What a router has counted."""
+        argv = ["nft", "-j", "list", "counters", "table", *TABLE.split()]
+        namespace = names.router_namespace(self._node.namespace, router_id)
+        return parse_counters(await self._commands.other(argv, namespace, check=False))
+
     def found(self) -> dict[str, Element]:
         """Namespace → whose it is, of all that belong to this node."""
         owners = ((name, names.namespace_owner(self._node.namespace, name)) for name in namespaces())
@@ -102,6 +130,7 @@ class Insides:
         element = names.namespace_owner(self._node.namespace, namespace)
         if element is not None:
             self._translations.pop(element[1], None)
+            self._meters.pop(element[1], None)
 
     async def close(self) -> None:
         """End what is still being announced."""

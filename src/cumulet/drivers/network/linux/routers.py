@@ -13,6 +13,7 @@ from cumulet.contracts.networks import ForwardingSpec, InterfaceSpec, NetworkSpe
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.interior import ROUTER_SETTINGS, Interior, Leg
+from cumulet.drivers.network.linux.meters import no_meters
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.rules import forwarded
 
@@ -112,7 +113,8 @@ def translation(router: RouterSpec) -> str:
             before.append(f"dnat ip to ip daddr map {{ {inward} }}")
             after.append(f'oifname "{leg}" snat ip to ip saddr map {{ {outward} }}')
         after += _masquerade(router, leg)
-    lines = [f"table {TABLE} {{}}", f"delete table {TABLE}", f"table {TABLE} {{"]
+    lines = [] if router.meters else no_meters().splitlines()
+    lines += [f"table {TABLE} {{}}", f"delete table {TABLE}", f"table {TABLE} {{"]
     if router.gateway:
         lines += _chain(
             "outside",

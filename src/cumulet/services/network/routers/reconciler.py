@@ -20,6 +20,7 @@ from cumulet.services.fleet.public import Held
 from cumulet.services.network.agents import closed_hosts
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.following import facts_of, keys_of, let_go, withdraw_beyond
+from cumulet.services.network.metering.row import meters_of
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
@@ -57,6 +58,7 @@ class RouterReconciler:
                 forwardings = (
                     await tx.find(ForwardingRow, floating_ip_id=[row.id for row in floating]) if floating else []
                 )
+                meters = await meters_of(tx, router)
                 closed = await closed_hosts(tx)
                 load: dict[str, int] = {row[0]: row[1] for row in await tx.tuples(_load_query())}
         if router is None:
@@ -71,7 +73,7 @@ class RouterReconciler:
             return Again(0, f"the router goes to {host or 'nowhere'}")
         helds = await room.fleet.held(Kind.ROUTER, key)
         if host:
-            spec = router_spec(router, legs, floating, forwardings)
+            spec = router_spec(router, legs, floating, forwardings, meters)
             await room.fleet.assign(host, Kind.ROUTER, key, spec, router.generation)
         await withdraw_beyond(room, Kind.ROUTER, key, helds, {host})
         await self._note(router, helds)
