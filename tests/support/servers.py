@@ -15,12 +15,37 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.certificates import make_certificate
 
 PASSWORD = "only-for-tests"
 START_LIMIT = 60.0
 STOP_LIMIT = 15.0
 ROOM_NEEDED = 1 << 30
+
+
+DIRECTORY = Path(__file__).parent / "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Where a directory listens, and the certificate of who vouches for it."""
+
+    url: str
+    tls_url: str
+    ca: Path
+
+    def change(self, ldif: str) -> None:
+        """Add, change or remove entries, as the directory's own administrator would."""
+        subprocess.run(
+            ["ldapmodify", "-x", "-H", self.url, "-D", "cn=root,dc=example,dc=org", "-w", PASSWORD],
+            input=ldif.encode(),
+            check=True,
+            capture_output=True,
+            timeout=START_LIMIT,
+        )
 
 
 class ServerDidNotStart(Exception):
@@ -152,6 +177,36 @@ def rabbitmq() -> Iterator[str]:
         )
         server.wait_until(lambda: _greeting(port, b"AMQP\x00\x00\x09\x01").startswith(b"\x01"))
         yield f"amqp://guest:guest@127.0.0.1:{port}/"
+
+
+@contextmanager
+def openldap() -> Iterator[Directory]:
+    """A directory with the people of `directory/people.ldif`, and 1,200 more in ou=Many."""
+    with _folder("openldap", owner="openldap") as folder:
+        port, tls_port = free_port(), free_port()
+        data, settings, people = folder / "data", folder / "slapd.conf", folder / "people.ldif"
+        data.mkdir()
+        ca = make_certificate(folder)
+        text = (DIRECTORY / "slapd.conf").read_text()
+        settings.write_text(text.replace("FOLDER", str(folder)))
+        shutil.copy(DIRECTORY / "active_directory.schema", folder)
+        people.write_text((DIRECTORY / "people.ldif").read_text() + "".join(map(_one_of_many, range(1200))))
+        for path in folder.iterdir():
+            _give(path, "openldap")
+        _run(["/usr/sbin/slapadd", "-q", "-f", settings, "-l", people], user="openldap")
+        addresses = f"ldap://127.0.0.1:{port}/ ldaps://127.0.0.1:{tls_port}/"
+        command = ["/usr/sbin/slapd", "-d", "0", "-f", settings, "-h", addresses]
+        with _running("OpenLDAP", command, user="openldap", folder=folder) as server:
+            server.wait_until(lambda: _connects(port) and _connects(tls_port))
+            yield Directory(f"ldap://127.0.0.1:{port}", f"ldaps://127.0.0.1:{tls_port}", ca)
+
+
+def _one_of_many(number: int) -> str:
+    name = f"user{number:04}"
+    return (
+        f"\ndn: cn={name},ou=Many,dc=example,dc=org\nobjectClass: inetOrgPerson\n"
+        f"cn: {name}\nsn: Many\nuid: {name}\nmail: {name}@example.org\n"
+    )
 
 
 class _Server:

@@ -694,6 +694,19 @@ def upgrade() -> None:
     )
     op.create_index("identity_credentials_user", "identity_credentials", ["user_id"], unique=False)
     op.create_table(
+        "identity_directory_entries",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("domain_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("local_id", sa.String(length=255), nullable=False),
+        sa.Column("kept", LONG, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index(
+        "identity_directory_entries_domain", "identity_directory_entries", ["domain_id", "kind"], unique=False
+    )
+    op.create_table(
         "identity_domain_configs",
         sa.Column("domain_id", sa.String(length=64), nullable=False),
         sa.Column("group", sa.String(length=64), nullable=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cumulet.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from cumulet.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable
 
 
 class AuthenticationFailed(Unauthorized):
@@ -47,3 +47,11 @@ class Missing(NotFound):
 
 class PasswordRefused(BadRequest):
     """A new password breaks the operator's rules."""
+
+
+class DirectoryUnavailable(Unavailable):
+    """The directory that keeps a domain's users does not answer, or not as it should."""
+
+
+class KeptElsewhere(Forbidden):
+    """A domain's users and groups are in a directory that is only read here."""

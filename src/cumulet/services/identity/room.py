@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cumulet.core.db import Transaction
 from cumulet.core.room import Room
+from cumulet.services.identity.directories.registry import Directories
 from cumulet.services.identity.limits.models import MODELS, Model
 from cumulet.services.identity.passwords.hashing import Hasher
 from cumulet.services.identity.policies import CLOSED_TO_DOMAINS
@@ -35,6 +36,7 @@ class Identity(Room):
     generation: Generation = field(init=False, default_factory=Generation)
     valid: Cache[Valid] = field(init=False)
     kept: Kept = field(init=False)
+    directories: Directories = field(init=False)
     epoch: int = field(init=False, default=0)
     epoch_read_at: int = field(init=False, default=0)
 
@@ -49,6 +51,7 @@ class Identity(Room):
         self.hasher = Hasher(self.settings.scrypt_log_n, self.settings.hashing_threads)
         self.valid = Cache(self.generation, self.settings.cached_tokens)
         self.kept = Kept(self.generation)
+        self.directories = Directories(self.clock, self.settings.directory_seconds)
         self.bus.listen(TOPIC, lambda key: self.generation.renew())
 
     @property

@@ -40,6 +40,8 @@ class Settings:
     password_regex: str = ""
     password_regex_description: str = ""
     change_password_upon_first_use: bool = False
+    directory_seconds: int = 60
+    """For so long a token believes what a directory last said of its user."""
     max_project_depth: int = 5
     """Projects below projects, counted from the domain."""
     limit_model: Literal["flat", "strict_two_level"] = "flat"

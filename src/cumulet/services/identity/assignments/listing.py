@@ -14,6 +14,7 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.services.identity.assignments.effective import Entry, as_given, effective
 from cumulet.services.identity.assignments.names import Names, read_names
 from cumulet.services.identity.assignments.row import DOMAIN, GROUP, PROJECT, SYSTEM, USER, AssignmentRow
+from cumulet.services.identity.directories.looking import look_at_granted_groups
 from cumulet.services.identity.errors import InvalidValue
 from cumulet.services.identity.groups.row import MembershipRow
 from cumulet.services.identity.noun import known
@@ -71,6 +72,8 @@ def _flag(call: Call, name: str) -> bool:
 
 async def index(room: Identity, call: Call) -> dict[str, Any]:
     asked = Asked(call)
+    if asked.effective:
+        await look_at_granted_groups(room)
     async with room.database.read() as tx:
         await _allow(tx, call, asked)
         places = await _places(tx, asked)

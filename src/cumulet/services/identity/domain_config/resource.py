@@ -12,6 +12,7 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import AnyObject
 from cumulet.services.identity.bootstrap import DEFAULT
+from cumulet.services.identity.directories.settling import settle
 from cumulet.services.identity.domain_config.options import DEFAULTS, SECRET
 from cumulet.services.identity.domain_config.row import DomainConfigRow
 from cumulet.services.identity.errors import InvalidValue, Missing, NotAllowed
@@ -91,9 +92,10 @@ async def create(room: Identity, call: Call) -> dict[str, Any]:
     async def write(tx: Transaction) -> Config:
         await tx.delete(DomainConfigRow, domain_id=domain_id)
         await _write(room, tx, domain_id, config)
+        await settle(tx, domain_id)
         return await _read(tx, domain_id, {})
 
-    return {"config": await room.database.write(write)}
+    return {"config": await room.change(write)}
 
 
 async def update(room: Identity, call: Call) -> dict[str, Any]:
@@ -106,9 +108,10 @@ async def update(room: Identity, call: Call) -> dict[str, Any]:
         if where and not await tx.find(DomainConfigRow, domain_id=domain_id, **where):
             raise _not_set(domain_id, where)
         await _write(room, tx, domain_id, config)
+        await settle(tx, domain_id)
         return await _read(tx, domain_id, {})
 
-    return {"config": await room.database.write(write)}
+    return {"config": await room.change(write)}
 
 
 async def show(room: Identity, call: Call) -> dict[str, Any]:
@@ -148,8 +151,9 @@ async def delete(room: Identity, call: Call) -> None:
     async def write(tx: Transaction) -> None:
         if not await tx.delete(DomainConfigRow, domain_id=domain_id, **where) and where:
             raise _not_set(domain_id, where)
+        await settle(tx, domain_id)
 
-    await room.database.write(write)
+    await room.change(write)
 
 
 async def default(room: Identity, call: Call) -> dict[str, Any]:

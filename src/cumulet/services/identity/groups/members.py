@@ -8,6 +8,7 @@ from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import ask
 from cumulet.core.web.resource import Endpoint, Listed
+from cumulet.services.identity.directories.looking import look_at_group, look_at_user, refuse_change
 from cumulet.services.identity.errors import Missing
 from cumulet.services.identity.groups.resource import GROUPS_OF_USER, RULE, groups
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
@@ -22,6 +23,7 @@ MEMBERS = UserRow.c.id.in_(
 
 @groups.item("GET", RULE + "list_users_in_group", suffix="/users")
 async def members(room: Identity, call: Call, row: GroupRow) -> object:
+    await look_at_group(room, row.id, members=True)
     question = ask(users.listing, UserRow, call)
     question.where("members", MEMBERS, {"group": row.id})
     async with room.database.read() as tx:
@@ -30,6 +32,7 @@ async def members(room: Identity, call: Call, row: GroupRow) -> object:
 
 async def _both(room: Identity, call: Call, rule: str) -> tuple[GroupRow, UserRow]:
     """The group and the user of the path, if the rule allows it for both."""
+    await look_at_user(room, call.path["user_id"])
     async with room.database.read() as tx:
         group = await tx.get(GroupRow, id=call.path["group_id"])
         user = await tx.get(UserRow, id=call.path["user_id"])
@@ -46,8 +49,15 @@ async def _both(room: Identity, call: Call, rule: str) -> tuple[GroupRow, UserRo
     return group, user
 
 
+async def _refuse_change(room: Identity, group: GroupRow, user: UserRow) -> None:
+    """A directory says itself who is in its groups, and its users are in no others."""
+    await refuse_change(room, group.domain_id, "groups")
+    await refuse_change(room, user.domain_id, "users and their groups")
+
+
 async def add(room: Identity, call: Call) -> None:
     group, user = await _both(room, call, RULE + "add_user_to_group")
+    await _refuse_change(room, group, user)
 
     async def write(tx: Transaction) -> None:
         if not await tx.get(MembershipRow, group_id=group.id, user_id=user.id):
@@ -68,6 +78,7 @@ async def check(room: Identity, call: Call) -> None:
 
 async def remove(room: Identity, call: Call) -> None:
     group, user = await _both(room, call, RULE + "remove_user_from_group")
+    await _refuse_change(room, group, user)
 
     async def write(tx: Transaction) -> None:
         if not await tx.delete(MembershipRow, group_id=group.id, user_id=user.id):

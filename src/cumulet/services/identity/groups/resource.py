@@ -13,6 +13,7 @@ from cumulet.core.web.listing import Filter, ask
 from cumulet.core.web.resource import Listed
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
+from cumulet.services.identity.directories.looking import look_at_group, look_at_groups, refuse_change
 from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken
 from cumulet.services.identity.fields import AnyName, Description, Id
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
@@ -25,6 +26,13 @@ RULE = "identity:"
 
 def target(row: GroupRow) -> dict[str, object]:
     return {"target": {"group": {"id": row.id, "domain_id": row.domain_id, "name": row.name}}}
+
+
+async def _current(room: Identity, call: Call, id_: str) -> GroupRow | None:
+    """A group as it is now, wherever it is kept."""
+    await look_at_group(room, id_)
+    async with room.database.read() as tx:
+        return await tx.get(GroupRow, id=id_)
 
 
 groups = Noun(
@@ -41,6 +49,7 @@ groups = Noun(
     filters=[*exact(GroupRow, "name"), Filter("domain_id")],
     target=target,
     missing=Missing,
+    load=_current,
 )
 
 
@@ -49,6 +58,7 @@ async def create(room: Identity, call: Call) -> GroupRow:
     wish = call.wish
     domain_id = wish.get("domain_id") or token_domain(call)
     call.allow(RULE + "create_group", {"target": {"group": known(domain_id=domain_id)}})
+    await refuse_change(room, domain_id, "groups")
     row = GroupRow(
         new_hex(),
         domain_id,
@@ -75,6 +85,7 @@ async def index(room: Identity, call: Call) -> Listed:
     call.allow(RULE + "list_groups", {"target": {"group": known(domain_id=call.caller.domain_id)}})
     question = ask(groups.listing, GroupRow, call)
     of_domain(call, question, GroupRow)
+    await look_at_groups(room, call.caller.domain_id or call.request.one("domain_id"), call.request.one("name"))
     async with room.database.read() as tx:
         return Listed(*await groups.page(tx, call, question))
 
@@ -86,6 +97,7 @@ async def show(room: Identity, call: Call, row: GroupRow) -> GroupRow:
 
 @groups.update(RULE + "update_group", method="PATCH")
 async def update(room: Identity, call: Call, row: GroupRow) -> GroupRow:
+    await refuse_change(room, row.domain_id, "groups")
     wish = call.wish
     if wish.get("domain_id", row.domain_id) != row.domain_id:
         raise InvalidValue("domain_id: a group cannot move to another domain.")
@@ -110,6 +122,8 @@ async def update(room: Identity, call: Call, row: GroupRow) -> GroupRow:
 
 @groups.delete(RULE + "delete_group")
 async def delete(room: Identity, call: Call, row: GroupRow) -> None:
+    await refuse_change(room, row.domain_id, "groups")
+
     async def write(tx: Transaction) -> None:
         await tx.delete(GroupRow, id=row.id)
         await tx.delete(MembershipRow, group_id=row.id)

@@ -13,6 +13,7 @@ from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.catalog.filtering import ProjectEndpointGroupRow, ProjectEndpointRow
 from cumulet.services.identity.credentials.row import CredentialRow
 from cumulet.services.identity.delegations.rows import ApplicationCredentialRow, TrustRow
+from cumulet.services.identity.directories.row import DirectoryEntryRow
 from cumulet.services.identity.domain_config.row import DomainConfigRow
 from cumulet.services.identity.errors import Immutable, InvalidValue, Missing, NameTaken, NotAllowed
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
@@ -173,6 +174,7 @@ async def _empty(tx: Transaction, domain: ProjectRow, now: int) -> None:
         await tx.delete(AssignmentRow, role_id=roles)
         await tx.delete(RoleRow, id=roles)
     await tx.delete(DomainConfigRow, domain_id=domain.id)
+    await tx.delete(DirectoryEntryRow, domain_id=domain.id)
 
 
 async def _forget(tx: Transaction, ids: list[str], now: int) -> None:

@@ -9,6 +9,7 @@ from cumulet.core.access.caller import Caller
 from cumulet.core.db import Transaction
 from cumulet.lib.clock import SECOND
 from cumulet.services.identity.assignments.row import ALL, DOMAIN, PROJECT, SYSTEM, role_ids
+from cumulet.services.identity.directories.looking import look_again
 from cumulet.services.identity.errors import TokenNotFound
 from cumulet.services.identity.projects.row import ProjectRow
 from cumulet.services.identity.roles.row import RoleBook, RoleRow, read_book
@@ -37,6 +38,8 @@ class Valid:
 
     token: Token
     user: UserRow
+    involved: tuple[UserRow, ...]
+    """All whose standing it depends on: the user, and who lent him his roles."""
     user_domain: ProjectRow
     place: Place | None
     roles: tuple[RoleRow, ...]
@@ -56,6 +59,8 @@ async def validate(room: Identity, text: str, *, grace: int = 0) -> Valid:
         room.valid.put(key, found, generation)
     if found.token.expires_at <= now - grace * SECOND:
         raise TokenNotFound("The token has expired. Authenticate again.")
+    if await look_again(room, found.involved):
+        return await validate(room, text, grace=grace)
     return found
 
 
@@ -102,7 +107,7 @@ async def resolve(room: Identity, token: Token, token_id: str = "") -> Valid:
     book = await roles_known(room)
     async with room.database.read() as tx:
         delegation = await delegation_of(tx, token, room.clock.now())
-        user = await _user(tx, token, delegation)
+        user, involved = await _user(tx, token, delegation)
         ids = {user.domain_id, token.project_id, token.domain_id} - {""}
         rows = {row.id: row for row in await tx.find(ProjectRow, id=list(ids))}
         user_domain = rows.get(user.domain_id)
@@ -114,16 +119,18 @@ async def resolve(room: Identity, token: Token, token_id: str = "") -> Valid:
             raise Void("it was revoked")
         roles = await _roles(tx, token, place, delegation, book)
     caller = _caller(token, user, user_domain, place, roles, delegation, token_id)
-    return Valid(token, user, user_domain, place, tuple(roles), delegation, caller)
+    return Valid(token, user, involved, user_domain, place, tuple(roles), delegation, caller)
 
 
-async def _user(tx: Transaction, token: Token, delegation: Delegation | None) -> UserRow:
-    """Who appears as the actor. Whoever holds the token, and whoever lent it its roles, must be in good standing."""
+async def _user(tx: Transaction, token: Token, delegation: Delegation | None) -> tuple[UserRow, tuple[UserRow, ...]]:
+    """Who appears as the actor, and all who are involved: whoever holds the token, and whoever lent it its roles. They
+    must be in good standing.
+    """
     involved = {token.user_id} | ({delegation.grantor_id, delegation.acts_as} if delegation else set())
     users = {user.id: user for user in await tx.find(UserRow, id=list(involved))}
     if any(id_ not in users or not users[id_].enabled for id_ in involved):
         raise Void("its user is gone or disabled")
-    return users[delegation.acts_as if delegation else token.user_id]
+    return users[delegation.acts_as if delegation else token.user_id], tuple(users.values())
 
 
 async def _place(tx: Transaction, token: Token, rows: dict[str, ProjectRow]) -> Place | None:

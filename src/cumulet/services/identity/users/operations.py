@@ -9,6 +9,7 @@ from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.auth.password import check_password
 from cumulet.services.identity.delegations.rows import TrustRow
+from cumulet.services.identity.directories.looking import refuse_change
 from cumulet.services.identity.errors import (
     AuthenticationFailed,
     InvalidValue,
@@ -29,9 +30,13 @@ from cumulet.services.identity.room import Identity
 from cumulet.services.identity.users.belongings import OWNED
 from cumulet.services.identity.users.row import UserRow
 
+OUR_OWN = frozenset({"default_project_id", "options", "extra"})
+"""What may also be set for users who are kept in a directory: it knows nothing of these."""
+
 
 async def create(room: Identity, wish: dict[str, Any], domain_id: str, extra: str, options: str) -> UserRow:
     """A new user of a domain."""
+    await refuse_change(room, domain_id, "users")
     password = wish.get("password") or ""
     now = room.clock.now()
     row = UserRow(
@@ -71,6 +76,8 @@ async def create(room: Identity, wish: dict[str, Any], domain_id: str, extra: st
 
 async def update(room: Identity, row: UserRow, wish: dict[str, Any], extra: str, options: str) -> UserRow:
     """Change what was named. A new password or a disabled account makes the user's tokens void."""
+    if not OUR_OWN.issuperset(wish) or extra != row.extra:
+        await refuse_change(room, row.domain_id, "users")
     if wish.get("domain_id", row.domain_id) != row.domain_id:
         raise InvalidValue("domain_id: a user cannot move to another domain.")
     changes: dict[str, Any] = {"extra": extra, "options": options}
@@ -116,6 +123,7 @@ async def update(room: Identity, row: UserRow, wish: dict[str, Any], extra: str,
 
 async def delete(room: Identity, row: UserRow) -> None:
     """Remove a user with everything that is his alone."""
+    await refuse_change(room, row.domain_id, "users")
 
     async def write(tx: Transaction) -> None:
         await tx.delete(UserRow, id=row.id)
@@ -132,6 +140,8 @@ async def change_password(room: Identity, user_id: str, old: str, new: str) -> N
     """A user takes a new password, which the old one allows him. All his tokens are void then."""
     async with room.database.read() as tx:
         row = await tx.get(UserRow, id=user_id)
+    if row:
+        await refuse_change(room, row.domain_id, "passwords")
     await check_password(room, row, old)
     if row is None:
         raise AuthenticationFailed

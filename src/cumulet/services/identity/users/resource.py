@@ -11,6 +11,7 @@ from cumulet.core.web.resource import Endpoint, Listed
 from cumulet.core.web.view import or_null, raw, written
 from cumulet.core.web.wire import Bool, Text
 from cumulet.lib.clock import iso_micros
+from cumulet.services.identity.directories.looking import look_at_user, look_at_users
 from cumulet.services.identity.errors import Missing
 from cumulet.services.identity.fields import AnyName, Id, UserOptions
 from cumulet.services.identity.noun import (
@@ -34,6 +35,13 @@ RULE = "identity:"
 def target(row: UserRow) -> dict[str, object]:
     about = {"id": row.id, "domain_id": row.domain_id, "name": row.name}
     return {"target": {"user": about}, "user_id": row.id}
+
+
+async def _current(room: Identity, call: Call, id_: str) -> UserRow | None:
+    """A user as he is now, wherever he is kept."""
+    await look_at_user(room, id_)
+    async with room.database.read() as tx:
+        return await tx.get(UserRow, id=id_)
 
 
 users = Noun(
@@ -66,6 +74,7 @@ users = Noun(
     ],
     target=target,
     missing=Missing,
+    load=_current,
     absent=("default_project_id",),
 )
 
@@ -83,6 +92,7 @@ async def index(room: Identity, call: Call) -> Listed:
     call.allow(RULE + "list_users", domain_target(call))
     question = ask(users.listing, UserRow, call)
     of_domain(call, question, UserRow)
+    await look_at_users(room, call.caller.domain_id or call.request.one("domain_id"), call.request.one("name"))
     async with room.database.read() as tx:
         return Listed(*await users.page(tx, call, question))
 

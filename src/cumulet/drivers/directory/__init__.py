@@ -1,0 +1,1 @@
+"""Directories of people and groups that others keep: asked, never written."""
