@@ -107,6 +107,34 @@ async def test_a_server_from_a_volume_made_of_an_image(cloud: SmallCloud) -> Non
     await cloud.volume.get(f"/volumes/{attached['id']}", 404)
 
 
+async def test_a_server_from_a_snapshot_is_as_large_and_knows_its_image(cloud: SmallCloud) -> None:
+    image = await cloud.make_image()
+    wish = {"size": 2, "imageRef": image}
+    volume = (await cloud.volume.post("/volumes", {"volume": wish}, 202))["volume"]["id"]
+    await cloud.settle()
+    wish = {"volume_id": volume}
+    snapshot = (await cloud.volume.post("/snapshots", {"snapshot": wish}, 202))["snapshot"]["id"]
+    await cloud.settle()
+    disk = {"boot_index": 0, "uuid": snapshot, "source_type": "snapshot", "destination_type": "volume"}
+    wish = {"name": "v", "flavorRef": "42", "imageRef": "", "block_device_mapping_v2": [disk]}
+    made = (await cloud.compute.post("/servers", {"server": wish}, 202))["server"]
+    await cloud.settle()
+
+    page = await cloud.page(made["id"])
+    assert page["status"] == "ACTIVE", page.get("fault")
+    [attached] = page["os-extended-volumes:volumes_attached"]
+    copy = (await cloud.volume.get(f"/volumes/{attached['id']}"))["volume"]
+    assert (copy["size"], copy["snapshot_id"]) == (2, snapshot)
+    assert copy["volume_image_metadata"]["image_id"] == image
+
+    disk["volume_size"] = 1
+    refused = await cloud.compute.post("/servers", {"server": wish}, 400)
+    assert "smaller than the snapshot" in refused["badRequest"]["message"]
+    del disk["volume_size"]
+    refused = await cloud.compute.as_("stranger").post("/servers", {"server": wish}, 400)
+    assert f"failed to get snapshot {snapshot}" in refused["badRequest"]["message"]
+
+
 async def test_a_given_volume_is_held_at_once_and_free_again_when_refused(cloud: SmallCloud) -> None:
     volume = await cloud.make_volume()
     disk = {"uuid": volume, "source_type": "volume", "destination_type": "volume"}

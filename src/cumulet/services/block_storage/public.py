@@ -20,6 +20,9 @@ from cumulet.services.block_storage.service import service
 from cumulet.services.block_storage.volumes import operations
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
+_ADMITTED = Caller(user_id="", roles=("admin",))
+"""Who may use every source: compute has asked whether its own caller may."""
+
 
 class VolumeView(msgspec.Struct):
     """A volume as compute needs to know it."""
@@ -37,6 +40,15 @@ class VolumeView(msgspec.Struct):
     fault: str = ""
     node: str = ""
     """The only node that can open it; empty: any can, or it is not placed yet."""
+
+
+class SnapshotView(msgspec.Struct):
+    """A snapshot as compute needs to know it, before a volume is made of it."""
+
+    id: str
+    size: int
+    bootable: bool
+    image_metadata: dict[str, str]
 
 
 class VolumeDoor:
@@ -58,6 +70,12 @@ class VolumeDoor:
             raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
         return self._view(row)
 
+    async def snapshot(self, caller: Caller, snapshot_id: str) -> SnapshotView:
+        """A snapshot that the caller may use and that is complete. Raises SnapshotNotFound, InvalidSnapshot."""
+        content = await operations.admit(self._room, caller, operations.Source(snapshot_id=snapshot_id))
+        metadata = msgspec.json.decode(content.image_metadata, type=dict[str, str])
+        return SnapshotView(snapshot_id, content.least_gib, content.bootable, metadata)
+
     async def sizes(self, volume_ids: Sequence[str]) -> dict[str, int]:
         """How large these volumes are now, in GiB, of those that are there."""
         async with self._room.database.read() as tx:
@@ -77,20 +95,26 @@ class VolumeDoor:
         zone: str = "",
         name: str = "",
     ) -> VolumeView:
-        """A new volume under an id that the caller chose; the one that is there when it is called again."""
+        """A new volume under an id that the caller chose; the one that is there when it is called again.
+
+        Its source was admitted for whom it is made. `size` in GiB; 0: that of the source.
+        """
         async with self._room.database.read() as tx:
             row = await tx.get(VolumeRow, id=volume_id)
         if row is None:
+            source = operations.Source(image_id, snapshot_id, source_volume_id)
+            content = await operations.admit(self._room, _ADMITTED, source)
             row = await operations.make(
                 self._room,
                 volume_id,
                 project_id,
                 user_id,
-                operations.Source(image_id, snapshot_id, source_volume_id),
-                size=size,
+                source,
+                size=size or content.least_gib,
                 name=name,
                 zone=zone,
                 type_name=type,
+                content=content,
             )
         return self._view(row)
 

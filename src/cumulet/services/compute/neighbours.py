@@ -236,6 +236,17 @@ class VolumeLike(Protocol):
         ...
 
 
+class SnapshotLike(Protocol):
+    """A snapshot of a volume, as compute needs to know it."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def bootable(self) -> bool: ...
+    @property
+    def image_metadata(self) -> dict[str, str]: ...
+
+
 class Volumes(Protocol):
     """The block storage room's door."""
 
@@ -243,6 +254,8 @@ class Volumes(Protocol):
     def api(self) -> Api: ...
 
     async def get(self, caller: Caller, volume_id: str) -> VolumeLike: ...
+
+    async def snapshot(self, caller: Caller, snapshot_id: str) -> SnapshotLike: ...
 
     async def reserve(self, volume_id: str, server_id: str, attachment_id: str, *, mode: str = "rw") -> None: ...
 

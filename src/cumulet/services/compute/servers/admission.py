@@ -19,7 +19,7 @@ from cumulet.services.compute.links import ref_id
 from cumulet.services.compute.neighbours import ImageLike, NicRequest
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import ServerGroupRow
-from cumulet.services.compute.servers.block_devices import Plan, ordered, usable_volume, wished
+from cumulet.services.compute.servers.block_devices import Plan, ordered, usable_snapshot, usable_volume, wished
 
 CREATE = "os_compute_api:servers:create"
 
@@ -184,6 +184,11 @@ async def admit_disk(room: Compute, call: Call, admitted: Admitted, disk: Plan) 
         if disk.boot_index == 0:
             admitted.image = {k: str(v) for k, v in volume.image_metadata.items()}
         return replace(disk, size=volume.size, multiattach=volume.multiattach, node=volume.node)
+    if disk.source == "snapshot":
+        snapshot = await usable_snapshot(room, call, disk)
+        if disk.boot_index == 0:
+            admitted.image = {k: str(v) for k, v in snapshot.image_metadata.items()}
+        return replace(disk, size=disk.size or snapshot.size)
     if disk.source == "image":
         image = await image_for(room, call, disk.source_id)
         fits(image, admitted.flavor, root_is_volume=True)

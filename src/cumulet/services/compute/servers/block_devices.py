@@ -12,7 +12,7 @@ from cumulet.core.web.versions import version
 from cumulet.lib.ids import is_uuid
 from cumulet.services.compute.errors import InvalidServer
 from cumulet.services.compute.flavors import Flavor
-from cumulet.services.compute.neighbours import VolumeLike
+from cumulet.services.compute.neighbours import SnapshotLike, VolumeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.spec import free_device
 
@@ -183,3 +183,21 @@ async def usable_volume(room: Compute, call: Call, volume_id: str, *, bootable: 
     if bootable and not volume.bootable:
         raise InvalidServer(f"Block Device {volume_id} is not bootable.")
     return volume
+
+
+async def usable_snapshot(room: Compute, call: Call, plan: Plan) -> SnapshotLike:
+    """The snapshot of which a server's volume is to be made. Raises InvalidServer."""
+    try:
+        snapshot = await room.volumes.snapshot(call.caller, plan.source_id)
+    except CloudError as error:
+        if error.status >= 500:
+            raise
+        raise InvalidServer(INVALID + f"failed to get snapshot {plan.source_id}.") from error
+    if plan.size and plan.size < snapshot.size:
+        raise InvalidServer(
+            INVALID + f"a volume of {plan.size} GiB is smaller than the snapshot {plan.source_id}, "
+            f"which has {snapshot.size} GiB."
+        )
+    if plan.boot_index == 0 and not snapshot.bootable:
+        raise InvalidServer(f"Block Device {plan.source_id} is not bootable.")
+    return snapshot
