@@ -19,6 +19,8 @@ from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import create, drop_snapshot, resize, take_snapshot
+from cumulet.lib.sparse import BrokenOff
+from tests.support.backups import Vault
 
 GIB = 1 << 30
 MAPLE, BIRCH, CEDAR = (f"{number:08x}-1111-4000-8000-000000000000" for number in range(3))
@@ -35,6 +37,9 @@ class Backend(Protocol):
 
     def holds(self, volume_id: str, word: str) -> bool: ...
 
+    async def keep(self, backup_id: str, copy: Path) -> None:
+        """Let this raw copy of a volume be the content of a backup."""
+
     def image_word(self) -> str: ...
 
     def open(self, volume_id: str, machine: str) -> None: ...
@@ -46,7 +51,9 @@ class Backend(Protocol):
 class FakeBackend:
     def __init__(self) -> None:
         self.world = VolumeWorld(capacity_gib=100)
-        self.volumes: Volumes = FakeVolumes(self.world)
+        self.vault = Vault()
+        self.keep = self.vault.keep
+        self.volumes: Volumes = FakeVolumes(self.world, self.vault)
 
     def write(self, volume_id: str, word: str) -> None:
         self.world.volumes[volume_id].content = word
@@ -61,7 +68,7 @@ class FakeBackend:
         self.world.open_in.setdefault(volume_id, set()).add(machine)
 
     def restart(self) -> None:
-        self.volumes = FakeVolumes(self.world)
+        self.volumes = FakeVolumes(self.world, self.vault)
 
 
 class Machines:
@@ -123,11 +130,13 @@ class FileBackend:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.machines = Machines(folder)
+        self.vault = Vault()
+        self.keep = self.vault.keep
         self.files = self._start()
         self.volumes: Volumes = self.files
 
     def _start(self) -> FileVolumes:
-        return FileVolumes(self.folder, OneImage(self.folder), machines=self.machines)
+        return FileVolumes(self.folder, OneImage(self.folder), self.vault, machines=self.machines)
 
     def write(self, volume_id: str, word: str) -> None:
         guest_writes(Path(self.files.path(volume_id)), word)
@@ -301,7 +310,7 @@ async def test_capacity_is_told(backend: Backend) -> None:
 
 
 async def test_the_fake_world_fills() -> None:
-    volumes = FakeVolumes(VolumeWorld(capacity_gib=10))
+    volumes = FakeVolumes(VolumeWorld(capacity_gib=10), Vault())
     assert (await volumes.ensure(VolumeSpec(id=MAPLE, size_gib=6))).fault is None
     for spec in (
         VolumeSpec(id=BIRCH, size_gib=5),
@@ -385,7 +394,7 @@ async def test_a_copy_given_up_half_way_is_finished_or_forgotten(tmp_path: Path)
 
 @pytest.mark.parametrize("hostile", ["../../etc/passwd", "", "-a", "a/b"])
 async def test_what_is_no_id_never_becomes_a_path_or_an_argument(tmp_path: Path, hostile: str) -> None:
-    volumes = FileVolumes(tmp_path, OneImage(tmp_path))
+    volumes = FileVolumes(tmp_path, OneImage(tmp_path), Vault())
     with pytest.raises(ValueError, match="not an id"):
         await volumes.ensure(VolumeSpec(id=hostile, size_gib=1))
     with pytest.raises(ValueError, match="not an id"):
@@ -417,3 +426,88 @@ async def test_what_has_no_copy(backend: Backend) -> None:
         with pytest.raises(CopyFailed):
             async with backend.volumes.copied(volume_id, disk_format):
                 pass
+
+
+KEPT, OTHER = (f"{number:08x}-4444-4000-8000-000000000000" for number in range(2))
+
+
+async def test_a_backup_is_of_one_moment_even_of_an_open_volume(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    backend.open(MAPLE, "machine")
+    async with backend.volumes.copied(MAPLE, "raw", open_too=True) as copy:
+        await backend.keep(KEPT, copy)
+    (facts,) = await backend.volumes.found()
+    assert facts.snapshots == ()
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=2, restores=1, restore_from=KEPT))
+    assert backend.holds(BIRCH, "one")
+
+
+async def test_a_backup_of_a_snapshot_is_of_its_moment(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
+    backend.write(MAPLE, "two")
+    backend.open(MAPLE, "machine")
+    async with backend.volumes.copied(MAPLE, "raw", snapshot_id=MONDAY) as copy:
+        await backend.keep(KEPT, copy)
+    with pytest.raises(CopyFailed):
+        async with backend.volumes.copied(MAPLE, "raw", snapshot_id=TUESDAY):
+            pass
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1, restores=1, restore_from=KEPT))
+    assert backend.holds(BIRCH, "one")
+
+
+async def test_a_backup_is_restored_once_for_each_time_it_is_asked(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
+    async with backend.volumes.copied(MAPLE, "raw", open_too=True) as copy:
+        await backend.keep(OTHER, copy)
+    backend.write(MAPLE, "one")
+    async with backend.volumes.copied(MAPLE, "raw", open_too=True) as copy:
+        await backend.keep(KEPT, copy)
+    backend.write(MAPLE, "two")
+    spec = VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,), restores=1, restore_from=KEPT)
+    facts = await ensured(backend, spec)
+    assert (facts.restores, facts.snapshots) == (1, (MONDAY,))
+    assert backend.holds(MAPLE, "one")
+    backend.write(MAPLE, "two")
+    backend.restart()
+    await ensured(backend, spec)
+    assert backend.holds(MAPLE, "two")
+    # Where the backup holds nothing, nothing stays.
+    spec = VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,), restores=2, restore_from=OTHER)
+    assert (await ensured(backend, spec)).restores == 2
+    assert backend.holds(MAPLE, "blank")
+
+
+async def test_an_open_volume_is_not_restored(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    async with backend.volumes.copied(MAPLE, "raw", open_too=True) as copy:
+        await backend.keep(KEPT, copy)
+    backend.write(MAPLE, "two")
+    backend.open(MAPLE, "machine")
+    refused = await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, restores=1, restore_from=KEPT))
+    assert refused.fault is not None
+    assert (refused.fault.code, refused.restores, refused.digest) == (409, 0, "")
+    assert backend.holds(MAPLE, "two")
+
+
+async def test_a_stream_that_breaks_off_restores_nothing(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    with pytest.raises(BrokenOff):
+        await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, restores=1, restore_from=KEPT))
+    assert backend.holds(MAPLE, "one")
+    (facts,) = await backend.volumes.found()
+    assert facts.restores == 0
+
+
+async def test_the_moment_of_a_copy_that_was_killed_goes_with_the_next_look(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    source = Path(backend.files.path(MAPLE))
+    qemu_img(take_snapshot(source, "moment-x"))
+    backend.restart()
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    assert list(read_header(source).snapshots) == []
+    backend.files.close()

@@ -16,6 +16,7 @@ from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib.process import User
 from cumulet.lib.qcow2 import read_header
 from cumulet.node.images.cache import ImageCache
+from tests.support.backups import Vault
 from tests.support.clock import JumpingClock
 
 pytestmark = pytest.mark.root
@@ -31,6 +32,7 @@ IMAGE = ImageRef(
 )
 MAPLE = "00000000-1111-4000-8000-000000000000"
 BIRCH = "00000001-1111-4000-8000-000000000000"
+KEPT = "00000000-4444-4000-8000-000000000000"
 MONDAY = "00000000-2222-4000-8000-000000000000"
 
 
@@ -48,7 +50,8 @@ async def fetch(image: ImageRef) -> AsyncIterator[bytes]:
 
 async def test_an_image_becomes_a_volume_by_the_hands_of_the_other_user(folder: Path) -> None:
     images = ImageCache(folder / "images", fetch, JumpingClock(), user=OTHER)
-    volumes = FileVolumes(folder / "local", images, user=OTHER)
+    vault = Vault()
+    volumes = FileVolumes(folder / "local", images, vault, user=OTHER)
     try:
         for spec in (
             VolumeSpec(id=MAPLE, size_gib=1, image=IMAGE),
@@ -57,6 +60,10 @@ async def test_an_image_becomes_a_volume_by_the_hands_of_the_other_user(folder: 
         ):
             facts = await volumes.ensure(spec)
             assert facts.fault is None, facts.fault
+        async with volumes.copied(BIRCH, "raw", open_too=True) as copy:
+            await vault.keep(KEPT, copy)
+        facts = await volumes.ensure(VolumeSpec(id=MAPLE, size_gib=2, restores=1, restore_from=KEPT))
+        assert (facts.fault, facts.restores) == (None, 1)
         image = os.stat(await images.path(IMAGE))
         assert (image.st_uid, image.st_mode & 0o777) == (0, 0o444)
         for volume_id in (MAPLE, BIRCH):

@@ -155,6 +155,23 @@ async def snapshot(people: People) -> Any:
     return volume and await people.post("block_storage", "/snapshots", "snapshot", volume_id=volume["id"], force=True)
 
 
+async def back_up(people: People) -> Any:
+    volume = await people.some("block_storage", "/volumes")
+    more = people.scene.chance.random() < 0.5
+    wish = {"volume_id": volume["id"] if volume else "", "force": True, "incremental": more}
+    if people.scene.chance.random() < 0.3:
+        snapshot = await people.some("block_storage", "/snapshots")
+        wish |= {"volume_id": snapshot["volume_id"], "snapshot_id": snapshot["id"]} if snapshot else {}
+    return volume and await people.post("block_storage", "/backups", "backup", **wish)
+
+
+async def restore(people: People) -> Any:
+    backup, volume = await people.some("block_storage", "/backups"), await people.some("block_storage", "/volumes")
+    over = {"volume_id": volume["id"]} if volume and people.scene.chance.random() < 0.5 else {}
+    path = f"/backups/{backup['id']}/restore" if backup else ""
+    return backup and await people.post("block_storage", path, "restore", **over)
+
+
 async def make_port(people: People) -> Any:
     return await people.post("network", "/ports", "port", network_id=people.network_id, name=f"p{people.number}")
 
@@ -208,6 +225,9 @@ DOINGS: tuple[tuple[Callable[[People], Awaitable[Any]], int], ...] = (
     (detach, 4),
     (extend, 3),
     (snapshot, 3),
+    (back_up, 5),
+    (restore, 4),
+    (delete("block_storage", "/backups"), 2),
     (delete("block_storage", "/volumes"), 4),
     (delete("block_storage", "/snapshots"), 2),
     (make_port, 4),

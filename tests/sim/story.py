@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import suppress
 
 from cumulet.core.access.quota import QuotaRow
+from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 from cumulet.services.compute.servers.row import ServerRow
@@ -31,6 +32,7 @@ CALM_SECONDS = 1500.0
 SETTLED = {
     "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR", "VERIFY_RESIZE", "RESCUE", "SHELVED_OFFLOADED",
 }  # fmt: skip
+VOLUMES_SETTLED = {"available", "in-use", "error", "error_extending", "error_restoring"}
 
 
 async def live(clock: VirtualClock, seed: int) -> dict[str, int]:
@@ -87,9 +89,12 @@ async def _nothing_is_stuck(scene: Scene) -> None:
             assert server["fault"]["message"], server
     for volume in (await scene.api.call("block_storage", "GET", "/volumes/detail")).json()["volumes"]:
         kept = volume["status"] == "reserved" and volume["id"] in promised
-        assert kept or volume["status"] in ("available", "in-use", "error", "error_extending"), volume
+        assert kept or volume["status"] in VOLUMES_SETTLED, volume
     for snapshot in (await scene.api.call("block_storage", "GET", "/snapshots/detail")).json()["snapshots"]:
         assert snapshot["status"] in ("available", "error"), snapshot
+    for backup in (await scene.api.call("block_storage", "GET", "/backups/detail")).json()["backups"]:
+        assert backup["status"] in ("available", "error"), backup
+        assert (backup["status"] == "error") == bool(backup["fail_reason"]), backup
     for image in (await scene.api.call("image", "GET", "/images")).json()["images"]:
         assert image["status"] in ("active", "killed"), image
     for floating in (await scene.api.call("network", "GET", "/floatingips")).json()["floatingips"]:
@@ -107,6 +112,7 @@ async def _nothing_leaks(scene: Scene) -> None:
         quotas = {(row.room, row.resource, row.project_id): row.used for row in await tx.find(QuotaRow) if row.used}
         orders = await tx.find(AssignmentRow)
         snapshots, attachments = await tx.find(SnapshotRow), await tx.find(AttachmentRow)
+        backups = await tx.find(BackupRow)
         images = [row for row in await tx.find(ImageRow) if row.status != "deleted"]
         networks, routers, floatings = await tx.find(NetworkRow), await tx.find(RouterRow), await tx.find(FloatingIpRow)
         groups = await tx.find(SecurityGroupRow)
@@ -126,6 +132,10 @@ async def _nothing_leaks(scene: Scene) -> None:
     assert found == {order for order in ordered if order[1] in FABRIC}, (found, ordered)
     assert {key for kind, key in fabrics if kind == "port"} <= {row.id for row in ports}, "wires of ports that are gone"
     assert set(scene.shelf.images) == {row.data_key for row in images if row.data_key}, "bytes that no image has"
+    assert set(scene.backups.images) == {row.id for row in backups if row.made}, "bytes that no backup has"
+    assert quotas.get(("block_storage", "backups", DEMO), 0) == len(backups)
+    children = Counter(row.parent_id for row in backups if row.parent_id)
+    assert {row.id: row.dependents for row in backups if row.dependents} == dict(children), "backups that others need"
     used = {name: sum(counted(row).get(name, 0) for row in images if row.owner == DEMO) for name in IMAGE_QUOTAS}
     assert used == {name: quotas.get(("image", name, DEMO), 0) for name in IMAGE_QUOTAS}
     sizes = sum(row.size for row in volumes.values()) + sum(row.size for row in snapshots)

@@ -60,7 +60,9 @@ class Dead(Exception):
 class ApiProcess:
     """`serve`: rooms, reconcilers and the API over the world's database."""
 
-    def __init__(self, place: Path, shelf: Shelf, clock: VirtualClock, stone: Stone, chance: random.Random) -> None:
+    def __init__(
+        self, place: Path, shelf: Shelf, backups: Shelf, clock: VirtualClock, stone: Stone, chance: random.Random
+    ) -> None:
         self.stone = stone
         memory = MemoryBus()
         bus = FlakyBus(memory, stone, chance.random, LOSES, DOUBLES)
@@ -68,7 +70,16 @@ class ApiProcess:
         database = Database(MortalBackend(self._backend, stone), wake=bus.wake, clock=clock, random_source=chance)
         settings = Settings(state_dir=str(place), mode="simulate", admin_password="unused")
         stores = {"memory": Mortal(MemoryImageStore(shelf), stone)}
-        self.cloud = Cloud(settings, database, bus, clock, stores, rules=_rules, authenticate=authenticate)
+        self.cloud = Cloud(
+            settings,
+            database,
+            bus,
+            clock,
+            stores,
+            rules=_rules,
+            authenticate=authenticate,
+            backups=Mortal(MemoryImageStore(backups), stone),
+        )
         self._tasks: set[asyncio.Task[Any]] = set()
         self.hanging: set[asyncio.Task[Any]] = set()
         """Questions of nodes that wait for an answer."""
@@ -122,7 +133,7 @@ class NodeProcess:
             facts=self._facts,
             hypervisor=Mortal(FakeHypervisor(world.machines, HandedOn(wire)), stone),
             network=Mortal(FakeNetwork(world.fabric), stone),
-            backends={"local": Mortal(FakeVolumes(world.volumes), stone)},
+            backends={"local": Mortal(FakeVolumes(world.volumes, wire.backup), stone)},
         )
         self._task: asyncio.Task[Any] | None = None
 
@@ -188,6 +199,16 @@ class _Wire:
         raise ControlPlaneSilent("the fake hypervisor needs no bytes")
         yield b""
 
+    async def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+        process = self._api[-1]
+        if process.stone.dead:
+            raise ControlPlaneSilent("nobody listens")
+        try:
+            async for piece in DirectControlPlane(process.cloud.fleet, self._name).backup(backup_id):
+                yield piece
+        except Killed as end:
+            raise ControlPlaneSilent("the connection was lost") from end
+
     async def luggage(self, machine_id: str) -> Luggage:
         found: Luggage = await self._ask("luggage", machine_id)
         return found
@@ -213,7 +234,7 @@ class Scene:
         self.chance = random.Random(seed)
         self._folder = tempfile.TemporaryDirectory(prefix="cumulet-sim-", dir="/dev/shm")
         self.place = Path(self._folder.name)
-        self.shelf = Shelf()
+        self.shelf, self.backups = Shelf(), Shelf()
         self.worlds = {f"n{number}": World(clock) for number in range(1, nodes + 1)}
         self.apis: list[ApiProcess] = []
         self.nodes: dict[str, NodeProcess] = {}
@@ -271,7 +292,7 @@ class Scene:
 
     async def _raise_api(self, stone: Stone) -> None:
         stone.on_death = self._death.set
-        process = ApiProcess(self.place, self.shelf, self.clock, stone, self.chance)
+        process = ApiProcess(self.place, self.shelf, self.backups, self.clock, stone, self.chance)
         self.apis[:] = [process]
         for name, world in self.worlds.items():
             SimulatedNode(process.cloud, name, world)  # it answers the questions that go past the agent

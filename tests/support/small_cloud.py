@@ -25,9 +25,11 @@ from cumulet.core.reconcile import Again, Reconciler
 from cumulet.core.web.service import FrontDoor
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
-from cumulet.drivers.volume.base import CopyFailed
+from cumulet.drivers.volume.base import Backups, CopyFailed
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib.sparse import send
+from cumulet.node.control_plane import ControlPlaneSilent
+from cumulet.node.volumes.data import volume_data
 from cumulet.services.block_storage import policies as volume_policies
 from cumulet.services.block_storage.public import VolumeDoor
 from cumulet.services.block_storage.room import BlockStorage
@@ -47,6 +49,7 @@ from cumulet.services.network.service import reconcilers as network_reconcilers
 from cumulet.services.network.service import service as network_service
 from cumulet.services.placement.public import PlacementDoor
 from cumulet.services.placement.room import Placement
+from tests.support.backups import Vault
 from tests.support.client import Client
 from tests.support.clock import JumpingClock
 from tests.support.fake_fleet import FakeFleet
@@ -67,13 +70,14 @@ class Nodes(FakeFleet):
         """What guests have left, by machine."""
         self.backends: dict[str, FakeVolumes] = {}
         self.volumes: dict[str, VolumeWorld] = {}
+        self.backup_bytes: Backups = Vault()
         super().__init__(bus.wake, names)
 
     def join(self, name: str, **facts: Any) -> None:
         self.worlds[name] = FakeMachines(self.clock)
         self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name))
         self.volumes[name] = VolumeWorld()
-        self.backends[name] = FakeVolumes(self.volumes[name])
+        self.backends[name] = FakeVolumes(self.volumes[name], lambda key: self.backup_bytes(key))
         super().join(name, **facts)
 
     async def set_disabled(self, name: str, disabled: bool, reason: str = "") -> None:
@@ -101,14 +105,18 @@ class Nodes(FakeFleet):
         raise NotFound(what)
 
     async def stream(self, node: str, what: str, **parameters: str) -> AsyncIterator[bytes]:
-        if what == "volume":
-            volumes = FakeVolumes(self.volumes[node])
-            try:
-                async with volumes.copied(parameters["volume"], parameters["format"]) as copied:
+        try:
+            if what == "volume":
+                async with self.backends[node].copied(parameters["volume"], parameters["format"]) as copied:
                     yield copied.read_bytes()
-            except CopyFailed as error:
-                raise Conflict(str(error)) from error
-            return
+                return
+            if what == "volume_data":
+                async with volume_data(self.backends[node], parameters) as parcel:
+                    async for piece in send(parcel):
+                        yield piece
+                return
+        except CopyFailed as error:
+            raise Conflict(str(error)) from error
         assert what == "snapshot"
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "disk"
@@ -131,7 +139,11 @@ class Nodes(FakeFleet):
                 self.report(node, Kind(kind), key)
                 did = True
             elif held.observed != held.generation or self._unread(node, kind, key):
-                self.report(node, Kind(kind), key, await self.do(node, kind, key))
+                try:
+                    facts = await self.do(node, kind, key)
+                except ControlPlaneSilent:
+                    continue
+                self.report(node, Kind(kind), key, facts)
                 did = True
         return did
 
@@ -183,6 +195,15 @@ class OldNodes:
         return self._nodes.hypervisors[spec.arrival.source]
 
 
+async def _or_silence(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """As a node meets it: whatever happens at the other end, its stream breaks off."""
+    try:
+        async for piece in stream:
+            yield piece
+    except Exception as error:
+        raise ControlPlaneSilent(str(error)) from error
+
+
 class Projects:
     """Identity, as far as compute asks it."""
 
@@ -207,10 +228,18 @@ class SmallCloud:
         )
         self.network_room = Network(rules=Rules(network_policies.DEFAULTS), fleet=fleet, **ground)
         images = ImageDoor(self.image_room)
-        self.volume_room = BlockStorage(rules=Rules(volume_policies.DEFAULTS), fleet=fleet, image=images, **ground)
+        self.backups = Shelf()
+        self.volume_room = BlockStorage(
+            rules=Rules(volume_policies.DEFAULTS),
+            fleet=fleet,
+            image=images,
+            backup_store=MemoryImageStore(self.backups),
+            **ground,
+        )
         placement = PlacementDoor(Placement(rules=Rules({}), **ground))
         self.placement = placement
         volumes: Any = VolumeDoor(self.volume_room)
+        self.nodes.backup_bytes = lambda key: _or_silence(volumes.backup(key))
         self.room = Compute(
             rules=Rules(policies.DEFAULTS),
             images=images,

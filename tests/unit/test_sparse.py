@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cumulet.lib.sparse import BrokenOff, NotSparse, parcel, receive, send
+from cumulet.lib.sparse import BrokenOff, NotSparse, blocks, frames, parcel, receive, send
 
 MIB = 1 << 20
 
@@ -86,3 +86,36 @@ def frame(place: int, data: bytes, length: int | None = None) -> bytes:
 async def test_what_does_not_fit_is_refused(tmp_path: Path, sent: bytes) -> None:
     with (tmp_path / "b").open("w+b") as copy, pytest.raises(NotSparse):
         await receive(copy.fileno(), one(sent), most=1000)
+
+
+async def in_pieces(text: bytes, size: int) -> AsyncIterator[bytes]:
+    for place in range(0, len(text), size):
+        yield text[place : place + size]
+
+
+@pytest.mark.parametrize("piece", [1, 15, 16, 17, 1000, 10 * MIB])
+async def test_data_comes_in_blocks_of_one_size(piece: int) -> None:
+    sent = {3: b"abc", 8: b"defghijkl", 17: b"m", 4000: b"n"}
+    text = b"".join(frame(place, data) for place, data in sent.items()) + frame(9000, b"")
+    found = {number: data async for number, data in blocks(in_pieces(text, piece), 8, most=9000)}
+    assert found == {
+        0: b"\0\0\0abc\0\0",
+        1: b"defghijk",
+        2: b"lm" + bytes(6),
+        500: b"n" + bytes(7),
+    }
+    assert [data async for data in blocks(in_pieces(frame(100, b""), 3), 8, most=100)] == []
+
+
+@pytest.mark.parametrize("text", [b"", frame(0, b"a"), frame(0, b"abc")[:-1], frame(0, b"a") + frame(9, b"")[:-1]])
+async def test_blocks_of_a_stream_that_broke_off(text: bytes) -> None:
+    with pytest.raises(BrokenOff):
+        async for _ in blocks(in_pieces(text, 5), 8, most=9):
+            pass
+
+
+@pytest.mark.parametrize("text", [frame(8, b"ab") + frame(9, b""), frame(2, b"a") + frame(2, b"b"), b"<html>" * 9])
+async def test_frames_that_do_not_fit(text: bytes) -> None:
+    with pytest.raises(NotSparse):
+        async for _ in frames(in_pieces(text, 5), most=9):
+            pass

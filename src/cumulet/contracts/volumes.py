@@ -28,6 +28,10 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """Counts how often the owner has asked to return to a snapshot; the node makes its own count reach this one."""
     revert_to: str = ""
     """The snapshot meant by the last of them."""
+    restores: int = 0
+    """Counts how often the content of a backup was asked for in the place of its own, as `reverts` does."""
+    restore_from: str = ""
+    """The backup meant by the last of them."""
     encrypted: bool = False
 
 
@@ -39,6 +43,7 @@ class VolumeFacts(Record, frozen=True, kw_only=True):
     digest: str = ""
     snapshots: tuple[str, ...] = ()
     reverts: int = 0
+    restores: int = 0
     connected_to: tuple[str, ...] = ()
     """Ids of the machines that have it open now."""
     fault: Fault | None = None

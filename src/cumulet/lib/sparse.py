@@ -10,7 +10,7 @@ import asyncio
 import errno
 import os
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 _FRAME = struct.Struct(">QQ")
@@ -66,15 +66,28 @@ async def send(parcel: Parcel) -> AsyncIterator[bytes]:
         data = await asyncio.to_thread(os.pread, parcel.fd, length, place)
         if len(data) != length:
             raise OSError(errno.EIO, "the file has become shorter while it was sent")
-        yield _FRAME.pack(place, length) + data
-    yield _FRAME.pack(parcel.size, 0)
+        yield frame(place, data)
+    yield frame(parcel.size, b"")
 
 
-async def receive(fd: int, stream: AsyncIterator[bytes], *, most: int) -> None:
+def frame(place: int, data: bytes) -> bytes:
+    """Some data on its way; without any, the end of a file of `place` bytes."""
+    return _FRAME.pack(place, len(data)) + data
+
+
+async def receive(fd: int, stream: AsyncIterable[bytes], *, most: int) -> None:
     """Write a stream into a file, which has its full size at the end only: until then its size is the place from which
     on to ask again. Raises `BrokenOff` and `NotSparse`."""
+    async for place, data in frames(stream, most=most, reached=os.fstat(fd).st_size):
+        if data:
+            await asyncio.to_thread(_write, fd, data, place)
+        else:
+            os.ftruncate(fd, place)
+
+
+async def frames(stream: AsyncIterable[bytes], *, most: int, reached: int = 0) -> AsyncIterator[tuple[int, bytes]]:
+    """Places and data of a stream, the last without data at the file's end. Raises `BrokenOff` and `NotSparse`."""
     pending = bytearray()
-    reached = os.fstat(fd).st_size
     async for piece in stream:
         pending += piece
         while len(pending) >= _FRAME.size:
@@ -82,15 +95,39 @@ async def receive(fd: int, stream: AsyncIterator[bytes], *, most: int) -> None:
             if place < reached or length > LONGEST_FRAME or place + length > most:
                 raise NotSparse(f"a frame of {length} bytes at {place} does not fit a file of {most}")
             if length == 0:
-                os.ftruncate(fd, place)
+                yield place, b""
                 return
             if len(pending) < _FRAME.size + length:
                 break
             data = bytes(pending[_FRAME.size : _FRAME.size + length])
             del pending[: _FRAME.size + length]
-            await asyncio.to_thread(_write, fd, data, place)
+            yield place, data
             reached = place + length
     raise BrokenOff("the stream ended before the file did")
+
+
+async def blocks(stream: AsyncIterable[bytes], block: int, *, most: int) -> AsyncIterator[tuple[int, bytes]]:
+    """The data of a stream in blocks of one size, by rising number: each in which there is any, its holes filled."""
+    number, held = -1, bytearray()
+    async for place, data in frames(stream, most=most):
+        for at, start, part in _cut(place, data, block):
+            if at != number:
+                if number >= 0:
+                    yield number, bytes(held)
+                number, held = at, bytearray(block)
+            held[start : start + len(part)] = part
+    if number >= 0:
+        yield number, bytes(held)
+
+
+def _cut(place: int, data: bytes, block: int) -> Iterator[tuple[int, int, bytes]]:
+    """What of this data belongs in which block: (number, place in the block, data)."""
+    done = 0
+    while done < len(data):
+        number, start = divmod(place + done, block)
+        part = data[done : done + block - start]
+        yield number, start, part
+        done += len(part)
 
 
 def _write(fd: int, data: bytes, place: int) -> None:

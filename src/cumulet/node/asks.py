@@ -134,7 +134,7 @@ class AskServer:
                 async for piece in send(parcel):
                     writer.write(piece)
                     await writer.drain()
-        except (LookupError, ValueError, MachineFailed) as error:
+        except (LookupError, ValueError, MachineFailed, CopyFailed) as error:
             await _say(writer, Answer(status=409, message=f"There is no such file to be had: {error}"))
 
     async def _tunnel(self, ask: Ask, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -36,6 +36,10 @@ class ControlPlane(Protocol):
 
     def image(self, image_id: str) -> AsyncIterator[bytes]: ...
 
+    def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+        """Its content, as a file with holes (`lib/sparse.py`)."""
+        ...
+
     async def luggage(self, machine_id: str) -> Luggage:
         """What a machine that is to arrive here has on its old node."""
         ...
@@ -76,6 +80,9 @@ class HttpControlPlane:
 
     def image(self, image_id: str) -> AsyncIterator[bytes]:
         return self._stream(f"{self._path}/images/{quote(image_id)}")
+
+    def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+        return self._stream(f"{self._path}/backups/{quote(backup_id)}")
 
     async def luggage(self, machine_id: str) -> Luggage:
         answer = await asyncio.to_thread(self._call, "GET", f"{self._path}/machines/{quote(machine_id)}/luggage", b"")

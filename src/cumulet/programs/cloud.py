@@ -88,6 +88,7 @@ class Cloud:
         authenticate: Authenticate | None = None,
         shards: Shards | None = None,
         sweep_seconds: float = SWEEP_SECONDS,
+        backups: ImageStore | None = None,
     ) -> None:
         self.settings = settings
         self.database, self.bus, self.clock = database, bus, clock
@@ -126,11 +127,13 @@ class Cloud:
         self.block_storage = BlockStorage(
             fleet=fleet,
             image=image,
+            backup_store=backups or FileImageStore(settings.backups),
             reaches_everywhere=settings.mode == "simulate",
             rules=make_rules("block_storage", block_storage_policies.DEFAULTS),
             **self._ground(),
         )
         volumes = VolumeDoor(self.block_storage)
+        self.fleet.backup_bytes = volumes.backup
         self.compute = Compute(
             unified_limits=partial(identity.allowance, "compute"),
             fleet=fleet,

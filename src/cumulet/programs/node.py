@@ -25,6 +25,7 @@ from cumulet.drivers.network.linux.commands import Commands, namespaces
 from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.uplink import remove_uplink
+from cumulet.drivers.volume.base import Backups
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib import process
 from cumulet.lib.clock import SystemClock
@@ -37,6 +38,7 @@ from cumulet.node.machines.copies import DiskCopies
 from cumulet.node.metadata.documents import config_drive_files
 from cumulet.node.metadata.server import MetadataServer
 from cumulet.node.passwords import FilePasswords
+from cumulet.node.volumes.data import volume_data
 from cumulet.programs.host import name_of, namespace_of, own_facts
 from cumulet.programs.locks import AlreadyRunning, hold
 from cumulet.programs.logs import log_to_stderr
@@ -97,7 +99,14 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
     if sandbox.is_rootless():
         await sandbox.prepare_rootless(commands)
     await sandbox.ensure_namespace(commands, namespace)
-    drivers = _Drivers(settings, abilities, user, lambda image: control_plane.image(image.id), HandedOn(control_plane))
+    drivers = _Drivers(
+        settings,
+        abilities,
+        user,
+        lambda image: control_plane.image(image.id),
+        control_plane.backup,
+        HandedOn(control_plane),
+    )
     network, hypervisor = drivers.network, drivers.hypervisor
     passwords = FilePasswords(state / "node" / "passwords")
     agent = Agent(
@@ -125,6 +134,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
             "luggage_file": lambda asked: hypervisor.luggage_file(
                 asked["machine"], asked["name"], int(asked["offset"])
             ),
+            "volume_data": lambda asked: volume_data(drivers.volumes, asked),
         },
     )
     ready = state / "run" / "node.ready"
@@ -190,7 +200,8 @@ def _network_node(settings: Settings, namespace: str, user: process.User | None)
 
 
 class _Drivers:
-    """The hands of a real node. `fetch` brings the bytes of images, `belongings` what arriving machines have."""
+    """The hands of a real node. `fetch` brings the bytes of images, `backups` those of backups, `belongings` what
+    arriving machines have."""
 
     def __init__(
         self,
@@ -198,13 +209,14 @@ class _Drivers:
         abilities: Abilities,
         user: process.User | None,
         fetch: Fetch,
+        backups: Backups,
         belongings: Belongings | None = None,
     ) -> None:
         clock, folder, namespace = SystemClock(), settings.state / "node", namespace_of(settings)
         self.network = LinuxNetwork(_network_node(settings, namespace, user), folder / "network")
         images = ImageCache(folder / "images", fetch, clock, user)
         machines = _LateMachines()
-        self.volumes = FileVolumes(folder, images, machines=machines, user=user)
+        self.volumes = FileVolumes(folder, images, backups, machines=machines, user=user)
         self.hypervisor = machines.hypervisor = QemuHypervisor(
             folder,
             images,
@@ -271,7 +283,7 @@ def _tunnels(hypervisor: QemuHypervisor) -> dict[str, SocketOf]:
     return {"vnc": hypervisor.vnc_socket, "serial": hypervisor.serial_socket}
 
 
-async def _no_images(image: ImageRef) -> AsyncIterator[bytes]:
+async def _nothing(asked: ImageRef | str) -> AsyncIterator[bytes]:
     raise RuntimeError("machines are only stopped here")
     yield b""
 
@@ -280,7 +292,7 @@ async def _halt(settings: Settings) -> None:
     """Shut the machines down and take the networks with them, as a host does before it goes down itself."""
     state, user, namespace = settings.state, _machine_user(), namespace_of(settings)
     abilities = await probe(state / "node", user=user)
-    hypervisor = _Drivers(settings, abilities, user, _no_images).hypervisor
+    hypervisor = _Drivers(settings, abilities, user, _nothing, _nothing).hypervisor
     machines = await hypervisor.found()
     await asyncio.gather(*(hypervisor.halt(machine.id) for machine in machines))
     await hypervisor.close()

@@ -64,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_networks: tuple[str, ...] = ()
     """Networks that image imports may reach besides the public internet: an operator's own mirror."""
     import_ports: tuple[int, ...] = (80, 443)
+    backup_dir: str = ""
+    """Where the bytes of backups are kept, such as the directory of a mounted share; empty: in the state directory."""
     log_level: str = "INFO"
 
     @property
@@ -74,6 +76,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return Path("/var/lib/cumulet")
         base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         return Path(base) / "cumulet"
+
+    @property
+    def backups(self) -> Path:
+        return Path(self.backup_dir) if self.backup_dir else self.state / "backups"
 
     @property
     def url(self) -> str:

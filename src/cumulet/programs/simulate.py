@@ -21,6 +21,7 @@ from cumulet.lib.sparse import send
 from cumulet.node.agent import Agent
 from cumulet.node.machines.belongings import HandedOn
 from cumulet.node.machines.copies import DiskCopies
+from cumulet.node.volumes.data import volume_data
 from cumulet.programs.direct import DirectControlPlane
 from cumulet.services.fleet.room import Fleet
 
@@ -55,7 +56,7 @@ class SimulatedNode:
         self.world = world or World(cloud.clock)
         control_plane = DirectControlPlane(cloud.fleet, name)
         self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane))
-        self.volumes = FakeVolumes(self.world.volumes)
+        self.volumes = FakeVolumes(self.world.volumes, control_plane.backup)
         self.network = FakeNetwork(self.world.fabric)
         self.agent = Agent(
             control_plane=control_plane,
@@ -111,6 +112,9 @@ class SimulatedNode:
             if ask.what == "volume":
                 async with self.volumes.copied(ask.parameters["volume"], ask.parameters["format"]) as path:
                     return path.read_bytes()
+            if ask.what == "volume_data":
+                async with volume_data(self.volumes, ask.parameters) as parcel:
+                    return b"".join([piece async for piece in send(parcel)])
         except (MachineFailed, Unfit, CopyFailed) as error:
             raise Conflict(str(error)) from error
         raise Conflict(f"A simulated machine has no {ask.what}.")

@@ -46,8 +46,20 @@ def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenan
     eventually("it has grown", lambda: cloud.ssh(address, "cat /sys/block/vdb/size") == str(2 << 21))
     reaches(client, data, "in-use")
 
+    # Kept elsewhere while it is in use; what is written later is in what is added.
+    backups = [client.block_storage.create_backup(volume_id=data.id, force=True)]
+    kept(client, backups[0])
+    cloud.ssh(address, "echo worthless | sudo dd of=/dev/vdb seek=4096 conv=fsync 2>/dev/null")
+    cloud.ssh(address, "echo worthless | sudo dd of=/dev/vdb conv=fsync 2>/dev/null")
+    backups.append(client.block_storage.create_backup(volume_id=data.id, force=True, is_incremental=True))
+    kept(client, backups[1])
+    reaches(client, data, "in-use")
+
     # Out again, while the server runs.
     client.compute.delete_volume_attachment(first, data.id)
+    reaches(client, data, "available")
+    client.block_storage.restore_backup(backups[0].id, volume_id=data.id)
+    kept(client, backups[0])
     reaches(client, data, "available")
     assert cloud.ssh(address, "ls /sys/block") == "vda"
     red.delete_server(first)
@@ -61,6 +73,7 @@ def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenan
     address = red.reachable(second)
     cloud.ssh_answers(address)
     assert cloud.ssh(address, "sudo head -c 8 /dev/vdb") == "precious"
+    assert cloud.ssh(address, "sudo dd if=/dev/vdb skip=4096 count=1 2>/dev/null | tr -d '\\0' | wc -c") == "0"
     cloud.ssh(address, "echo kept > kept; sync")
     red.delete_server(second)
     reaches(client, system, "available")
@@ -74,6 +87,10 @@ def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenan
         reaches(client, volume, "available")
         client.block_storage.delete_volume(volume)
         eventually("the volume is gone", partial(gone, client, volume))
+    for backup in reversed(backups):
+        client.block_storage.delete_backup(backup)
+    eventually("the backups are gone", lambda: not list(client.block_storage.backups()))
+    assert not [path for path in (cloud.state / "backups" / "images").rglob("*") if path.is_file()]
     assert not list((cloud.state / "node" / "volumes").iterdir())
 
 
@@ -84,6 +101,15 @@ def reaches(client: Connection, volume: Any, status: str) -> None:
         return bool(seen.status == status)
 
     eventually(f"volume {volume.name} {status}", look)
+
+
+def kept(client: Connection, backup: Any) -> None:
+    def look() -> bool:
+        seen = client.block_storage.get_backup(backup.id)
+        assert seen.status != "error", seen.fail_reason
+        return bool(seen.status == "available")
+
+    eventually("the backup is available", look)
 
 
 def gone(client: Connection, volume: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,10 @@ from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 
 class CopyFailed(Exception):
     """There is no copy of a volume to be had; the message says why."""
+
+
+Backups = Callable[[str], AsyncIterator[bytes]]
+"""From a backup's id to its content, as a file with holes (`lib/sparse.py`)."""
 
 
 class OpenVolumes(Protocol):
@@ -52,8 +56,14 @@ class Volumes(Protocol):
         """Destroy the volume and its snapshots. Removing what is not there is no error."""
         ...
 
-    def copied(self, volume_id: str, disk_format: str) -> AbstractAsyncContextManager[Path]:
-        """A file with the content of a volume that no machine has open, as one of COPY_FORMATS. Raises CopyFailed."""
+    def copied(
+        self, volume_id: str, disk_format: str, *, snapshot_id: str = "", open_too: bool = False
+    ) -> AbstractAsyncContextManager[Path]:
+        """A file with the content of a volume, as one of COPY_FORMATS; as it was when a snapshot was taken, if named.
+
+        A volume that a machine has open is copied only if that is asked for: as it is at this moment, which is what a
+        disk holds after a loss of power. Raises CopyFailed.
+        """
         ...
 
     async def found(self) -> Sequence[VolumeFacts]:

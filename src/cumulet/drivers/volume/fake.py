@@ -12,7 +12,16 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
-from cumulet.drivers.volume.base import CopyFailed
+from cumulet.drivers.volume.base import Backups, CopyFailed
+from cumulet.lib.sparse import LONGEST_FRAME, frames
+
+_NOTHING = "blank"
+"""The content of a disk that nobody has written."""
+
+
+def _bytes_of(content: str) -> bytes:
+    """A raw disk whose first bytes are the word for its content."""
+    return (b"" if content == _NOTHING else content.encode()).ljust(LONGEST_FRAME, b"\0")
 
 
 @dataclass(slots=True)
@@ -24,6 +33,7 @@ class FakeVolume:
     snapshots: dict[str, tuple[int, str]] = field(default_factory=dict)
     """(size, content) of that moment."""
     reverts: int = 0
+    restores: int = 0
 
 
 @dataclass(slots=True)
@@ -53,14 +63,15 @@ class FakeVolumes:
     name = "fake"
     protocol = "file"
 
-    def __init__(self, world: VolumeWorld) -> None:
+    def __init__(self, world: VolumeWorld, backups: Backups) -> None:
         self._world = world
+        self._backups = backups
 
     def path(self, volume_id: str) -> str:
         return f"/fake/volumes/{volume_id}.qcow2"
 
     async def ensure(self, spec: VolumeSpec) -> VolumeFacts:
-        fault = self._fulfil(spec)
+        fault = await self._fulfil(spec)
         if fault is not None:
             if spec.id in self._world.volumes:
                 return self._facts(spec.id, fault=fault)
@@ -71,17 +82,22 @@ class FakeVolumes:
         self._world.volumes.pop(volume_id, None)
 
     @asynccontextmanager
-    async def copied(self, volume_id: str, disk_format: str) -> AsyncIterator[Path]:
+    async def copied(
+        self, volume_id: str, disk_format: str, *, snapshot_id: str = "", open_too: bool = False
+    ) -> AsyncIterator[Path]:
         volume = self._world.volumes.get(volume_id)
         if volume is None:
             raise CopyFailed(f"there is no volume {volume_id} here")
         if disk_format not in COPY_FORMATS:
             raise CopyFailed(f"{disk_format!r} is none of {', '.join(COPY_FORMATS)}")
-        if self._world.open_in.get(volume_id):
+        if snapshot_id and snapshot_id not in volume.snapshots:
+            raise CopyFailed(f"volume {volume_id} has no snapshot {snapshot_id}")
+        if self._world.open_in.get(volume_id) and not (snapshot_id or open_too):
             raise CopyFailed(f"volume {volume_id} is in use")
+        size, content = volume.snapshots[snapshot_id] if snapshot_id else (volume.size_gib, volume.content)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "disk"
-            path.write_bytes(empty_disk(disk_format, volume.size_gib << 30))
+            path.write_bytes(_bytes_of(content) if disk_format == "raw" else empty_disk(disk_format, size << 30))
             yield path
 
     async def found(self) -> Sequence[VolumeFacts]:
@@ -91,7 +107,7 @@ class FakeVolumes:
         total = self._world.capacity_gib
         return total, max(0, total - self._world.used_gib())
 
-    def _fulfil(self, spec: VolumeSpec) -> Fault | None:
+    async def _fulfil(self, spec: VolumeSpec) -> Fault | None:
         if spec.encrypted:
             return Fault(message="This backend cannot encrypt volumes; choose a type without encryption.", code=400)
         if spec.id not in self._world.volumes:
@@ -100,10 +116,11 @@ class FakeVolumes:
                 return made
             self._world.volumes[spec.id] = made
         volume = self._world.volumes[spec.id]
-        return self._revert(spec, volume) or self._grow(spec, volume) or self._match_snapshots(spec, volume)
+        fault = self._revert(spec, volume) or await self._restore(spec, volume)
+        return fault or self._grow(spec, volume) or self._match_snapshots(spec, volume)
 
     def _make(self, spec: VolumeSpec) -> FakeVolume | Fault:
-        size, content = 0, "blank"
+        size, content = 0, _NOTHING
         if spec.image is not None:
             size, content = -(-spec.image.size // (1 << 30)), f"image {spec.image.id}"
         elif spec.snapshot_id:
@@ -130,6 +147,18 @@ class FakeVolumes:
             return Fault(message="This volume is in use; detach it before it returns to a snapshot.", code=409)
         volume.size_gib, volume.content = volume.snapshots[spec.revert_to]
         volume.reverts = spec.reverts
+        return None
+
+    async def _restore(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
+        if spec.restores <= volume.restores:
+            return None
+        if self._world.open_in.get(spec.id):
+            return Fault(message="This volume is in use; detach it before a backup is restored to it.", code=409)
+        content = _NOTHING
+        async for place, data in frames(self._backups(spec.restore_from), most=volume.size_gib << 30):
+            content = data.rstrip(b"\0").decode() or _NOTHING if data and not place else content
+        volume.content = content
+        volume.restores = spec.restores
         return None
 
     def _grow(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
@@ -164,6 +193,7 @@ class FakeVolumes:
             digest=digest,
             snapshots=tuple(volume.snapshots),
             reverts=volume.reverts,
+            restores=volume.restores,
             connected_to=tuple(sorted(self._world.open_in.get(volume_id, ()))),
             fault=fault,
         )

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -26,18 +27,23 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
-from cumulet.drivers.volume.base import CopyFailed, OpenVolumes
-from cumulet.drivers.volume.folder import GIB, Folder
+from cumulet.drivers.volume.base import Backups, CopyFailed, OpenVolumes
+from cumulet.drivers.volume.folder import GIB, RESTORES, REVERTS, Folder
 from cumulet.lib import qemu_img
 from cumulet.lib.ids import is_uuid, new_uuid
 from cumulet.lib.process import User
 from cumulet.lib.qcow2 import NotQcow2, read_header
 from cumulet.lib.qemu_img import DiskBusy, DiskFull, NoSuchSnapshot, NotReadable, run_qemu_img
+from cumulet.lib.sparse import receive
 from cumulet.lib.whole_file import finished
 
 _AT_ONCE = 2
 _OPENINGS = 8
 """How often a file is opened at most for one of its snapshots, when the list of them is being written just then."""
+
+
+_MOMENT = "moment-"
+"""How the names of snapshots begin that live as long as one copy; no ids, so they are never taken for ordered ones."""
 
 
 class Impossible(Exception):
@@ -55,12 +61,19 @@ class FileVolumes:
     protocol = "file"
 
     def __init__(
-        self, folder: Path, images: ImageFiles, *, machines: OpenVolumes | None = None, user: User | None = None
+        self,
+        folder: Path,
+        images: ImageFiles,
+        backups: Backups,
+        *,
+        machines: OpenVolumes | None = None,
+        user: User | None = None,
     ) -> None:
         """`user` is who opens the volumes: `qemu-img` here, and the machines."""
         self._folder = Folder(folder / "volumes")
         self._parts = folder / "parts"
         self._images = images
+        self._backups = backups
         self._machines = machines
         self._user = user
         shutil.rmtree(self._parts, ignore_errors=True)
@@ -74,6 +87,7 @@ class FileVolumes:
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="volumes")
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._sources: Counter[str] = Counter()
+        self._moments: set[str] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def path(self, volume_id: str) -> str:
@@ -108,28 +122,78 @@ class FileVolumes:
             await finished(self._pool, self._folder.remove, volume_id)
 
     @contextlib.asynccontextmanager
-    async def copied(self, volume_id: str, disk_format: str) -> AsyncIterator[Path]:
+    async def copied(
+        self, volume_id: str, disk_format: str, *, snapshot_id: str = "", open_too: bool = False
+    ) -> AsyncIterator[Path]:
         if not is_uuid(volume_id) or not self._folder.file(volume_id).exists():
             raise CopyFailed(f"there is no volume {volume_id[:64]!r} here")
         if disk_format not in COPY_FORMATS:
             raise CopyFailed(f"{disk_format[:64]!r} is none of {', '.join(COPY_FORMATS)}")
-        if await self._machines_with(volume_id):
-            raise CopyFailed(f"volume {volume_id} is in use")
         part = self._parts / f"{new_uuid()}.copy"
-        arguments = qemu_img.convert(self._folder.file(volume_id), "qcow2", part, output=disk_format)
         try:
-            async with self._turns:
-                size = self._folder.virtual_size(volume_id)
-                await self._run(arguments, seconds=qemu_img.LONG_SECONDS, writes=size)
+            async with self._readable(volume_id, snapshot_id, open_too=open_too) as snapshot, self._turns:
+                arguments = qemu_img.convert(
+                    self._folder.file(volume_id),
+                    "qcow2",
+                    part,
+                    output=disk_format,
+                    snapshot=snapshot,
+                    shared=bool(snapshot),
+                )
+                await self._convert(arguments, self._folder.virtual_size(volume_id))
             yield part
         except DiskFull as error:
             raise CopyFailed("there is no room for a copy here") from error
         except DiskBusy as error:
             raise CopyFailed(f"volume {volume_id} is in use") from error
+        except MachineFailed as error:
+            raise CopyFailed(str(error)) from error
         except (NotReadable, NotQcow2, FileNotFoundError) as error:
             raise CopyFailed(f"the data of volume {volume_id} cannot be read") from error
         finally:
             part.unlink(missing_ok=True)
+
+    @contextlib.asynccontextmanager
+    async def _readable(self, volume_id: str, snapshot_id: str, *, open_too: bool) -> AsyncIterator[str]:
+        """The snapshot to copy a volume by, kept as long as that takes; empty: nobody has the volume open."""
+        if snapshot_id:
+            if snapshot_id not in self._folder.snapshots(volume_id):
+                raise CopyFailed(f"volume {volume_id} has no snapshot {snapshot_id[:64]!r}")
+            with self._kept(snapshot_id):
+                yield snapshot_id
+        elif open_too:
+            async with self._moment(volume_id) as mark:
+                yield mark
+        elif await self._machines_with(volume_id):
+            raise CopyFailed(f"volume {volume_id} is in use")
+        else:
+            yield ""
+
+    @contextlib.contextmanager
+    def _kept(self, snapshot: str) -> Iterator[None]:
+        self._sources[snapshot] += 1
+        try:
+            yield
+        finally:
+            self._sources[snapshot] -= 1
+
+    @contextlib.asynccontextmanager
+    async def _moment(self, volume_id: str) -> AsyncIterator[str]:
+        """A snapshot of now, for a copy that has nothing to do with the order. One that is left over goes with the
+        next look at the volume."""
+        mark = f"{_MOMENT}{new_uuid()}"
+        self._moments.add(mark)
+        try:
+            async with self._alone(volume_id):
+                await self._take(volume_id, mark)
+            try:
+                yield mark
+            finally:
+                async with self._alone(volume_id):
+                    with contextlib.suppress(MachineFailed, DiskBusy, NotReadable):
+                        await self._drop(volume_id, mark)
+        finally:
+            self._moments.discard(mark)
 
     async def found(self) -> Sequence[VolumeFacts]:
         facts = []
@@ -154,6 +218,7 @@ class FileVolumes:
         if not self._folder.file(spec.id).exists():
             await self._make(spec)
         await self._revert(spec)
+        await self._restore(spec)
         if self._folder.virtual_size(spec.id) < spec.size_gib * GIB:
             await self._grow(spec)
         await self._match_snapshots(spec)
@@ -191,12 +256,9 @@ class FileVolumes:
             await self._drop(spec.volume_id, mark)
 
     async def _copy_snapshot(self, snapshot: str, part: Path, size: int) -> None:
-        self._sources[snapshot] += 1
-        try:
+        with self._kept(snapshot):
             holder, needed = await self._holder(snapshot)
             await self._copy(self._folder.file(holder), snapshot, needed, part, size)
-        finally:
-            self._sources[snapshot] -= 1
 
     async def _holder(self, snapshot: str) -> tuple[str, int]:
         """The volume that has this snapshot, and the size it had then. Looked for again, as in `_convert`."""
@@ -227,14 +289,47 @@ class FileVolumes:
                     raise
 
     async def _revert(self, spec: VolumeSpec) -> None:
-        if spec.reverts <= self._folder.reverts(spec.id):
+        if spec.reverts <= self._folder.count(spec.id, REVERTS):
             return
         if spec.revert_to not in self._folder.snapshots(spec.id):
             raise Impossible(f"There is no snapshot {spec.revert_to} of this volume to return to.", 404)
         if await self._machines_with(spec.id):
             raise Impossible("This volume is in use; detach it before it returns to a snapshot.", 409)
         await self._run(qemu_img.return_to_snapshot(self._folder.file(spec.id), spec.revert_to))
-        await finished(self._pool, self._folder.note_reverts, spec.id, spec.reverts)
+        await finished(self._pool, self._folder.note_count, spec.id, REVERTS, spec.reverts)
+
+    async def _restore(self, spec: VolumeSpec) -> None:
+        """Let it hold what the backup held, and nothing beyond. Interrupted, it is begun again."""
+        if spec.restores <= self._folder.count(spec.id, RESTORES):
+            return
+        if await self._machines_with(spec.id):
+            raise Impossible("This volume is in use; detach it before a backup is restored to it.", 409)
+        part, file = self._parts / f"{spec.id}.raw", self._folder.file(spec.id)
+        part.unlink(missing_ok=True)
+        size = self._folder.virtual_size(spec.id)
+        try:
+            await self._fetch(spec.restore_from, part, size)
+            async with self._turns:
+                writes = size + file.stat().st_size
+                await self._run(qemu_img.write_over(part, file), seconds=qemu_img.LONG_SECONDS, writes=writes)
+            await finished(self._pool, self._folder.note_count, spec.id, RESTORES, spec.restores)
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def _fetch(self, backup_id: str, part: Path, size: int) -> None:
+        """The content of a backup as a raw file of this size. Raises as `receive` and as fetching does."""
+        file = await finished(self._pool, part.open, "xb")
+        try:
+            if self._user is not None:
+                os.chown(part, self._user.uid, self._user.gid)
+            await receive(file.fileno(), self._backups(backup_id), most=size)
+            file.truncate(size)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise DiskFull(str(error)) from error
+            raise
+        finally:
+            file.close()
 
     async def _grow(self, spec: VolumeSpec) -> None:
         size = spec.size_gib * GIB
@@ -244,7 +339,11 @@ class FileVolumes:
             await self._run(qemu_img.resize(self._folder.file(spec.id), size))
 
     async def _match_snapshots(self, spec: VolumeSpec) -> None:
-        found = [name for name in self._folder.snapshots(spec.id) if is_uuid(name)]
+        there = self._folder.snapshots(spec.id)
+        for mark in there:
+            if mark.startswith(_MOMENT) and mark not in self._moments:
+                await self._drop(spec.id, mark)
+        found = [name for name in there if is_uuid(name)]
         for name in found:
             if name not in spec.snapshots:
                 if self._sources[name]:

@@ -14,10 +14,12 @@ from cumulet.lib.qcow2 import NotQcow2, read_header
 from cumulet.lib.whole_file import publish, sync_folder
 
 GIB = 1 << 30
+REVERTS, RESTORES = "reverts", "restores"
 
 
 class Folder:
-    """`<id>.qcow2` is a volume; `<id>.reverts` says how often it has returned to a snapshot, if ever."""
+    """`<id>.qcow2` is a volume; `<id>.reverts` says how often it has returned to a snapshot, if ever, and
+    `<id>.restores` how often a backup was restored to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,7 +42,8 @@ class Folder:
             id=volume_id,
             size_gib=-(-header.virtual_size // GIB),
             snapshots=tuple(name for name in header.snapshots if is_uuid(name)),
-            reverts=self.reverts(volume_id),
+            reverts=self.count(volume_id, REVERTS),
+            restores=self.count(volume_id, RESTORES),
         )
 
     def virtual_size(self, volume_id: str) -> int:
@@ -59,14 +62,15 @@ class Folder:
                     return volume_id
         return None
 
-    def reverts(self, volume_id: str) -> int:
+    def count(self, volume_id: str, of: str) -> int:
+        """How often this has happened to it."""
         try:
-            return int(self._reverts_file(volume_id).read_text())
+            return int(self._counter(volume_id, of).read_text())
         except FileNotFoundError:
             return 0
 
-    def note_reverts(self, volume_id: str, count: int) -> None:
-        file = self._reverts_file(volume_id)
+    def note_count(self, volume_id: str, of: str, count: int) -> None:
+        file = self._counter(volume_id, of)
         part = file.with_suffix(".part")
         with part.open("w") as writer:
             writer.write(str(count))
@@ -85,7 +89,7 @@ class Folder:
         publish(part, self.file(volume_id))
 
     def remove(self, volume_id: str) -> None:
-        for file in (self.file(volume_id), self._reverts_file(volume_id)):
+        for file in (self.file(volume_id), *(self._counter(volume_id, of) for of in (REVERTS, RESTORES))):
             file.unlink(missing_ok=True)
         sync_folder(self.path)
 
@@ -94,5 +98,5 @@ class Folder:
         status = os.statvfs(self.path)
         return status.f_blocks * status.f_frsize // GIB, status.f_bavail * status.f_frsize // GIB
 
-    def _reverts_file(self, volume_id: str) -> Path:
-        return self.file(volume_id).with_suffix(".reverts")
+    def _counter(self, volume_id: str, of: str) -> Path:
+        return self.file(volume_id).with_suffix(f".{of}")

@@ -38,6 +38,43 @@ def upgrade() -> None:
     op.create_index("block_storage_attachments_server", "block_storage_attachments", ["server_id"], unique=False)
     op.create_index("block_storage_attachments_volume", "block_storage_attachments", ["volume_id"], unique=False)
     op.create_table(
+        "block_storage_backups",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("volume_id", sa.String(length=64), nullable=False),
+        sa.Column("snapshot_id", sa.String(length=64), nullable=False),
+        sa.Column("parent_id", sa.String(length=64), nullable=False),
+        sa.Column("dependents", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", LONG, nullable=False),
+        sa.Column("availability_zone", sa.String(length=255), nullable=False),
+        sa.Column("container", sa.String(length=255), nullable=False),
+        sa.Column("metadata", LONG, nullable=False),
+        sa.Column("volume", LONG, nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("data_timestamp", sa.BigInteger(), nullable=False),
+        sa.Column("wanted", sa.Boolean(), nullable=False),
+        sa.Column("made", sa.Boolean(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("object_id", sa.String(length=64), nullable=False),
+        sa.Column("table_start", sa.BigInteger(), nullable=False),
+        sa.Column("table_length", sa.BigInteger(), nullable=False),
+        sa.Column("table_digest", sa.String(length=64), nullable=False),
+        sa.Column("fault", LONG, nullable=False),
+        sa.Column("forced_status", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("block_storage_backups_object", "block_storage_backups", ["object_id"], unique=False)
+    op.create_index(
+        "block_storage_backups_project", "block_storage_backups", ["project_id", "created_at"], unique=False
+    )
+    op.create_index("block_storage_backups_volume", "block_storage_backups", ["volume_id"], unique=False)
+    op.create_table(
         "block_storage_default_types",
         sa.Column("project_id", sa.String(length=64), nullable=False),
         sa.Column("type_id", sa.String(length=64), nullable=False),
@@ -136,6 +173,7 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("metadata", LONG, nullable=False),
         sa.Column("group_snapshot_id", sa.String(length=64), nullable=False),
+        sa.Column("hold", sa.String(length=64), nullable=False),
         sa.Column("wanted", sa.Boolean(), nullable=False),
         sa.Column("made", sa.Boolean(), nullable=False),
         sa.Column("fault", LONG, nullable=False),
@@ -227,12 +265,15 @@ def upgrade() -> None:
         sa.Column("group_id", sa.String(length=64), nullable=False),
         sa.Column("revert_to", sa.String(length=64), nullable=False),
         sa.Column("reverts", sa.Integer(), nullable=False),
+        sa.Column("restore_from", sa.String(length=64), nullable=False),
+        sa.Column("restores", sa.Integer(), nullable=False),
         sa.Column("wanted", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("node", sa.String(length=255), nullable=False),
         sa.Column("backend", sa.String(length=64), nullable=False),
         sa.Column("made_size", sa.Integer(), nullable=False),
         sa.Column("made_reverts", sa.Integer(), nullable=False),
+        sa.Column("made_restores", sa.Integer(), nullable=False),
         sa.Column("fault", LONG, nullable=False),
         sa.Column("forced_status", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=64), nullable=False),
@@ -246,6 +287,7 @@ def upgrade() -> None:
     op.create_index(
         "block_storage_volumes_project", "block_storage_volumes", ["project_id", "created_at"], unique=False
     )
+    op.create_index("block_storage_volumes_restored", "block_storage_volumes", ["restore_from"], unique=False)
     op.create_index("block_storage_volumes_unsettled", "block_storage_volumes", ["unsettled", "id"], unique=False)
     op.create_table(
         "compute_aggregate_hosts",

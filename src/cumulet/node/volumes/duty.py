@@ -11,6 +11,8 @@ from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.reconcile import Again, Done, Outcome
 from cumulet.drivers.volume.base import Volumes
+from cumulet.lib.sparse import BrokenOff, NotSparse
+from cumulet.node.control_plane import ControlPlaneSilent
 from cumulet.node.orders import Orders
 from cumulet.node.outbox import Outbox
 
@@ -49,7 +51,10 @@ class VolumeDuty:
         digest = digest_of(spec)
         if self._fulfilled.get(key) == digest:
             return Done()
-        facts = await backend.ensure(spec)
+        try:
+            facts = await backend.ensure(spec)
+        except (ControlPlaneSilent, BrokenOff, NotSparse) as error:
+            return Again(RETRY_SECONDS, f"what it should be restored from did not arrive: {error}")
         self._outbox.tell(order, facts)
         if facts.digest == digest:
             self._fulfilled[key] = digest

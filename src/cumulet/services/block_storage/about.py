@@ -10,6 +10,7 @@ from cumulet.services.block_storage.room import BlockStorage
 
 UPDATED = "2026-01-01T00:00:00+00:00"
 EXTENSIONS = {
+    "backups": ("Backups", "Backups support."),
     "capabilities": ("Capabilities", "Capabilities support."),
     "os-admin-actions": ("AdminActions", "Enable admin actions."),
     "os-availability-zone": ("AvailabilityZones", "Describe Availability Zones."),
@@ -38,6 +39,7 @@ EXTENSIONS = {
 FILTERS = {
     "volume": ["name", "status", "metadata", "bootable", "availability_zone", "group_id", "size", "project_id"],
     "snapshot": ["name", "status", "volume_id", "metadata", "project_id"],
+    "backup": ["name", "status", "volume_id", "project_id"],
     "attachment": ["volume_id", "status", "instance_id", "attach_status", "project_id"],
     "message": ["resource_uuid", "resource_type", "event_id", "request_id", "message_level"],
     "volume_type": ["is_public", "extra_specs"],

@@ -67,6 +67,13 @@ class InvalidSnapshot(BadRequest):
         super().__init__(f"Invalid snapshot: {reason}")
 
 
+class InvalidBackup(BadRequest):
+    """The backup is not in a state that allows this."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Invalid backup: {reason}")
+
+
 class InvalidInput(BadRequest):
     def __init__(self, reason: str) -> None:
         super().__init__(f"Invalid input received: {reason}")

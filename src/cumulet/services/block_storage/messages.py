@@ -34,6 +34,8 @@ class Action(enum.Enum):
     EXTEND = ("006", "extend volume")
     CREATE_VOLUME = ("007", "create volume")
     SNAPSHOT_CREATE = ("009", "snapshot create")
+    BACKUP_CREATE = ("013", "create backup")
+    BACKUP_RESTORE = ("015", "restore backup")
     REVERT = ("017", "revert volume to snapshot")
 
 

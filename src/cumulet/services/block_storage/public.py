@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from cumulet.core.access.caller import Caller
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.within import Within
 from cumulet.services.block_storage.attachments import operations as attachments
+from cumulet.services.block_storage.backups import reading
 from cumulet.services.block_storage.errors import InvalidVolume, VolumeNotFound, VolumeUnreachable
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.service import service
@@ -186,6 +187,10 @@ class VolumeDoor:
             await attachments.remove(self._room, tx, attachment)
 
         await self._room.database.write(write)
+
+    def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+        """The content of a backup as a file with holes on its way, for the node that restores it."""
+        return reading.content(self._room, backup_id)
 
     async def _set(self, attachment_id: str, status: str) -> None:
         async def write(tx: Transaction) -> None:

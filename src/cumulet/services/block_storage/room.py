@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cumulet.core.access.quota import Quota
 from cumulet.core.room import Room
+from cumulet.drivers.image_store.base import ImageStore
 from cumulet.services.fleet.public import FleetDoor
 from cumulet.services.image.public import ImageDoor
 
@@ -27,6 +28,8 @@ class BlockStorage(Room):
 
     fleet: FleetDoor
     image: ImageDoor
+    backup_store: ImageStore
+    """Where the bytes of backups lie: a store of objects under ids, like one of images, but never the same one."""
     quota: Quota = field(default_factory=lambda: Quota("block_storage", QUOTAS))
     zone: str = "nova"
     default_type: str = "__DEFAULT__"

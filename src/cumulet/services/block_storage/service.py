@@ -14,6 +14,9 @@ from cumulet.core.web.service import Service
 from cumulet.services.block_storage import about, clusters, pools, quota_sets, services, zones
 from cumulet.services.block_storage.attachments import actions as attachment_actions
 from cumulet.services.block_storage.attachments.resource import attachments
+from cumulet.services.block_storage.backups import records
+from cumulet.services.block_storage.backups.reconciler import BackupReconciler
+from cumulet.services.block_storage.backups.resource import backups
 from cumulet.services.block_storage.group_types import group_types
 from cumulet.services.block_storage.groups import resource as group_routes
 from cumulet.services.block_storage.groups.resource import groups
@@ -31,7 +34,7 @@ from cumulet.services.block_storage.volumes import uploads
 from cumulet.services.block_storage.volumes.reconciler import VolumeReconciler
 from cumulet.services.block_storage.volumes.resource import volumes
 
-VERBS = (attachment_actions, encryption, uploads, volume_actions)
+VERBS = (attachment_actions, encryption, records, uploads, volume_actions)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
 PARTS = (about, clusters, defaults, group_routes, pools, quota_sets, services, zones)
 """Files whose nouns are plain routes."""
@@ -69,6 +72,7 @@ def service() -> Service:
             volumes,
             attachments,
             snapshots,
+            backups,
             types,
             qos_specs,
             group_types,
@@ -90,4 +94,4 @@ def service() -> Service:
 
 
 def reconcilers(room: BlockStorage) -> list[Reconciler]:
-    return [VolumeReconciler(room), uploads.UploadReconciler(room)]
+    return [VolumeReconciler(room), uploads.UploadReconciler(room), BackupReconciler(room)]

@@ -19,7 +19,7 @@ from cumulet.services.fleet.public import NodeView
 
 RULE = "volume_extension:services:"
 HOSTS = "volume_extension:hosts"
-VOLUME, SCHEDULER = "cinder-volume", "cinder-scheduler"
+VOLUME, SCHEDULER, BACKUP = "cinder-volume", "cinder-scheduler", "cinder-backup"
 CONTROL = "control"
 FROZEN = "frozen"
 """The reason by which a frozen service is known: it keeps what it has and takes nothing new."""
@@ -51,10 +51,10 @@ def _shown(room: BlockStorage, call: Call, node: NodeView) -> dict[str, Any]:
     return found
 
 
-def _scheduler(room: BlockStorage, call: Call) -> dict[str, Any]:
-    """What the control plane's one process does in the place of a scheduler."""
+def _central(room: BlockStorage, call: Call, binary: str) -> dict[str, Any]:
+    """What the control plane's one process does in the place of a scheduler, and of a service for backups."""
     found: dict[str, Any] = {
-        "binary": SCHEDULER,
+        "binary": binary,
         "host": CONTROL,
         "zone": room.zone,
         "status": "enabled",
@@ -70,7 +70,8 @@ def _scheduler(room: BlockStorage, call: Call) -> dict[str, Any]:
 async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow(RULE + "index")
     host, binary = call.request.one("host"), call.request.one("binary")
-    found = [_scheduler(room, call), *[_shown(room, call, node) for node in await room.fleet.nodes()]]
+    central = [_central(room, call, one) for one in (SCHEDULER, BACKUP)]
+    found = [*central, *[_shown(room, call, node) for node in await room.fleet.nodes()]]
     # A host is named with its backend or without it.
     return {
         "services": [

@@ -193,15 +193,22 @@ def _since_query() -> Query:
 
 async def needs_image(room: Fleet, node: str, image_id: str) -> bool:
     """Whether anything that a node was ordered to hold names this image: no other image is its business."""
-    if not is_uuid(image_id):
-        return False
+    return is_uuid(image_id) and await _is_named(room, node, f'{{"id":"{image_id}","sha512":')
+
+
+async def needs_backup(room: Fleet, node: str, backup_id: str) -> bool:
+    """Whether a volume that a node was ordered to hold is restored from this backup."""
+    return is_uuid(backup_id) and await _is_named(room, node, f'"restore_from":"{backup_id}"')
+
+
+async def _is_named(room: Fleet, node: str, words: str) -> bool:
+    """Whether these words stand in an order to the node. That `LIKE` takes a `_` for any character does no harm."""
     async with room.database.read() as tx:
-        found = await tx.scalar(_image_query(), {"node": node, "named": f'%{{"id":"{image_id}","sha512":%'})
-    return found is not None
+        return await tx.scalar(_naming_query(), {"node": node, "named": f"%{words}%"}) is not None
 
 
 @cache
-def _image_query() -> Query:
+def _naming_query() -> Query:
     c = AssignmentRow.c
     ordered = sa.and_(c.node == sa.bindparam("node"), c.gone == sa.false())
     return Query(sa.select(c.key).where(ordered, c.spec.like(sa.bindparam("named", type_=sa.String))).limit(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -64,8 +65,17 @@ async def image(room: Fleet, call: Call) -> Response:
         raise NotFound(f"Nothing that this node was ordered to hold is made from image {image_id[:64]}.")
     if room.image_bytes is None:
         raise Unavailable("Images are not served by this process.")
-    stream = room.image_bytes(image_id)
-    return Response(200, headers={"content-type": "application/octet-stream"}, stream=stream)
+    return _streamed(room.image_bytes(image_id))
+
+
+async def backup(room: Fleet, call: Call) -> Response:
+    row = await _node(room, call)
+    backup_id = call.path["backup_id"]
+    if not await assignments.needs_backup(room, row.name, backup_id):
+        raise NotFound(f"Nothing that this node was ordered to hold is restored from backup {backup_id[:64]}.")
+    if room.backup_bytes is None:
+        raise Unavailable("Backups are not served by this process.")
+    return _streamed(room.backup_bytes(backup_id))
 
 
 async def machine_luggage(room: Fleet, call: Call) -> Response:
@@ -79,7 +89,10 @@ async def luggage_file(room: Fleet, call: Call) -> Response:
     offset = call.request.one("offset") or "0"
     if not (offset.isascii() and offset.isdigit() and len(offset) < 20):
         raise BadRequest("offset: give the number of bytes that are there already")
-    stream = await luggage.opened(room, row.name, call.path["machine_id"], call.path["file"], int(offset))
+    return _streamed(await luggage.opened(room, row.name, call.path["machine_id"], call.path["file"], int(offset)))
+
+
+def _streamed(stream: AsyncIterator[bytes]) -> Response:
     return Response(200, headers={"content-type": "application/octet-stream"}, stream=stream)
 
 
@@ -110,6 +123,7 @@ def service() -> Service:
             endpoint("GET", "/nodes/{node}/assignments", fetch),
             endpoint("POST", "/nodes/{node}/reports", report),
             endpoint("GET", "/nodes/{node}/images/{image_id}", image),
+            endpoint("GET", "/nodes/{node}/backups/{backup_id}", backup),
             endpoint("GET", "/nodes/{node}/machines/{machine_id}/luggage", machine_luggage),
             endpoint("GET", "/nodes/{node}/machines/{machine_id}/luggage/{file}", luggage_file),
         ],

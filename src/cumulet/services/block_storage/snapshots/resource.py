@@ -161,7 +161,7 @@ async def _say(room: BlockStorage, row: SnapshotRow, status: str, progress: str 
     forced = "" if status in DERIVED else status
 
     async def write(tx: Transaction) -> None:
-        await store.set_snapshot(room, tx, row.id, forced_status=forced, progress=progress, fault="")
+        await store.set_snapshot(room, tx, row.id, forced_status=forced, progress=progress, fault="", hold="")
         await store.order(room, tx, row.volume_id)
 
     await room.database.write(write)

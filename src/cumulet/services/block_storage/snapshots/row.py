@@ -25,6 +25,8 @@ class SnapshotRow(Row):
     """GiB of the volume at that moment."""
     metadata: Json
     group_snapshot_id: Ref
+    hold: Short
+    """What else holds it, as its status says: `backing-up`."""
     wanted: bool
     """False: it should go."""
     made: bool

@@ -15,7 +15,9 @@ def status_of(snapshot: SnapshotRow, *, restoring: bool = False) -> str:
         return "error"
     if not snapshot.made:
         return "creating"
-    return "restoring" if restoring else "available"
+    if restoring:
+        return "restoring"
+    return snapshot.hold or "available"
 
 
 def is_settled(snapshot: SnapshotRow) -> bool:

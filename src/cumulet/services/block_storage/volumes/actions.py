@@ -86,7 +86,14 @@ async def reset_status(room: BlockStorage, call: Call, row: VolumeRow) -> None:
     if not status:
         return
     forced = "" if status in DERIVED else status
-    await room.database.write(lambda tx: store.order(room, tx, row.id, forced_status=forced, fault="", hold=""))
+
+    async def write(tx: Transaction) -> None:
+        volume = await store.held(room, tx, row.id)
+        # A restore that failed is not tried again because somebody says that the volume is well.
+        restores = volume.made_restores if volume.fault and volume.made_size else volume.restores
+        await store.order(room, tx, row.id, forced_status=forced, fault="", hold="", restores=restores)
+
+    await room.database.write(write)
 
 
 # ---- metadata ---------------------------------------------------------------------------------------------------

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Transaction
 from cumulet.core.errors import Conflict, OverQuota
+from cumulet.services.block_storage.backups import store as backups
+from cumulet.services.block_storage.backups.content import KeptVolume
+from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.errors import (
+    BackupNotFound,
     InvalidInput,
     InvalidSnapshot,
     InvalidVolume,
@@ -32,10 +37,11 @@ class Source:
     image_id: str = ""
     snapshot_id: str = ""
     volume_id: str = ""
+    backup_id: str = ""
 
     def __post_init__(self) -> None:
-        if sum(map(bool, (self.image_id, self.snapshot_id, self.volume_id))) > 1:
-            raise InvalidInput("give one source at the most: imageRef, snapshot_id or source_volid")
+        if sum(map(bool, (self.image_id, self.snapshot_id, self.volume_id, self.backup_id))) > 1:
+            raise InvalidInput("give one source at the most: imageRef, snapshot_id, source_volid or backup_id")
 
 
 @dataclass
@@ -45,6 +51,8 @@ class Content:
     least_gib: int = 1
     bootable: bool = False
     image_metadata: str = "{}"
+    metadata: dict[str, str] = field(default_factory=dict)
+    """Which the new volume has too, beside its own."""
     type_id: str = ""
     """The source's own type, which the copy has too when no other was asked for."""
 
@@ -59,8 +67,25 @@ async def admit(room: BlockStorage, caller: Caller, source: Source) -> Content:
         origin = await _visible_volume(room, caller, source.volume_id)
         if origin.status not in ("available", "in-use"):
             raise InvalidVolume(f"status must be available or in-use to copy it, not {origin.status}")
-        return Content(origin.size, origin.bootable, origin.image_metadata, origin.type_id)
+        return Content(origin.size, origin.bootable, origin.image_metadata, type_id=origin.type_id)
+    if source.backup_id:
+        return content_of(await _visible_backup(room, caller, source.backup_id))
     return Content()
+
+
+def content_of(backup: BackupRow) -> Content:
+    """What a backup means for the volume that gets its content."""
+    kept = msgspec.json.decode(backup.volume, type=KeptVolume)
+    image_metadata = msgspec.json.encode(kept.image_metadata).decode()
+    return Content(backup.size, kept.bootable, image_metadata, kept.metadata)
+
+
+async def _visible_backup(room: BlockStorage, caller: Caller, backup_id: str) -> BackupRow:
+    async with room.database.read() as tx:
+        backup = await tx.get(BackupRow, id=backup_id)
+    if backup is None or (backup.project_id != caller.project_id and not caller.is_admin):
+        raise BackupNotFound(f"Backup {backup_id[:64]} could not be found.")
+    return backup
 
 
 async def _visible_volume(room: BlockStorage, caller: Caller, volume_id: str) -> VolumeRow:
@@ -79,7 +104,7 @@ async def _snapshot_content(room: BlockStorage, caller: Caller, snapshot_id: str
         volume = await tx.get(VolumeRow, id=snapshot.volume_id)
     if snapshot.status != "available" or volume is None:
         raise InvalidSnapshot(f"Originating snapshot status must be one of 'available' values, not {snapshot.status}")
-    return Content(snapshot.size, volume.bootable, volume.image_metadata, volume.type_id)
+    return Content(snapshot.size, volume.bootable, volume.image_metadata, type_id=volume.type_id)
 
 
 async def _image_content(room: BlockStorage, caller: Caller, image_id: str) -> Content:
@@ -114,7 +139,7 @@ async def make(
     description: str = "",
     zone: str = "",
     type_name: str = "",
-    metadata: str = "{}",
+    metadata: Mapping[str, str] = {},
     multiattach: bool = False,
     content: Content | None = None,
     caller: Caller | None = None,
@@ -143,7 +168,7 @@ async def make(
         source_image_id=source.image_id,
         source_volume_id=source.volume_id,
         snapshot_id=source.snapshot_id,
-        metadata=metadata,
+        metadata=msgspec.json.encode({**content.metadata, **metadata}).decode(),
         image_metadata=content.image_metadata,
         bootable=content.bootable,
         multiattach=multiattach or specs.get("multiattach", "").lower() == "<is> true",
@@ -152,12 +177,15 @@ async def make(
         group_id=group_id,
         revert_to="",
         reverts=0,
+        restore_from=source.backup_id,
+        restores=1 if source.backup_id else 0,
         wanted=True,
         generation=1,
         node="",
         backend="",
         made_size=0,
         made_reverts=0,
+        made_restores=0,
         fault="",
         forced_status="",
         status="",
@@ -169,8 +197,10 @@ async def make(
 
     async def write(tx: Transaction) -> None:
         await within_one(room, tx, project_id, size)
+        if source.backup_id:
+            await backups.held_whole(room, tx, source.backup_id)
         await quotas.take(room, tx, project_id, volume.type_id, volumes=1, gigabytes=size)
-        await store.insert(tx, volume)
+        await store.insert(room, tx, volume)
 
     await room.database.write(write)
     return volume

@@ -13,6 +13,7 @@ from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.db import Query, Transaction
 from cumulet.core.reconcile import Again, Done, Outcome
 from cumulet.services.block_storage import messages
+from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.messages import Action
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
@@ -133,6 +134,12 @@ class VolumeReconciler:
             if image is None and not volume.made_size and not volume.fault:
                 gone = "The image this volume should be made from is gone."
                 return await self._fail(volume, Action.CREATE_FROM_IMAGE, gone)
+        if volume.made_restores < volume.restores and not volume.fault:
+            async with self._room.database.read() as tx:
+                backup = await tx.get(BackupRow, id=volume.restore_from)
+            if backup is None or not backup.made or backup.fault:
+                reason = backup.fault if backup else f"The backup {volume.restore_from} is gone."
+                return await self._fail(volume, Action.BACKUP_RESTORE, reason)
         spec = VolumeSpec(
             id=volume.id,
             size_gib=volume.size if not volume.fault else max(volume.made_size, 1),
@@ -143,6 +150,8 @@ class VolumeReconciler:
             snapshots=tuple(row.id for row in snapshots if (row.wanted and not row.fault) or row.id in copied),
             reverts=volume.reverts,
             revert_to=volume.revert_to,
+            restores=volume.restores if not volume.fault else volume.made_restores,
+            restore_from=volume.restore_from,
         )
         if volume.made_size or not volume.fault:
             await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)

@@ -16,7 +16,7 @@ from cumulet.core.web.wire import AnyObject, Anything, Bool, Int, Text, Uuid, pa
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid
 from cumulet.services.block_storage.asking import metadata_filter, page_of, shown_without
-from cumulet.services.block_storage.errors import BackupNotFound, GroupNotFound, InvalidInput, VolumeNotFound
+from cumulet.services.block_storage.errors import GroupNotFound, InvalidInput, VolumeNotFound
 from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.metadata import Metadata, decoded
 from cumulet.services.block_storage.room import BlockStorage
@@ -158,15 +158,16 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
         wish.get("imageRef") or wish.get("image_id") or "",
         wish.get("snapshot_id") or "",
         wish.get("source_volid") or "",
+        wish.get("backup_id") or "",
     )
-    if backup_id := wish.get("backup_id"):
-        raise BackupNotFound(f"Backup {backup_id} could not be found.")
     if wish.get("multiattach") and call.version >= version("3.50"):
         raise InvalidInput("multiattach is a property of volume types; choose a type that has it")
     if source.image_id:
         call.allow(RULE + "create_from_image")
     content = await operations.admit(room, call.caller, source)
-    size = wish.get("size") or (content.least_gib if source.volume_id or source.snapshot_id else None)
+    size = wish.get("size") or (
+        content.least_gib if source.volume_id or source.snapshot_id or source.backup_id else None
+    )
     if size is None:
         raise InvalidInput("Volume size must be specified as an option.")
     if size < content.least_gib:
@@ -188,7 +189,7 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
         description=wish.get("description") or wish.get("display_description") or "",
         zone=zone,
         type_name=wish.get("volume_type") or "",
-        metadata=msgspec.json.encode(wish.get("metadata") or {}).decode(),
+        metadata=wish.get("metadata") or {},
         multiattach=bool(wish.get("multiattach")),
         content=content,
         caller=call.caller,

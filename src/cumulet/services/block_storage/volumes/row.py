@@ -11,6 +11,7 @@ from cumulet.core.db import Id, Instant, Json, LongText, Name, Number, Ref, Row,
     "block_storage_volumes",
     sa.Index("block_storage_volumes_project", "project_id", "created_at"),
     sa.Index("block_storage_volumes_unsettled", "unsettled", "id"),
+    sa.Index("block_storage_volumes_restored", "restore_from"),
 )
 class VolumeRow(Row):
     """A volume. Columns up to `generation` are the wish, those from `node` on the facts."""
@@ -40,6 +41,9 @@ class VolumeRow(Row):
     revert_to: Ref
     """The snapshot it was last asked to return to, and how often it was asked."""
     reverts: Number
+    restore_from: Ref
+    """The backup whose content it was last to get, and how often that was asked."""
+    restores: Number
     wanted: bool
     """False: it should go."""
     generation: Number
@@ -48,6 +52,7 @@ class VolumeRow(Row):
     made_size: Number
     """GiB that the node reported; 0 while it is not made."""
     made_reverts: Number
+    made_restores: Number
     fault: LongText
     forced_status: Short
     """What an administrator said it is, until the next change."""

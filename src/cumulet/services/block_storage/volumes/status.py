@@ -18,13 +18,15 @@ def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
     if volume.forced_status:
         return volume.forced_status
     if volume.fault:
-        return "error" if not volume.made_size else "error_extending"
+        return _failed(volume)
     if not volume.made_size:
         return "creating"
     if volume.made_size < volume.size:
         return "extending"
     if volume.made_reverts < volume.reverts:
         return "reverting"
+    if volume.made_restores < volume.restores:
+        return "restoring-backup"
     if volume.hold:
         return volume.hold
     holds = {attachment.status for attachment in attachments}
@@ -34,8 +36,15 @@ def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
     return "in-use" if holds else FREE
 
 
+def _failed(volume: VolumeRow) -> str:
+    if not volume.made_size:
+        return "error"
+    return "error_restoring" if volume.made_restores < volume.restores else "error_extending"
+
+
 def is_settled(volume: VolumeRow, snapshots: Iterable[SnapshotRow] = ()) -> bool:
     """Nothing is left to do for the reconciler."""
     if not volume.wanted or not all(map(snapshots_status.is_settled, snapshots)):
         return False
-    return bool(volume.fault) or (volume.made_size >= volume.size and volume.made_reverts >= volume.reverts)
+    met = volume.made_size >= volume.size and volume.made_reverts >= volume.reverts
+    return bool(volume.fault) or (met and volume.made_restores >= volume.restores)

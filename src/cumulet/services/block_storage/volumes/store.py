@@ -12,6 +12,7 @@ import msgspec
 
 from cumulet.core.db import Row, Transaction
 from cumulet.lib.clock import iso_micros
+from cumulet.services.block_storage.backups import store as backups
 from cumulet.services.block_storage.errors import VolumeNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots import status as snapshots_status
@@ -64,6 +65,8 @@ async def change(room: BlockStorage, tx: Transaction, volume_id: str, **values: 
     await tx.update(VolumeRow, {"id": volume.id}, **changes)
     for snapshot in snapshots:
         await _derive(tx, snapshot, volume)
+    if volume.restore_from:
+        await backups.derive(room, tx, volume.restore_from)
     if volume.unsettled:
         tx.wake(TOPIC, volume.id)
     return volume
@@ -92,10 +95,12 @@ async def remove_snapshot(tx: Transaction, snapshot_id: str) -> None:
     await tx.delete(SnapshotRow, id=snapshot_id)
 
 
-async def insert(tx: Transaction, volume: VolumeRow) -> None:
+async def insert(room: BlockStorage, tx: Transaction, volume: VolumeRow) -> None:
     volume.status = status_of(volume, ())
     volume.unsettled = True
     await tx.insert(volume)
+    if volume.restore_from:
+        await backups.derive(room, tx, volume.restore_from)
     tx.wake(TOPIC, volume.id)
 
 

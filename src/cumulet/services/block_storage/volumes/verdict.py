@@ -45,6 +45,8 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
         verdict.volume["made_size"] = facts.size_gib
     if facts.reverts > volume.made_reverts:
         verdict.volume["made_reverts"] = facts.reverts
+    if facts.restores > volume.made_restores:
+        verdict.volume["made_restores"] = facts.restores
     there = set(facts.snapshots)
     pending = [s for s in snapshots if s.wanted and not s.made and not s.fault]
     verdict.made = [s.id for s in pending if s.id in there]
@@ -58,6 +60,9 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
     elif facts.reverts < volume.reverts:
         verdict.volume["reverts"] = facts.reverts
         verdict.cause = Action.REVERT
+    elif facts.restores < volume.restores:
+        verdict.volume["fault"] = verdict.reason
+        verdict.cause = Action.BACKUP_RESTORE
     elif facts.size_gib < volume.size:
         verdict.volume["fault"] = verdict.reason
         verdict.cause = Action.EXTEND
