@@ -58,7 +58,7 @@ def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenan
     # Out again, while the server runs.
     client.compute.delete_volume_attachment(first, data.id)
     reaches(client, data, "available")
-    client.block_storage.restore_backup(backups[0].id, volume_id=data.id)
+    client.block_storage.restore_backup(backups[0].id, volume=data.id)
     kept(client, backups[0])
     reaches(client, data, "available")
     assert cloud.ssh(address, "ls /sys/block") == "vda"
