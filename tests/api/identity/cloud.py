@@ -12,6 +12,7 @@ from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
 from cumulet.core.web.service import FrontDoor
 from cumulet.services.identity.bootstrap import Offered, bootstrap
+from cumulet.services.identity.federation.oidc.outside import Ask
 from cumulet.services.identity.policies import DEFAULTS
 from cumulet.services.identity.public import IdentityDoor
 from cumulet.services.identity.room import Identity
@@ -27,10 +28,19 @@ OFFERED = (
 )
 
 
-async def open_cloud(database: Database, bus: MemoryBus, state: Path, **settings: Any) -> Cloud:
+async def open_cloud(
+    database: Database,
+    bus: MemoryBus,
+    state: Path,
+    *,
+    clock: JumpingClock | None = None,
+    ask: Ask | None = None,
+    **settings: Any,
+) -> Cloud:
     """A cloud with its first rows. Hashing costs little in it, and a third wrong password locks an account."""
     chosen = Settings(state=state, **{"scrypt_log_n": 2, "lockout_attempts": 3, **settings})
-    room = Identity(database=database, bus=bus, clock=JumpingClock(), rules=Rules(DEFAULTS), settings=chosen)
+    ground: dict[str, Any] = {"database": database, "bus": bus, "clock": clock or JumpingClock()}
+    room = Identity(**ground, **({"ask": ask} if ask else {}), rules=Rules(DEFAULTS), settings=chosen)
     url = "http://cloud.test:5000"
     await bootstrap(room, admin_password=PASSWORD, region="RegionOne", base_url=url, services=OFFERED)
     return Cloud(room)

@@ -789,6 +789,32 @@ def upgrade() -> None:
         **TABLES,
     )
     op.create_table(
+        "identity_expiring_memberships",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("group_id", sa.String(length=64), nullable=False),
+        sa.Column("idp_id", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "group_id", "idp_id"),
+        **TABLES,
+    )
+    op.create_table(
+        "identity_federated_identities",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("idp_id", sa.String(length=64), nullable=False),
+        sa.Column("protocol_id", sa.String(length=64), nullable=False),
+        sa.Column("unique_id", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index(
+        "identity_federated_identities_name",
+        "identity_federated_identities",
+        ["idp_id", "protocol_id", "unique_id"],
+        unique=True,
+    )
+    op.create_index("identity_federated_identities_user", "identity_federated_identities", ["user_id"], unique=False)
+    op.create_table(
         "identity_groups",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("domain_id", sa.String(length=64), nullable=False),
@@ -1069,10 +1095,12 @@ def upgrade() -> None:
         sa.Column("options", LONG, nullable=False),
         sa.Column("extra", LONG, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("shadow", sa.String(length=64), nullable=False),
+        sa.Column("federated", LONG, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
     )
-    op.create_index("identity_users_name", "identity_users", ["domain_id", "name"], unique=True)
+    op.create_index("identity_users_name", "identity_users", ["domain_id", "name", "shadow"], unique=True)
     op.create_table(
         "image_images",
         sa.Column("id", sa.String(length=64), nullable=False),

@@ -101,7 +101,7 @@ async def _role(tx: Transaction, name: str, now: int) -> str:
 
 
 async def _user(tx: Transaction, name: str, password: str, project_id: str, now: int) -> str:
-    row = await tx.get(UserRow, domain_id=DEFAULT, name=name)
+    row = await tx.get(UserRow, domain_id=DEFAULT, name=name, shadow="")
     if row is None:
         row = UserRow(new_hex(), DEFAULT, name, True, project_id, password, now, 0, 0, 0, now, "{}", "{}", now)
         await tx.insert(row)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from cumulet.core.db import Transaction
 from cumulet.core.room import Room
 from cumulet.services.identity.directories.registry import Directories
+from cumulet.services.identity.federation.oidc.outside import Ask, Outside
+from cumulet.services.identity.federation.oidc.provider import OpenIdProvider
 from cumulet.services.identity.limits.models import MODELS, Model
 from cumulet.services.identity.passwords.hashing import Hasher
 from cumulet.services.identity.policies import CLOSED_TO_DOMAINS
@@ -29,6 +31,9 @@ class Identity(Room):
     """The identity service's room."""
 
     settings: Settings
+    ask: Ask = field(default_factory=lambda: Outside().ask)
+    """How identity providers are asked."""
+    openid: dict[str, OpenIdProvider] = field(init=False)
     token_keys: KeyRepository = field(init=False)
     receipt_keys: KeyRepository = field(init=False)
     credential_keys: KeyRepository = field(init=False)
@@ -49,6 +54,7 @@ class Identity(Room):
         for keys in (self.token_keys, self.receipt_keys, self.credential_keys):
             keys.make()
         self.hasher = Hasher(self.settings.scrypt_log_n, self.settings.hashing_threads)
+        self.openid = {id_: OpenIdProvider(given, self.ask, self.clock) for id_, given in self.settings.oidc.items()}
         self.valid = Cache(self.generation, self.settings.cached_tokens)
         self.kept = Kept(self.generation)
         self.directories = Directories(self.clock, self.settings.directory_seconds)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from cumulet.services.identity.federation.settings import OidcSettings, ProxySettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +52,12 @@ class Settings:
     application_credentials_per_user: int = 1000
     relay_state_prefix: str = "ss:mem:"
     """What the relay state of an assertion for another cloud begins with, unless that cloud's entry says otherwise."""
+    trusted_dashboards: tuple[str, ...] = ()
+    """The addresses to which a login by browser may send its token, each exactly as the dashboard calls itself."""
+    default_authorization_ttl: int = 0
+    """Minutes for which people keep the groups of a federated login, unless their provider says so himself; 0: only in
+    the token."""
+    oidc: dict[str, OidcSettings] = field(default_factory=dict)
+    """How each identity provider, by the id he has here, is spoken with in OpenID Connect."""
+    proxy: ProxySettings = field(default_factory=ProxySettings)
+    """A proxy that authenticates people itself."""

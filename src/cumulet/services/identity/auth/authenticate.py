@@ -9,9 +9,10 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.request import Response
 from cumulet.lib.clock import SECOND
 from cumulet.services.identity.auth.application_credential import by_application_credential
+from cumulet.services.identity.auth.mapped import by_mapped
 from cumulet.services.identity.auth.oauth1 import by_oauth1
 from cumulet.services.identity.auth.password import by_password
-from cumulet.services.identity.auth.proof import Proof
+from cumulet.services.identity.auth.proof import NOBODY, Proof
 from cumulet.services.identity.auth.receipts import give_receipt, read_receipt
 from cumulet.services.identity.auth.scope import Scope, scope_of
 from cumulet.services.identity.auth.standing import has_to_add_up
@@ -35,6 +36,9 @@ KNOWN: dict[str, Method] = {
     "totp": by_totp,
     "application_credential": by_application_credential,
     "oauth1": by_oauth1,
+    "mapped": by_mapped,
+    "saml2": by_mapped,
+    "openid": by_mapped,
 }
 
 
@@ -86,6 +90,8 @@ async def issue(room: Identity, proof: Proof, methods: tuple[str, ...], scope: S
     ends = [(now // SECOND + room.settings.token_lifetime) * SECOND, proof.expires_at, trust.expires_at if trust else 0]
     parent = proof.parent
     audit_id = new_audit_id(now)
+    # A token for the system has no room for groups: only what its user has himself counts there.
+    voucher = NOBODY if scope.system else proof.vouched_by
     token = Token(
         user_id=proof.user.id,
         methods=methods,
@@ -98,9 +104,9 @@ async def issue(room: Identity, proof: Proof, methods: tuple[str, ...], scope: S
         trust_id=trust.id if trust else "",
         application_credential_id=proof.credential.id if proof.credential else "",
         access_token_id=proof.access_token_id,
-        group_ids=parent.group_ids if parent else (),
-        provider_id=parent.provider_id if parent else "",
-        protocol_id=parent.protocol_id if parent else "",
+        group_ids=voucher.group_ids,
+        provider_id=voucher.provider_id,
+        protocol_id=voucher.protocol_id,
     )
     text = seal(room.token_keys, token)
     generation = room.generation.number

@@ -7,6 +7,8 @@ from cumulet.core.web.wire import AnyObject, Anything, Bool, ListOf, Obj, OneOf,
 
 _ID, _NAME = Text(255), Text(255)
 
+FEDERATED = ("mapped", "saml2", "openid")
+
 
 def _obj(*fields: Field) -> Obj:
     return Obj(*fields, extra=True)
@@ -51,6 +53,7 @@ IDENTITY = _obj(
         create=OPTIONAL,
     ),
     Field("oauth1", AnyObject, create=OPTIONAL),
+    *(Field(method, _obj(Field("id", Text(8192), create=REQUIRED)), create=OPTIONAL) for method in FEDERATED),
 )
 AUTH = Body(
     "auth",

@@ -28,7 +28,7 @@ async def named_user(tx: Transaction, words: Words) -> UserRow | None:
     if not words.get("name"):
         raise InvalidScope("Expecting to find id or name in user.")
     domain = await named_domain(tx, words.get("domain"))
-    return await tx.get(UserRow, domain_id=domain.id, name=words["name"]) if domain else None
+    return await tx.get(UserRow, domain_id=domain.id, name=words["name"], shadow="") if domain else None
 
 
 async def named_project(tx: Transaction, words: Words) -> ProjectRow | None:

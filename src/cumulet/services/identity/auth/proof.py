@@ -10,6 +10,18 @@ from cumulet.services.identity.users.row import UserRow
 
 
 @dataclass(frozen=True)
+class Voucher:
+    """Who vouches for a user in a federated login, how, and which groups he brings by it."""
+
+    provider_id: str = ""
+    protocol_id: str = ""
+    group_ids: tuple[str, ...] = ()
+
+
+NOBODY = Voucher()
+
+
+@dataclass(frozen=True)
 class Proof:
     """One method's result: who it is, and what limits the token that follows."""
 
@@ -22,3 +34,10 @@ class Proof:
     project_id: str = ""
     """The only project it is good for."""
     expires_at: int = 0
+    voucher: Voucher = NOBODY
+
+    @property
+    def vouched_by(self) -> Voucher:
+        """Whoever vouched for the user in this login, or in the one that the token came of."""
+        parent = self.parent
+        return Voucher(parent.provider_id, parent.protocol_id, parent.group_ids) if parent else self.voucher

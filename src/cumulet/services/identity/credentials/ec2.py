@@ -13,6 +13,7 @@ from cumulet.services.identity.assignments.row import PROJECT, role_ids
 from cumulet.services.identity.credentials.resource import EC2, id_of_access, insert, opened, sealed, target
 from cumulet.services.identity.credentials.row import CredentialRow
 from cumulet.services.identity.errors import Missing, NotAllowed
+from cumulet.services.identity.federation.memberships import lasting
 from cumulet.services.identity.fields import Id
 from cumulet.services.identity.projects.row import project_of
 from cumulet.services.identity.room import Identity
@@ -44,7 +45,8 @@ async def create(room: Identity, call: Call, user: UserRow) -> dict[str, Any]:
         project = await project_of(tx, project_id)
         if project is None:
             raise Missing(f"Could not find project: {project_id}.")
-        if not await role_ids(tx, user.id, PROJECT, project.id, project.ancestors):
+        brought = await lasting(tx, user.id, room.clock.now())
+        if not await role_ids(tx, user.id, PROJECT, project.id, project.ancestors, [*brought]):
             raise NotAllowed("The user has no role in this project.")
     facts = call.caller.facts
     access = new_hex()

@@ -10,13 +10,14 @@ from cumulet.core.db import Transaction
 from cumulet.services.identity.assignments.row import PROJECT, role_ids
 from cumulet.services.identity.delegations.rows import TrustRow
 from cumulet.services.identity.errors import InvalidValue, Missing, NotAllowed
+from cumulet.services.identity.federation.memberships import lasting
 from cumulet.services.identity.projects.row import project_of
 from cumulet.services.identity.roles.row import RoleBook
 
 MOST_REDELEGATIONS = 3
 
 
-async def granted_roles(tx: Transaction, wish: dict[str, Any], book: RoleBook) -> list[str]:
+async def granted_roles(tx: Transaction, wish: dict[str, Any], book: RoleBook, now: int) -> list[str]:
     """The ids of the roles of a wish. Raises Missing for one that the trustor does not have in the project."""
     asked = wish.get("roles") or []
     if not asked:
@@ -24,7 +25,8 @@ async def granted_roles(tx: Transaction, wish: dict[str, Any], book: RoleBook) -
     project = await project_of(tx, wish["project_id"])
     if project is None:
         raise Missing(f"Could not find project: {wish['project_id']}.")
-    direct = await role_ids(tx, wish["trustor_user_id"], PROJECT, project.id, project.ancestors)
+    brought = await lasting(tx, wish["trustor_user_id"], now)
+    direct = await role_ids(tx, wish["trustor_user_id"], PROJECT, project.id, project.ancestors, [*brought])
     held = {role.id: role.name for role in book.in_token(direct)}
     by_name = {name: id_ for id_, name in held.items()}
     chosen: list[str] = []

@@ -109,7 +109,7 @@ async def create(room: Identity, call: Call) -> dict[str, Any]:
     async def write(tx: Transaction) -> None:
         if not await tx.get(UserRow, id=row.trustee_id):
             raise Missing(f"Could not find user: {row.trustee_id}.")
-        row.role_ids = msgspec.json.encode(await granted_roles(tx, wish, book)).decode()
+        row.role_ids = msgspec.json.encode(await granted_roles(tx, wish, book, now)).decode()
         parent_id = caller.facts.get("trust_id")
         if parent_id:
             redelegation(await tx.get(TrustRow, id=parent_id), row, now)

@@ -15,8 +15,13 @@ from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Bool, ListOf, StrictInt, Text
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken
+from cumulet.services.identity.federation.identities import remove_provider
 from cumulet.services.identity.federation.naming import chosen_id
-from cumulet.services.identity.federation.rows import UNSET, IdentityProviderRow, ProtocolRow, RemoteIdRow
+from cumulet.services.identity.federation.rows import (
+    UNSET,
+    IdentityProviderRow,
+    RemoteIdRow,
+)
 from cumulet.services.identity.fields import Description, Id
 from cumulet.services.identity.noun import Noun, boolean
 from cumulet.services.identity.projects.row import ProjectRow, domain_of
@@ -165,9 +170,7 @@ async def delete(room: Identity, call: Call, row: IdentityProviderRow) -> None:
     """Remove a provider with his ways of vouching. His domain stays, with the people in it, until it is deleted."""
 
     async def write(tx: Transaction) -> None:
-        await tx.delete(ProtocolRow, idp_id=row.id)
-        await tx.delete(RemoteIdRow, idp_id=row.id)
-        await tx.delete(IdentityProviderRow, id=row.id)
+        await remove_provider(tx, row.id)
         await room.revoke(tx, PROVIDER, row.id)
 
     await room.change(write)

@@ -162,9 +162,9 @@ def _with(found: Mapped, local: Local, carried: list[list[str]], domain: DomainW
         own = _domain(local.group.domain, carried) or domain
         groups += [GroupWords(name=name, domain=own) for name in fill(local.group.name, carried)]
     if local.group_ids:
-        group_ids += _split(fill(local.group_ids, carried))
+        group_ids += _each(local.group_ids, carried)
     if local.groups:
-        groups += [_group(text, domain) for text in _split(fill(local.groups, carried))]
+        groups += [_group(text, domain) for text in _each(local.groups, carried)]
     projects = [_project(project, carried, DomainWords(id=home) if home else domain) for project in local.projects]
     return replace(
         found,
@@ -174,9 +174,10 @@ def _with(found: Mapped, local: Local, carried: list[list[str]], domain: DomainW
     )
 
 
-def _split(texts: Iterable[str]) -> list[str]:
-    parts = chain.from_iterable([text] if text.startswith(_JSON) else text.split(BETWEEN) for text in texts)
-    return [part.strip() for part in parts if part.strip()]
+def _each(template: str, carried: Sequence[Sequence[str]]) -> list[str]:
+    """The texts of a template that stands for several. What is filled in is never parted: people choose their names."""
+    texts = chain.from_iterable(fill(part, carried) for part in template.split(BETWEEN))
+    return [text.strip() for text in texts if text.strip()]
 
 
 def _group(text: str, domain: DomainWords) -> GroupWords:

@@ -14,6 +14,7 @@ from cumulet.core.web.view import or_null
 from cumulet.core.web.wire import Text
 from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken
 from cumulet.services.identity.federation import identity_providers as providers
+from cumulet.services.identity.federation.identities import forget
 from cumulet.services.identity.federation.naming import chosen_id
 from cumulet.services.identity.federation.rows import IdentityProviderRow, MappingRow, ProtocolRow
 from cumulet.services.identity.fields import Id
@@ -132,4 +133,9 @@ async def update(room: Identity, call: Call, row: ProtocolRow) -> ProtocolRow:
 @protocols.delete(RULE + "delete_protocol")
 async def delete(room: Identity, call: Call, row: ProtocolRow) -> None:
     """Remove a way of vouching; tokens that came by it are void from then on."""
-    await room.change(lambda tx: tx.delete(ProtocolRow, idp_id=row.idp_id, id=row.id))
+
+    async def write(tx: Transaction) -> None:
+        await tx.delete(ProtocolRow, idp_id=row.idp_id, id=row.id)
+        await forget(tx, idp_id=row.idp_id, protocol_id=row.id)
+
+    await room.change(write)

@@ -70,3 +70,28 @@ class ServiceProviderRow(Row):
     description: LongText
     relay_state_prefix: Name
     created_at: Instant
+
+
+@stored(
+    "identity_federated_identities",
+    sa.Index("identity_federated_identities_name", "idp_id", "protocol_id", "unique_id", unique=True),
+    sa.Index("identity_federated_identities_user", "user_id"),
+)
+class FederatedIdentityRow(Row):
+    """What a user is called by a provider who vouches for him."""
+
+    id: Id
+    user_id: Ref
+    idp_id: Ref
+    protocol_id: Ref
+    unique_id: Name
+
+
+@stored("identity_expiring_memberships")
+class ExpiringMembershipRow(Row):
+    """A user in a group, as a login brought it, until it has to be brought again."""
+
+    user_id: Annotated[str, sa.String(64), PRIMARY]
+    group_id: Annotated[str, sa.String(64), PRIMARY]
+    idp_id: Annotated[str, sa.String(64), PRIMARY]
+    expires_at: Instant

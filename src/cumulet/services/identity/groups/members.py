@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import ask
 from cumulet.core.web.resource import Endpoint, Listed
+from cumulet.lib.clock import iso_micros_z
 from cumulet.services.identity.directories.looking import look_at_group, look_at_user, refuse_change
 from cumulet.services.identity.errors import Missing
+from cumulet.services.identity.federation.memberships import lasting
 from cumulet.services.identity.groups.resource import GROUPS_OF_USER, RULE, groups
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
 from cumulet.services.identity.room import Identity
@@ -90,9 +94,15 @@ async def remove(room: Identity, call: Call) -> None:
 @users.item("GET", RULE + "list_groups_for_user", suffix="/groups")
 async def groups_of(room: Identity, call: Call, row: UserRow) -> object:
     question = ask(groups.listing, GroupRow, call)
-    question.where("groups of", GROUPS_OF_USER, {"member": row.id})
     async with room.database.read() as tx:
-        return groups.present_list(call, Listed(*await groups.page(tx, call, question)))
+        brought = await lasting(tx, row.id, room.clock.now())
+        question.where("groups of", GROUPS_OF_USER, {"member": row.id, "brought": [*brought]})
+        listed = Listed(*await groups.page(tx, call, question))
+    shown: dict[str, Any] = groups.present_list(call, listed)
+    for group in shown["groups"]:
+        ends = brought.get(group["id"])
+        group["membership_expires_at"] = iso_micros_z(ends) if ends else None
+    return shown
 
 
 _MEMBER = "/groups/{group_id}/users/{user_id}"

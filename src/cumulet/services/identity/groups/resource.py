@@ -15,6 +15,7 @@ from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.directories.looking import look_at_group, look_at_groups, refuse_change
 from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken
+from cumulet.services.identity.federation.rows import ExpiringMembershipRow
 from cumulet.services.identity.fields import AnyName, Description, Id
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
 from cumulet.services.identity.noun import Noun, exact, known, of_domain, token_domain
@@ -127,6 +128,7 @@ async def delete(room: Identity, call: Call, row: GroupRow) -> None:
     async def write(tx: Transaction) -> None:
         await tx.delete(GroupRow, id=row.id)
         await tx.delete(MembershipRow, group_id=row.id)
+        await tx.delete(ExpiringMembershipRow, group_id=row.id)
         await tx.delete(AssignmentRow, actor_id=row.id)
 
     await room.change(write)
@@ -136,6 +138,10 @@ def _taken(name: str) -> NameTaken:
     return NameTaken(f"Conflict occurred attempting to store group - Duplicate entry found with name {name}.")
 
 
-GROUPS_OF_USER = GroupRow.c.id.in_(
-    sa.select(MembershipRow.c.group_id).where(MembershipRow.c.user_id == sa.bindparam("member", type_=sa.String))
+GROUPS_OF_USER = sa.or_(
+    GroupRow.c.id.in_(
+        sa.select(MembershipRow.c.group_id).where(MembershipRow.c.user_id == sa.bindparam("member", type_=sa.String))
+    ),
+    GroupRow.c.id.in_(sa.bindparam("brought", expanding=True)),
 )
+"""Those of which a user is a member, and those that logins `brought` to him for a while."""

@@ -18,6 +18,7 @@ from cumulet.lib.clock import SECOND, iso_micros_z
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import PROJECT, role_ids
 from cumulet.services.identity.errors import AuthenticationFailed, InvalidValue, Missing, NotAllowed
+from cumulet.services.identity.federation.memberships import lasting
 from cumulet.services.identity.fields import Id
 from cumulet.services.identity.oauth.rows import AccessTokenRow, ConsumerRow, RequestTokenRow
 from cumulet.services.identity.oauth.signature import is_signed, read_header
@@ -95,7 +96,9 @@ async def authorize(room: Identity, call: Call) -> dict[str, Any]:
         if row is None or row.expires_at <= room.clock.now():
             raise Missing(f"Could not find request token: {call.path['request_token_id'][:64]}.")
         project = await project_of(tx, row.project_id)
-        held = await role_ids(tx, caller.user_id, PROJECT, row.project_id, project.ancestors if project else ())
+        brought = await lasting(tx, caller.user_id, room.clock.now())
+        above = project.ancestors if project else ()
+        held = await role_ids(tx, caller.user_id, PROJECT, row.project_id, above, [*brought])
         if not set(asked) <= {role.id for role in book.in_token(held)}:
             raise NotAllowed("You can lend only roles that you have in the project which the consumer asks for.")
         verifier = secrets.token_hex(8)

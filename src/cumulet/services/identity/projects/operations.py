@@ -16,6 +16,8 @@ from cumulet.services.identity.delegations.rows import ApplicationCredentialRow,
 from cumulet.services.identity.directories.row import DirectoryEntryRow
 from cumulet.services.identity.domain_config.row import DomainConfigRow
 from cumulet.services.identity.errors import Immutable, InvalidValue, Missing, NameTaken, NotAllowed
+from cumulet.services.identity.federation.identities import remove_provider
+from cumulet.services.identity.federation.rows import ExpiringMembershipRow, IdentityProviderRow
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
 from cumulet.services.identity.limits.rows import LimitRow
 from cumulet.services.identity.oauth.rows import AccessTokenRow, RequestTokenRow
@@ -167,6 +169,7 @@ async def _empty(tx: Transaction, domain: ProjectRow, now: int) -> None:
         await tx.delete(UserRow, id=part)
     for part in _parts(groups):
         await tx.delete(MembershipRow, group_id=part)
+        await tx.delete(ExpiringMembershipRow, group_id=part)
         await tx.delete(AssignmentRow, actor_id=part)
         await tx.delete(GroupRow, id=part)
     roles = [row.id for row in await tx.find(RoleRow, domain_id=domain.id)]
@@ -175,6 +178,8 @@ async def _empty(tx: Transaction, domain: ProjectRow, now: int) -> None:
         await tx.delete(RoleRow, id=roles)
     await tx.delete(DomainConfigRow, domain_id=domain.id)
     await tx.delete(DirectoryEntryRow, domain_id=domain.id)
+    for provider in await tx.find(IdentityProviderRow, domain_id=domain.id):
+        await remove_provider(tx, provider.id)
 
 
 async def _forget(tx: Transaction, ids: list[str], now: int) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from cumulet.lib.clock import SECOND
 
-METHODS = ("external", "password", "token", "oauth1", "mapped", "application_credential", "totp")
+METHODS = ("external", "password", "token", "oauth1", "mapped", "application_credential", "totp", "saml2", "openid")
 """Each method's place is its bit in a token; new ones are only ever added at the end."""
 
 UNSCOPED, DOMAIN, PROJECT, TRUST = 0, 1, 2, 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from cumulet.lib.clock import SECOND
 from cumulet.services.identity.assignments.row import ALL, DOMAIN, PROJECT, SYSTEM, role_ids
 from cumulet.services.identity.directories.looking import look_again
 from cumulet.services.identity.errors import TokenNotFound
+from cumulet.services.identity.federation.memberships import lasting
+from cumulet.services.identity.federation.rows import ProtocolRow
 from cumulet.services.identity.projects.row import ProjectRow
 from cumulet.services.identity.roles.row import RoleBook, RoleRow, read_book
 from cumulet.services.identity.room import Identity
@@ -45,6 +48,8 @@ class Valid:
     roles: tuple[RoleRow, ...]
     delegation: Delegation | None
     caller: Caller
+    until: int = 0
+    """From then on it has to be looked up again, since some of the roles came by a group that ends; 0: not so."""
 
 
 async def validate(room: Identity, text: str, *, grace: int = 0) -> Valid:
@@ -52,9 +57,9 @@ async def validate(room: Identity, text: str, *, grace: int = 0) -> Valid:
     await notice_other_processes(room)
     key = digest(text)
     now = room.clock.now()
+    generation = room.generation.number
     found = room.valid.get(key)
-    if found is None:
-        generation = room.generation.number
+    if found is None or (found.until and found.until <= now):
         found = await _look(room, text, now - grace * SECOND)
         room.valid.put(key, found, generation)
     if found.token.expires_at <= now - grace * SECOND:
@@ -117,9 +122,13 @@ async def resolve(room: Identity, token: Token, token_id: str = "") -> Valid:
         domain_ids = (user.domain_id, place.domain.id) if place else (user.domain_id,)
         if await is_revoked(tx, token, domain_ids):
             raise Void("it was revoked")
-        roles = await _roles(tx, token, place, delegation, book)
+        if token.provider_id and not await tx.get(ProtocolRow, idp_id=token.provider_id, id=token.protocol_id):
+            raise Void("nobody vouches for its user any more")
+        brought = await lasting(tx, delegation.grantor_id if delegation else token.user_id, room.clock.now())
+        roles = await _roles(tx, token, place, delegation, book, brought)
     caller = _caller(token, user, user_domain, place, roles, delegation, token_id)
-    return Valid(token, user, involved, user_domain, place, tuple(roles), delegation, caller)
+    until = min(brought.values(), default=0)
+    return Valid(token, user, involved, user_domain, place, tuple(roles), delegation, caller, until)
 
 
 async def _user(tx: Transaction, token: Token, delegation: Delegation | None) -> tuple[UserRow, tuple[UserRow, ...]]:
@@ -146,26 +155,34 @@ async def _place(tx: Transaction, token: Token, rows: dict[str, ProjectRow]) -> 
     return Place(row, domain)
 
 
-async def roles_at(tx: Transaction, user_id: str, token: Token, place: Place | None, book: RoleBook) -> list[RoleRow]:
-    """The roles of a user in a token's scope."""
+async def roles_at(
+    tx: Transaction, user_id: str, token: Token, place: Place | None, book: RoleBook, brought: Collection[str] = ()
+) -> list[RoleRow]:
+    """The roles of a user in a token's scope; `brought` are groups that logins gave him for a while."""
+    groups = [*token.group_ids, *brought]
     if token.system:
-        found = await role_ids(tx, user_id, SYSTEM, ALL, groups=token.group_ids)
+        found = await role_ids(tx, user_id, SYSTEM, ALL, groups=groups)
     elif place and token.domain_id:
-        found = await role_ids(tx, user_id, DOMAIN, place.row.id, groups=token.group_ids)
+        found = await role_ids(tx, user_id, DOMAIN, place.row.id, groups=groups)
     elif place:
-        found = await role_ids(tx, user_id, PROJECT, place.row.id, place.row.ancestors, token.group_ids)
+        found = await role_ids(tx, user_id, PROJECT, place.row.id, place.row.ancestors, groups)
     else:
         return []
     return book.in_token(found)
 
 
 async def _roles(
-    tx: Transaction, token: Token, place: Place | None, delegation: Delegation | None, book: RoleBook
+    tx: Transaction,
+    token: Token,
+    place: Place | None,
+    delegation: Delegation | None,
+    book: RoleBook,
+    brought: Collection[str],
 ) -> list[RoleRow]:
     if not place and not token.system:
         return []
     grantor = delegation.grantor_id if delegation else token.user_id
-    roles = await roles_at(tx, grantor, token, place, book)
+    roles = await roles_at(tx, grantor, token, place, book, brought)
     if delegation:
         # What was delegated, as far as he who delegated it still has it himself.
         held = {role.id for role in roles}
@@ -198,6 +215,7 @@ def _caller(
         "is_domain": bool(project and project.row.is_domain),
         "trust_id": token.trust_id or None,
         "application_credential_id": token.application_credential_id or None,
+        "group_ids": token.group_ids,
     }
     if delegation:
         facts |= delegation.facts

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
@@ -18,6 +20,7 @@ from cumulet.services.identity.errors import (
     NotAllowed,
     PasswordRefused,
 )
+from cumulet.services.identity.federation.identities import write_identities
 from cumulet.services.identity.passwords.rules import (
     check_age,
     check_strength,
@@ -54,6 +57,7 @@ async def create(room: Identity, wish: dict[str, Any], domain_id: str, extra: st
         options=options,
         extra=extra,
         created_at=now,
+        federated=_federated(wish),
     )
     if password:
         check_strength(password, room.settings)
@@ -66,11 +70,12 @@ async def create(room: Identity, wish: dict[str, Any], domain_id: str, extra: st
             raise Missing(f"Could not find domain: {domain_id[:64]}.")
         await _check_default_project(tx, row.default_project_id)
         await tx.insert(row)
+        await write_identities(tx, row.id, wish.get("federated", ()))
 
     try:
         await room.database.write(write)
     except Duplicate as taken:
-        raise _taken(row.name) from taken
+        raise _taken(taken, row.name) from taken
     return row
 
 
@@ -88,6 +93,8 @@ async def update(room: Identity, row: UserRow, wish: dict[str, Any], extra: str,
         changes |= {"failures": 0, "active_at": room.clock.now()} if wish["enabled"] else {}
     if "default_project_id" in wish:
         changes["default_project_id"] = wish["default_project_id"] or ""
+    if "federated" in wish:
+        changes["federated"] = _federated(wish)
     password: str | None = wish.get("password")
     if password:
         check_strength(password, room.settings)
@@ -109,6 +116,8 @@ async def update(room: Identity, row: UserRow, wish: dict[str, Any], extra: str,
         if "password" in changes:
             await remember(tx, current, room.settings)
         await tx.update(UserRow, {"id": row.id}, **changes)
+        if "federated" in wish:
+            await write_identities(tx, row.id, wish["federated"])
         if "password" in changes or changes.get("enabled") is False:
             await room.revoke(tx, "user_id", row.id)
         changed = await tx.get(UserRow, id=row.id)
@@ -118,7 +127,7 @@ async def update(room: Identity, row: UserRow, wish: dict[str, Any], extra: str,
     try:
         return await room.change(write)
     except Duplicate as taken:
-        raise _taken(changes["name"]) from taken
+        raise _taken(taken, changes.get("name", row.name)) from taken
 
 
 async def delete(room: Identity, row: UserRow) -> None:
@@ -177,5 +186,11 @@ async def _check_default_project(tx: Transaction, project_id: str) -> None:
         raise InvalidValue("default_project_id: a domain cannot be somebody's default project.")
 
 
-def _taken(name: str) -> NameTaken:
+def _federated(wish: dict[str, Any]) -> str:
+    return msgspec.json.encode(wish.get("federated", [])).decode()
+
+
+def _taken(taken: Duplicate, name: str) -> NameTaken:
+    if taken.index == "identity_federated_identities_name":
+        return NameTaken("federated: another user has one of these names at this identity provider.")
     return NameTaken(f"Conflict occurred attempting to store user - Duplicate entry found with name {name}.")

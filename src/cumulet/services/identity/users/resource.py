@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cumulet.core.web.body import HIDDEN, OPTIONAL, REQUIRED, Body, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter, ask
@@ -13,6 +15,7 @@ from cumulet.core.web.wire import Bool, Text
 from cumulet.lib.clock import iso_micros
 from cumulet.services.identity.directories.looking import look_at_user, look_at_users
 from cumulet.services.identity.errors import Missing
+from cumulet.services.identity.federation.identities import Federated, filters
 from cumulet.services.identity.fields import AnyName, Id, UserOptions
 from cumulet.services.identity.noun import (
     Noun,
@@ -44,6 +47,10 @@ async def _current(room: Identity, call: Call, id_: str) -> UserRow | None:
         return await tx.get(UserRow, id=id_)
 
 
+def _federated(row: UserRow, call: Call) -> msgspec.Raw | None:
+    return msgspec.Raw(row.federated.encode()) if row.federated != "[]" else None
+
+
 users = Noun(
     "/users",
     "user",
@@ -63,6 +70,7 @@ users = Noun(
         ),
         Field("password", Text(4096).or_null(), create=OPTIONAL, update=OPTIONAL, source=HIDDEN),
         Field("options", UserOptions, create=OPTIONAL, update=OPTIONAL, source=raw("options")),
+        Field("federated", Federated, create=OPTIONAL, update=OPTIONAL, source=_federated),
         Field("password_expires_at", Text(), source=written("password_expires_at", iso_micros)),
     ],
     filters=[
@@ -71,11 +79,12 @@ users = Noun(
         Filter("domain_id"),
         Filter("default_project_id"),
         expiry_filter("password_expires_at"),
+        *filters(),
     ],
     target=target,
     missing=Missing,
     load=_current,
-    absent=("default_project_id",),
+    absent=("default_project_id", "federated"),
 )
 
 

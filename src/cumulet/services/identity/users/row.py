@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from cumulet.core.db import Id, Instant, Json, Name, Number, Ref, Row, stored
 
 
-@stored("identity_users", sa.Index("identity_users_name", "domain_id", "name", unique=True))
+@stored("identity_users", sa.Index("identity_users_name", "domain_id", "name", "shadow", unique=True))
 class UserRow(Row):
-    """Somebody with a name that is unique in his domain."""
+    """Somebody with a name that is unique in his domain, or the shadow of somebody whom an identity provider knows."""
 
     id: Id
     domain_id: Ref
@@ -30,6 +30,10 @@ class UserRow(Row):
     options: Json
     extra: Json
     created_at: Instant
+    shadow: Ref = ""
+    """The id of a shadow once more, since names of shadows need not be unique; empty for a user of this cloud's own."""
+    federated: Json = "[]"
+    """As it is shown: by which providers and protocols he may come, and what he is called there."""
 
     @property
     def chosen(self) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""OpenID Connect: this cloud as the one who relies on what a provider says."""
