@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypedDict
@@ -115,6 +116,9 @@ class Cloud:
             show_locations=settings.image.show_locations,
             show_direct_url=settings.image.show_direct_url,
             secure_hash=settings.image.secure_hash,
+            cache=FileImageStore(state / "image-cache") if settings.image.cache_mib else None,
+            cache_limit=settings.image.cache_mib << 20,
+            place=f"http://{settings.node_name or socket.gethostname()}:{settings.port}",
             staging=FileImageStore(state / "staging"),
             outside=Outside(networks=settings.import_networks, ports=settings.import_ports),
             rules=make_rules("image", image_policies.DEFAULTS),
@@ -166,6 +170,11 @@ class Cloud:
                 *block_storage_service.reconcilers(self.block_storage),
                 *compute_service.reconcilers(self.compute),
             )
+        ]
+        # Leases are for what all processes share.
+        self.loops += [
+            Loop(reconciler, bus, clock, sweep_seconds=sweep_seconds)
+            for reconciler in image_service.own_reconcilers(self.image)
         ]
         keystone = self.doors["identity"]
         console = ConsoleDoor(ComputeDoor(self.compute).console, fleet.tunnel)

@@ -47,6 +47,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     show_locations: bool = False
     """Owners see where their images lie, and may add places on web servers to them."""
     show_direct_url: bool = False
+    cache_mib: int = 10_240
+    """The room for copies of images whose stores are far away; 0: none are kept."""
     secure_hash: bool = True
     """Images that are only read from a web server are hashed too."""
 
@@ -56,6 +58,8 @@ def check(settings: ImageSettings) -> None:
     for name in settings.stores:
         if not _NAME.match(name) or name in _RESERVED:
             raise BadStore(f"image.stores: {name[:40]!r} cannot be the name of a store; use a-z, 0-9, _ and -")
+    if settings.cache_mib < 0:
+        raise BadStore("image.cache_mib: give a number of MiB, or 0 for no cache")
     taking = [name for name, store in settings.stores.items() if not isinstance(store, HttpStore)]
     if settings.stores and not taking:
         raise BadStore("image.stores: no store takes data; add one of another type than http")

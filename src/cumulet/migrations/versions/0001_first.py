@@ -1102,6 +1102,21 @@ def upgrade() -> None:
     )
     op.create_index("identity_users_name", "identity_users", ["domain_id", "name", "shadow"], unique=True)
     op.create_table(
+        "image_cache",
+        sa.Column("image_id", sa.String(length=64), nullable=False),
+        sa.Column("place", sa.String(length=255), nullable=False),
+        sa.Column("status", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("hits", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("image_id", "place"),
+        **TABLES,
+    )
+    op.create_index("image_cache_key", "image_cache", ["key"], unique=False)
+    op.create_index("image_cache_status", "image_cache", ["place", "status", "image_id"], unique=False)
+    op.create_table(
         "image_images",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("owner", sa.String(length=64), nullable=False),

@@ -47,6 +47,12 @@ class Image(Room):
     show_direct_url: bool = False
     secure_hash: bool = True
     """What is only read is hashed too."""
+    cache: ImageStore | None = None
+    """Copies near this process; None: it keeps none."""
+    cache_limit: int = 0
+    """Bytes."""
+    place: str = ""
+    """The address of this process, among those that share its database."""
     staging: ImageStore
     """Where bytes wait for their import."""
     unified_limits: UnifiedLimits | None = None

@@ -6,6 +6,8 @@ from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.image import ImageDialect
 from cumulet.core.web.service import Service
 from cumulet.services.image import info, members, schemas, versions
+from cumulet.services.image.cache import resource as cache
+from cumulet.services.image.cache.reconciler import CacheReconciler
 from cumulet.services.image.images import resource as images
 from cumulet.services.image.images.reconciler import ImageReconciler, StoreReconciler
 from cumulet.services.image.imports import locations
@@ -33,6 +35,7 @@ def service() -> Service:
         resources=[tasks, namespaces, objects, properties, tags, associations],
         routes=[
             *for_projects([*images.endpoints(), *members.endpoints(), *imports.endpoints(), *locations.endpoints()]),
+            *cache.endpoints(),
             *info.endpoints(),
             *resource_types.endpoints(),
             *schemas.endpoints(),
@@ -40,6 +43,11 @@ def service() -> Service:
         roots=versions.roots(),
         description="What machines and volumes are made from",
     )
+
+
+def own_reconcilers(room: Image) -> list[Reconciler]:
+    """Those that each process runs for itself alone."""
+    return [CacheReconciler(room)]
 
 
 def reconcilers(room: Image) -> list[Reconciler]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from cumulet.core.errors import CloudError, OverQuota
 from cumulet.drivers.image_store.base import ImageStore, NotStored, Refused, StoreFull, TooLarge, Unreachable
 from cumulet.drivers.image_store.web import WebStore
 from cumulet.lib.ids import new_uuid
+from cumulet.services.image.cache import rows as cached
 from cumulet.services.image.errors import DataTooLarge, StoreUnavailable, UnknownStore, UploadOvertaken
 from cumulet.services.image.images import status
 from cumulet.services.image.images.locations import Location, locations, stores_of
@@ -80,9 +81,35 @@ async def put(room: Image, store: ImageStore, key: str, chunks: AsyncIterator[by
         ) from error
 
 
-async def open_bytes(room: Image, row: ImageRow, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-    """The bytes of an image that has some, from the first of its locations that can be read."""
-    for location in locations(row, room.weight):
+async def open_bytes(
+    room: Image, row: ImageRow, start: int = 0, length: int | None = None, prefer: Sequence[str] = ()
+) -> AsyncIterator[bytes]:
+    """The bytes of an image that has some, from the cache or from the first of its locations that can be read."""
+    entry = await cached.hit(room, row) if room.cache is not None else None
+    if entry is not None and room.cache is not None:
+        chunks = await cached.read(room.cache, entry, start, length)
+        if chunks is not None:
+            async for piece in chunks:
+                yield piece
+            return
+        await cached.forget(room, entry)
+    async for piece in from_stores(room, row, start, length, prefer):
+        yield piece
+    if entry is None and room.cache is not None and length is None and _is_distant(room, row):
+        await cached.queue(room, row.id)
+
+
+def _is_distant(room: Image, row: ImageRow) -> bool:
+    """Whether all its bytes come over a network, and a cache could hold them."""
+    near = [name for name in row.store_list if name in room.stores and not room.stores[name].distant]
+    return not near and row.size <= room.cache_limit
+
+
+async def from_stores(
+    room: Image, row: ImageRow, start: int = 0, length: int | None = None, prefer: Sequence[str] = ()
+) -> AsyncIterator[bytes]:
+    """The bytes from the stores that are preferred, then from the others by their weight."""
+    for location in sorted(locations(row, room.weight), key=lambda location: location.store not in prefer):
         begun = False
         try:
             async for piece in _read(room, row, location, start, length):

@@ -18,6 +18,7 @@ from cumulet.core.db import Query
 from cumulet.core.reconcile import Again, Done, Outcome
 from cumulet.drivers.image_store.base import ImageStore
 from cumulet.lib.clock import SECOND
+from cumulet.services.image.cache.rows import CacheRow
 from cumulet.services.image.errors import UploadOvertaken
 from cumulet.services.image.images import status
 from cumulet.services.image.images.data import BEAT_SECONDS, remove_bytes
@@ -30,7 +31,7 @@ log = logging.getLogger("cumulet.image")
 SILENT_SECONDS = 45
 """A receiver that was not heard of for so long is dead: it speaks every ten seconds."""
 SWEEP_SECONDS = 600.0
-STAGING = "staging"
+STAGING, CACHE = "staging", "cache"
 _BATCH = 500
 
 
@@ -99,6 +100,8 @@ class StoreReconciler:
     def __init__(self, room: Image) -> None:
         self._room = room
         self._stores: dict[str, ImageStore] = {**room.stores, STAGING: room.staging}
+        if room.cache is not None:
+            self._stores[CACHE] = room.cache
         self._looked: set[str] = set()
 
     async def step(self, key: str) -> Outcome:
@@ -118,6 +121,8 @@ class StoreReconciler:
         async with self._room.database.read() as tx:
             if store == STAGING:
                 needed = {row.staged_key for row in await tx.find(ImageRow, staged_key=keys)}
+            elif store == CACHE:
+                needed = {row.key for row in await tx.find(CacheRow, key=keys)}
             else:
                 needed = {row.data_key for row in await tx.find(ImageRow, data_key=keys) if needs(row, store)}
         return [key for key in keys if key not in needed]

@@ -227,14 +227,15 @@ async def download(room: Image, call: Call) -> Response:
         raise ImageDeactivated("The requested image has been deactivated. Image data download is forbidden.")
     if not row.has_data:
         return Response(204)
+    prefer = (call.request.one("prefer") or "").split(",")
     start, length = read_range(call.request.headers.get("range", ""), row.size)
     headers = {"content-type": "application/octet-stream", "content-length": str(length), "accept-ranges": "bytes"}
     if length == row.size:
         if row.checksum:
             headers["Content-MD5"] = row.checksum
-        return Response(200, headers=headers, stream=await data.begun(data.open_bytes(room, row)))
+        return Response(200, headers=headers, stream=await data.begun(data.open_bytes(room, row, prefer=prefer)))
     headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{row.size}"
-    return Response(206, headers=headers, stream=await data.begun(data.open_bytes(room, row, start, length)))
+    return Response(206, headers=headers, stream=await data.begun(data.open_bytes(room, row, start, length, prefer)))
 
 
 def read_range(text: str, size: int) -> tuple[int, int]:
