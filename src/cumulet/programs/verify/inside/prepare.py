@@ -243,6 +243,8 @@ class Preparation:
             if service.binary == "nova-compute" and service.state == "up" and service.status == "enabled"
         ]
         several = len(hosts) >= 2
+        if several:
+            self.put("compute", migration_source_host=hosts[0].host, migration_dest_host=hosts[1].host)
         kinds = sorted({hypervisor.hypervisor_type for hypervisor in compute.hypervisors(details=True)})
         self.put("compute", min_compute_nodes=len(hosts), hypervisor_type=kinds[0] if kinds else None)
         self.put(
