@@ -29,6 +29,16 @@ SETTINGS = """\
 import_networks = ["127.0.0.0/8"]
 import_ports = [80, 443, {port}]
 
+[identity]
+trusted_dashboards = ["{dashboard}"]
+
+[identity.oidc.acme]
+issuer = "{issuer}"
+client_id = "cloud"
+client_secret = "between the two"
+audiences = ["cloud", "shell"]
+introspection_endpoint = "{issuer}/introspect/"
+
 [image]
 show_locations = true
 show_direct_url = true
@@ -45,7 +55,8 @@ weight = 100
 [image.stores.web]
 type = "http"
 """
-"""A cloud in which every talent of the image service shows."""
+"""A cloud in which every talent of the image service shows, and which believes an OpenID Connect provider."""
+DASHBOARD = "https://dashboard.test/auth/websso/"
 PATIENCE = Path(__file__).parents[1] / "compat" / "tempest.ini"
 START_LIMIT = 60.0
 STOP_LIMIT = 20.0
@@ -62,6 +73,8 @@ class RunningCloud:
     log: Path
     web: ImageWeb
     """A web server that it reads images from."""
+    issuer: str
+    """The provider whom it believes; nobody is there until a test starts one."""
 
     def overrides(self, file: Path) -> Path:
         """Settings of Tempest that nobody could find out by asking the cloud."""
@@ -89,8 +102,9 @@ def running_cloud(folder: Path, command: Sequence[str] = COMMAND) -> Iterator[Ru
     port = free_port()
     state, log, settings = folder / "state", folder / "cumulet.log", folder / "settings.toml"
     with image_web() as web:
-        cloud = RunningCloud(url=f"http://127.0.0.1:{port}", clouds_yaml=state / "clouds.yaml", log=log, web=web)
-        settings.write_text(SETTINGS.format(port=web.port))
+        url, issuer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{free_port()}/o"
+        cloud = RunningCloud(url=url, clouds_yaml=state / "clouds.yaml", log=log, web=web, issuer=issuer)
+        settings.write_text(SETTINGS.format(port=web.port, dashboard=DASHBOARD, issuer=issuer))
         with log.open("wb") as output:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", *command, "--state", str(state), "--port", str(port)],

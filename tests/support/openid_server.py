@@ -1,0 +1,127 @@
+"""A real OpenID Connect provider, django-oauth-toolkit, in a process of its own.
+
+It knows one person and two clients: `cloud`, to which browsers return and which may ask about tokens, and `shell`, by
+which programs get tokens with a password.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+PERSON, PASSWORD = "ada", "analytical engine"
+CLIENTS = {"cloud": "between the two", "shell": "of the shell"}
+START_LIMIT = 60.0
+
+
+@contextmanager
+def openid_server(issuer: str, folder: Path, redirect_uri: str) -> Iterator[None]:
+    """The provider, from the moment on when it answers."""
+    log = folder / "provider.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", __name__, issuer, str(folder), redirect_uri],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + START_LIMIT
+        while not _answers(issuer):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the provider did not start:\n{log.read_text(errors='replace')[-4000:]}")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(issuer: str) -> bool:
+    try:
+        with urlopen(f"{issuer}/.well-known/openid-configuration", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def serve(issuer: str, folder: Path, redirect_uri: str) -> None:
+    """Run it here, for ever."""
+    from urllib.parse import urlsplit
+    from wsgiref.simple_server import make_server
+
+    import django
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from django.conf import settings
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    settings.configure(
+        SECRET_KEY=os.urandom(32).hex(),
+        ALLOWED_HOSTS=["127.0.0.1"],
+        ROOT_URLCONF="tests.support.openid_urls",
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "provider.db")}},
+        INSTALLED_APPS=[
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.sessions",
+            "oauth2_provider",
+        ],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+        ],
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        LOGIN_URL="/login/",
+        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        OAUTH2_PROVIDER={
+            "OIDC_ENABLED": True,
+            "OIDC_ISS_ENDPOINT": issuer,
+            "OIDC_RSA_PRIVATE_KEY": pem,
+            "OAUTH2_VALIDATOR_CLASS": "tests.support.openid_urls.Validator",
+            "SCOPES": {"openid": "who you are", "profile": "your name", "email": "your address"},
+            "PKCE_REQUIRED": True,
+        },
+        USE_TZ=True,
+    )
+    django.setup()
+    _fill(redirect_uri)
+    from django.core.wsgi import get_wsgi_application
+
+    parts = urlsplit(issuer)
+    make_server(parts.hostname or "", parts.port or 0, get_wsgi_application()).serve_forever()
+
+
+def _fill(redirect_uri: str) -> None:
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+    from oauth2_provider.models import Application
+
+    call_command("migrate", verbosity=0)
+    User.objects.create_user(PERSON, "ada@x.test", PASSWORD)
+    for name, secret in CLIENTS.items():
+        Application.objects.create(
+            name=name,
+            client_id=name,
+            client_secret=secret,
+            client_type=Application.CLIENT_CONFIDENTIAL,
+            authorization_grant_type=(
+                Application.GRANT_AUTHORIZATION_CODE if name == "cloud" else Application.GRANT_PASSWORD
+            ),
+            redirect_uris=redirect_uri,
+            algorithm=Application.RS256_ALGORITHM,
+            skip_authorization=True,
+        )
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
