@@ -153,13 +153,21 @@ async def test_ec2_keys_sign_requests(cloud: Cloud) -> None:
     made = (await me.post(path, {"tenant_id": me.body["project"]["id"]}))["credential"]
     assert (await me.get(f"{path}/{made['access']}"))["credential"] == made
     text = b"GET\n\n\nTue, 27 Mar 2007 19:36:42 +0000\n/bucket/photo.jpg"
-    signature = base64.b64encode(hmac.digest(made["secret"].encode(), text, "sha1")).decode()
-    asked = {"access": made["access"], "signature": signature, "token": base64.urlsafe_b64encode(text).decode()}
+
+    def signed(keys: dict[str, Any]) -> dict[str, Any]:
+        signature = base64.b64encode(hmac.digest(keys["secret"].encode(), text, "sha1")).decode()
+        return {"access": keys["access"], "signature": signature, "token": base64.urlsafe_b64encode(text).decode()}
+
+    asked = signed(made)
     token = (await admin.post("/s3tokens", {"credentials": asked}, 200))["token"]
     assert token["user"]["name"] == "demo"
     assert token["project"]["name"] == "demo"
     await admin.post("/s3tokens", {"credentials": {**asked, "signature": "x"}}, 401)
     await me.post("/s3tokens", {"credentials": asked}, 403)
+    # A key for a project in which its user has no role opens nothing.
+    strange = (await admin.post("/projects", {"project": {"name": "strange"}}))["project"]["id"]
+    useless = (await me.post(path, {"tenant_id": strange}))["credential"]
+    await admin.post("/s3tokens", {"credentials": signed(useless)}, 401)
     await me.delete(f"{path}/{made['access']}")
     await me.get(f"{path}/{made['access']}", 404)
     await admin.post("/s3tokens", {"credentials": asked}, 401)

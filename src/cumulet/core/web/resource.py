@@ -312,15 +312,24 @@ class Resource:
         return declare
 
     def _item(
-        self, method: str, rule: str, status: int | Mapping[str, int], *, suffix: str = "", **options: Any
+        self,
+        method: str,
+        rule: str,
+        status: int | Mapping[str, int],
+        *,
+        suffix: str = "",
+        guarded: bool | None = None,
+        **options: Any,
     ) -> Callable[[H], H]:
+        guards = self.guarded if guarded is None else guarded
+
         def declare(handler: H) -> H:
             async def run(room: Room, call: Call) -> Any:
                 await self.find_parent(room, call)
                 try:
                     row = await self.find(room, call, call.path[self.key])
                 except NotFound:
-                    if rule and self.guarded:
+                    if rule and guards:
                         call.allow(rule, self.parent.target(call.parent) if self.parent else {})
                     raise
                 if rule:

@@ -107,7 +107,7 @@ def _check_role(parties: Parties, grant: Grant) -> None:
     if parties.role and parties.role.domain_id:
         if grant.kind == SYSTEM:
             raise NotAllowed("A role of one domain cannot be granted in the system.")
-        if parties.place and parties.place.home != parties.role.domain_id:
+        if grant.kind == PROJECT and parties.place and parties.place.home != parties.role.domain_id:
             raise NotAllowed("The role belongs to another domain.")
 
 

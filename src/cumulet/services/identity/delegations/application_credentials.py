@@ -31,9 +31,18 @@ RULE = "identity:"
 NamedRoles = ListOf(Obj(Field("id", Id, create=OPTIONAL), Field("name", AnyName, create=OPTIONAL)), most=200)
 
 
+def _target(row: ApplicationCredentialRow) -> dict[str, object]:
+    return {"target": {"user": {"id": row.user_id}}, "user_id": row.user_id}
+
+
 async def _of_user(room: Identity, call: Call, id_: str) -> ApplicationCredentialRow | None:
+    """A credential of the user in the path. Somebody else's under that address is refused as anywhere."""
     async with room.database.read() as tx:
-        return await tx.get(ApplicationCredentialRow, id=id_, user_id=call.path["user_id"])
+        row = await tx.get(ApplicationCredentialRow, id=id_)
+    if row is None or row.user_id == call.path["user_id"]:
+        return row
+    call.allow(RULE + "get_application_credential", _target(row))
+    return None
 
 
 credentials = Noun(
@@ -55,7 +64,7 @@ credentials = Noun(
         Field("system", Text(64).or_null(), create=OPTIONAL, source=lambda row, call: None),
     ],
     filters=[Filter("name")],
-    target=lambda row: {"target": {"user": {"id": row.user_id}}, "user_id": row.user_id},
+    target=_target,
     missing=Missing,
     extra=False,
     load=_of_user,

@@ -16,6 +16,7 @@ from cumulet.services.identity.errors import Missing
 from cumulet.services.identity.federation.memberships import lasting
 from cumulet.services.identity.groups.resource import GROUPS_OF_USER, RULE, groups
 from cumulet.services.identity.groups.row import GroupRow, MembershipRow
+from cumulet.services.identity.noun import of_domain
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.users.resource import users
 from cumulet.services.identity.users.row import UserRow
@@ -30,6 +31,7 @@ async def members(room: Identity, call: Call, row: GroupRow) -> object:
     await look_at_group(room, row.id, members=True)
     question = ask(users.listing, UserRow, call)
     question.where("members", MEMBERS, {"group": row.id})
+    of_domain(call, question, UserRow)
     async with room.database.read() as tx:
         return users.present_list(call, Listed(*await users.page(tx, call, question)))
 
@@ -97,6 +99,7 @@ async def groups_of(room: Identity, call: Call, row: UserRow) -> object:
     async with room.database.read() as tx:
         brought = await lasting(tx, row.id, room.clock.now())
         question.where("groups of", GROUPS_OF_USER, {"member": row.id, "brought": [*brought]})
+        of_domain(call, question, GroupRow)
         listed = Listed(*await groups.page(tx, call, question))
     shown: dict[str, Any] = groups.present_list(call, listed)
     for group in shown["groups"]:

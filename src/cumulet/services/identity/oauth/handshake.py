@@ -60,7 +60,8 @@ async def proven(
 
 
 def _answer(key: str, secret: str, expires_at: int) -> Response:
-    body = urlencode({"oauth_token": key, "oauth_token_secret": secret, "oauth_expires_at": iso_micros_z(expires_at)})
+    answer = {"oauth_token": key, "oauth_token_secret": secret, "oauth_expires_at": iso_micros_z(expires_at)}
+    body = urlencode(answer, safe=":")  # clients take the instant as it stands
     return Response(201, body.encode(), {"content-type": "application/x-www-form-urlencoded"})
 
 

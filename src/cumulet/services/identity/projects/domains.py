@@ -75,7 +75,7 @@ async def show(room: Identity, call: Call, row: ProjectRow) -> ProjectRow:
     return row
 
 
-@domains.update(RULE + "update_domain", method="PATCH")
+@domains.update(RULE + "update_domain", method="PATCH", guarded=False)
 async def update(room: Identity, call: Call, row: ProjectRow) -> ProjectRow:
     wish = call.wish
     return await operations.update(room, row, wish, extra=domains.extras(call, row), options=given_options(row, wish))
