@@ -20,13 +20,16 @@ from cumulet.services.network.stirring import DepartureRow
 @cache
 def _hosts_query() -> Query:
     c = PortRow.c
+    here = c.network_id == sa.bindparam("network", type_=sa.String)
     return Query(
-        sa.select(c.host).distinct().where(c.network_id == sa.bindparam("network", type_=sa.String), c.host != "")
+        sa.union(
+            sa.select(c.host).where(here, c.host != ""), sa.select(c.moving_to).where(here, c.moving_to != "")
+        )
     )
 
 
 async def hosts_of(tx: Transaction, network_id: str) -> set[str]:
-    """The nodes on which a network has ports: those that must carry it."""
+    """The nodes on which a network has ports, or is about to: those that must carry it."""
     return {host for (host,) in await tx.tuples(_hosts_query(), {"network": network_id})}
 
 

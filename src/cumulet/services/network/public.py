@@ -69,6 +69,9 @@ class NicView(msgspec.Struct, kw_only=True):
     host: str
     up: bool
     """Wired on that host."""
+    moving_to: str
+    ready: bool
+    """Wired on the host that it is moving to."""
     status: str
     groups: list[str]
     """Names."""
@@ -255,6 +258,16 @@ class NetworkDoor:
         """The port no longer lives on this node, unless it moved on meanwhile."""
         await self._set_host(port_id, "", only_from=host)
 
+    async def make_ready(self, port_id: str, host: str) -> None:
+        """The port is made on this node too, where its server will be; `bind` then moves it at once. Empty: no more."""
+
+        async def write(tx: Transaction) -> None:
+            port = await tx.get(PortRow, id=port_id)
+            if port is not None and port.host != host:
+                await operations.change(self._room, tx, port, moving_to=host)
+
+        await self._room.database.write(write)
+
     async def _set_host(self, port_id: str, host: str, only_from: str | None) -> None:
         async def write(tx: Transaction) -> None:
             port = await tx.get(PortRow, id=port_id)
@@ -394,6 +407,8 @@ def _view(
         floating=floating,
         host=port.host,
         up=port.up,
+        moving_to=port.moving_to,
+        ready=port.ready,
         status=port.status,
         groups=[groups[id] for id in msgspec.json.decode(port.groups) if id in groups],
         mtu=network.mtu,

@@ -71,7 +71,7 @@ class NetworkReconciler:
             (node, Kind.PORT, port.id, location_spec(port, nodes[port.host].facts.tunnel_address), 1)
             for port in ports
             if port.host in nodes
-            for node in sorted(fresh - {port.host})
+            for node in sorted(fresh - {port.host, port.moving_to})
         ]
 
     async def _leave(self, key: str, node: str) -> None:

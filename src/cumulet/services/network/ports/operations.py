@@ -96,6 +96,8 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         trunk="null",
         counted=new.counted and bool(new.project_id),
         up=False,
+        moving_to="",
+        ready=False,
         generation=1,
         unsettled=bool(new.host),
     )
@@ -174,7 +176,10 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     if not changed:
         return row
     if "host" in changed:
-        changed["up"] = False
+        # Where it was made before it came, it is up at once.
+        changed |= {"up": row.ready and changed["host"] == row.moving_to, "moving_to": ""}
+    if changed.get("moving_to", row.moving_to) != row.moving_to:
+        changed["ready"] = False
     changed |= {"updated_at": room.clock.now(), "revision": row.revision + 1}
     if set(changed) & OF_THE_SPEC:
         changed |= {"generation": row.generation + 1, "unsettled": True}
@@ -185,7 +190,7 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     except Duplicate as taken:
         raise _mac_taken(row.mac, row.network_id) from taken
     await show_port(tx, row)
-    if row.trunk_id and {"host", "mac", "status"} & set(changed):
+    if row.trunk_id and {"host", "moving_to", "mac", "status"} & set(changed):
         await _keep_together(room, tx, row)
     await tell(tx, before, row, set(changed))
     return row
@@ -196,6 +201,7 @@ async def _keep_together(room: Network, tx: Transaction, row: PortRow) -> None:
     if row.device_owner != SUB_PORT:
         for port in await sub_ports_of(tx, row.trunk_id):
             await change(room, tx, port, host=row.host)
+            await change(room, tx, port, moving_to=row.moving_to)
     await show_trunk(tx, row.trunk_id)
 
 
@@ -205,6 +211,7 @@ OF_THE_SPEC = {
     "device_id",
     "device_owner",
     "host",
+    "moving_to",
     "port_security",
     "fixed_ips",
     "groups",
@@ -220,9 +227,9 @@ async def tell(tx: Transaction, before: PortRow, row: PortRow, changed: Collecti
     """Stir what depends on a port that changed."""
     if "generation" in changed:
         tx.wake("port", row.id)
-    if "host" in changed:
+    if {"host", "moving_to"} & set(changed):
         await stir(tx, NetworkRow, "network", [row.network_id])
-    if {"host", "groups", "fixed_ips", "pairs"} & set(changed) and (before.host or row.host):
+    if {"host", "moving_to", "groups", "fixed_ips", "pairs"} & set(changed) and (before.host or row.host):
         groups = {*msgspec.json.decode(before.groups), *msgspec.json.decode(row.groups)}
         await stir_groups(tx, groups)
     for device in {before.device_id, row.device_id} - {""}:

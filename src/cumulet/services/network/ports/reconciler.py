@@ -1,6 +1,7 @@
 """Brings ports to the nodes: the whole text where a port lives, its location where its network is carried.
 
-A port that is bound to no node is on no node. Facts of the node on which it lives decide whether it is up.
+A port that is bound to no node is on no node. Facts of the node on which it lives decide whether it is up. While its
+server moves it is made on both nodes; all others send to the old one until it has been bound to the new one.
 """
 
 from __future__ import annotations
@@ -51,8 +52,11 @@ class PortReconciler:
         tunnel = nodes[port.host].facts.tunnel_address if port.host in nodes else ""
         orders: list[tuple[str, Kind, str, Record, int]] = []
         for node in sorted(wanted):
-            here = node == port.host
-            spec = port_spec(port, tunnel, limits, trunk_port, tag) if here else location_spec(port, tunnel)
+            here = node in (port.host, port.moving_to)
+            spec: Record = location_spec(port, tunnel)
+            if here:
+                local = tunnel if node == port.host else nodes[node].facts.tunnel_address
+                spec = port_spec(msgspec.structs.replace(port, host=node), local, limits, trunk_port, tag)
             # Other nodes are told of a move, not of every change: their text keeps its generation.
             orders.append((node, Kind.PORT, key, spec, port.generation if here else 1))
         await room.fleet.assign_all(orders)
@@ -71,6 +75,10 @@ class PortReconciler:
             if port is None or port.device_owner == DHCP:
                 return  # up when its network is
             await note_up(tx, port, bool(port.host) and is_up(helds, port.host))
+            ready = bool(port.moving_to) and is_up(helds, port.moving_to)
+            if ready != port.ready:
+                await tx.update(PortRow, {"id": port.id}, ready=ready)
+                tx.wake("device", port.device_id)
 
         await self._room.database.write(write)
 

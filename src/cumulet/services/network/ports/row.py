@@ -64,6 +64,10 @@ class PortRow(Standard):
     """It is counted in its project's quota."""
     up: bool
     """Its node says that it is wired."""
+    moving_to: Name
+    """The node on which it is made too, because its server is on the way there."""
+    ready: bool
+    """That node says that it is wired."""
     generation: int
     unsettled: bool
 

@@ -34,12 +34,10 @@ def _hosts_query() -> Query:
     """Nodes with members of the group, or of groups whose rules name it."""
     group = sa.bindparam("group", type_=sa.String)
     speaking = sa.select(RuleRow.c.group_id).where(RuleRow.c.remote_group_id == group)
-    return Query(
-        sa.select(PortRow.c.host)
-        .distinct()
-        .join(PortGroupRow.table, PortGroupRow.c.port_id == PortRow.c.id)
-        .where(PortRow.c.host != "", sa.or_(PortGroupRow.c.group_id == group, PortGroupRow.c.group_id.in_(speaking)))
-    )
+    concerned = sa.or_(PortGroupRow.c.group_id == group, PortGroupRow.c.group_id.in_(speaking))
+    membership = PortRow.table.join(PortGroupRow.table, PortGroupRow.c.port_id == PortRow.c.id)
+    places = (PortRow.c.host, PortRow.c.moving_to)
+    return Query(sa.union(*(sa.select(on).select_from(membership).where(on != "", concerned) for on in places)))
 
 
 class GroupReconciler:
