@@ -8,6 +8,7 @@ from typing import Any
 from tests.sim.world import Scene
 
 VERBS: tuple[dict[str, Any], ...] = (
+    {"os-migrateLive": {"host": None, "block_migration": "auto"}},
     {"os-stop": None},
     {"os-start": None},
     {"reboot": {"type": "HARD"}},

@@ -13,12 +13,14 @@ from typing import Any
 
 import httpx
 
+from cumulet.contracts.asks import opened_by
 from cumulet.contracts.assignments import Assignments, NodeFacts, Report
-from cumulet.contracts.moves import Luggage
+from cumulet.contracts.moves import Departure, Luggage
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
 from cumulet.core.db.backends.sqlite import SqliteBackend
+from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake import FakeHypervisor
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
 from cumulet.drivers.network.fake import FakeNetwork
@@ -123,15 +125,24 @@ class ApiProcess:
 class NodeProcess:
     """`node`: the agent over one node's world."""
 
-    def __init__(self, name: str, world: World, api: Sequence[ApiProcess], clock: VirtualClock, stone: Stone) -> None:
+    def __init__(
+        self,
+        name: str,
+        world: World,
+        api: Sequence[ApiProcess],
+        clock: VirtualClock,
+        stone: Stone,
+        others: Mapping[str, NodeProcess],
+    ) -> None:
         self.name = name
         self.stone = stone
-        wire = Mortal(_Wire(api, name), stone)
+        wire, rack = Mortal(_Wire(api, name), stone), Mortal(_Rack(others), stone)
+        self.hypervisor = Mortal(FakeHypervisor(world.machines, HandedOn(wire), rack.carry), stone)
         self.agent = Agent(
             control_plane=wire,
             clock=clock,
             facts=self._facts,
-            hypervisor=Mortal(FakeHypervisor(world.machines, HandedOn(wire)), stone),
+            hypervisor=self.hypervisor,
             network=Mortal(FakeNetwork(world.fabric), stone),
             backends={"local": Mortal(FakeVolumes(world.volumes, wire.backup), stone)},
         )
@@ -157,6 +168,22 @@ class NodeProcess:
             tunnel_address="127.0.0.1",
             address=f"local:{self.name}",
         )
+
+
+class _Rack:
+    """How nodes reach each other: whoever is dead answers nobody."""
+
+    def __init__(self, nodes: Mapping[str, NodeProcess]) -> None:
+        self._nodes = nodes
+
+    async def carry(self, departure: Departure, memory: bytes) -> None:
+        node, asked = self._nodes[departure.address.removeprefix("local:")], opened_by(departure.memory_pass)
+        if node.stone.dead:
+            raise OutOfReach("nobody listens")
+        try:
+            await node.hypervisor.take_over(asked.parameters["machine"], memory)
+        except Killed as end:
+            raise OutOfReach("the connection was lost") from end
 
 
 class _Wire:
@@ -301,7 +328,7 @@ class Scene:
 
     def _raise_node(self, name: str, stone: Stone) -> None:
         stone.on_death = self._death.set
-        self.nodes[name] = NodeProcess(name, self.worlds[name], self.apis, self.clock, stone)
+        self.nodes[name] = NodeProcess(name, self.worlds[name], self.apis, self.clock, stone, self.nodes)
         self.nodes[name].start()
 
 

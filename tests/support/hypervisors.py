@@ -25,7 +25,7 @@ from cumulet.contracts.machines import (
     Power,
     VolumeConnection,
 )
-from cumulet.contracts.moves import Luggage
+from cumulet.contracts.moves import Departure, Luggage
 from cumulet.drivers.hypervisor.base import (
     Belongings,
     Hypervisor,
@@ -33,6 +33,7 @@ from cumulet.drivers.hypervisor.base import (
     OffersDiagnostics,
     OffersLuggage,
     OffersSnapshot,
+    OpenWay,
     OutOfReach,
 )
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
@@ -40,6 +41,7 @@ from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
 from cumulet.drivers.hypervisor.qemu.journal import Folder
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, probe
 from cumulet.lib import process
+from cumulet.lib.joined import Ends
 from cumulet.lib.process import User
 from cumulet.lib.sparse import send
 from tests.support.boot_sector import boot_disk
@@ -56,6 +58,9 @@ class Door(Hypervisor, OffersSnapshot, OffersDiagnostics, OffersLuggage, Protoco
 
 class World(Protocol):
     """Machines, and what happens to them from the outside."""
+
+    wire: Wire
+    """By which machines leave this node."""
 
     async def open(self) -> Door:
         """The door of a new process, after the end of the earlier one."""
@@ -94,8 +99,20 @@ class Wire:
     def __init__(self, carries: int = 1 << 40) -> None:
         self.carries = carries
         self.source: OffersLuggage | None = None
-        self.offsets: list[int] = []
-        """From where on files were asked for."""
+        self.fake: FakeHypervisor | None = None
+        self.qemu: QemuHypervisor | None = None
+        """Where machines arrive that run."""
+
+    async def carry(self, departure: Departure, memory: bytes) -> None:
+        if self.fake is None or len(memory) > self.carries:
+            raise OutOfReach("the wire broke")
+        await self.fake.take_over(departure.memory_pass, memory)
+
+    async def open_way(self, departure: Departure, what: str) -> Ends:
+        if self.qemu is None or not self.carries:
+            raise OutOfReach("the wire broke")
+        find = self.qemu.memory_socket if what == "memory" else self.qemu.disks_socket
+        return await asyncio.open_unix_connection(find(departure.memory_pass))
 
     async def luggage(self, machine_id: str) -> Luggage:
         assert self.source is not None
@@ -103,7 +120,6 @@ class Wire:
 
     async def file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
         assert self.source is not None
-        self.offsets.append(offset)
         left = self.carries
         async with self.source.luggage_file(machine_id, name, offset) as parcel:
             async for piece in send(parcel):
@@ -138,17 +154,19 @@ class FakeWorld:
     def __init__(self) -> None:
         self.clock = JumpingClock()
         self.machines = FakeMachines(self.clock, boot_seconds=3.0)
-        self._door = FakeHypervisor(self.machines)
+        self.wire = Wire()
+        self._door = FakeHypervisor(self.machines, carry=self.wire.carry)
 
     async def cross(self, wire: Wire | None = None) -> Door:
-        wire = wire or Wire()
+        wire = wire or self.wire
         wire.source = self._door
         self.machines = FakeMachines(self.clock, boot_seconds=3.0)
-        self._door = FakeHypervisor(self.machines, wire)
+        self.wire = Wire()
+        self._door = wire.fake = FakeHypervisor(self.machines, wire, self.wire.carry)
         return self._door
 
     async def open(self) -> Door:
-        self._door = FakeHypervisor(self.machines)
+        self._door = FakeHypervisor(self.machines, carry=self.wire.carry)
         return self._door
 
     def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef:
@@ -188,24 +206,45 @@ class QemuWorld:
         self.folder.chmod(0o711)
         for name in ("images", "volumes"):
             (self.folder / name).mkdir(mode=0o711)
-        self.namespace = f"cumulet-{self.folder.name[-8:]}"
+        self.namespaces: list[str] = []
+        self._ports: list[str] = []
+        self._add_namespace()
         self.state = "state"
-        subprocess.run(["ip", "netns", "add", self.namespace], check=True, timeout=10)
-        self.door = qemu_door(self.folder, self.namespace, abilities)
+        self.wire = Wire()
+        self.door = qemu_door(self.folder, self.namespace, abilities, open_way=self.wire.open_way)
         self._left: list[QemuHypervisor] = []
         """The doors of nodes that were crossed from."""
 
+    @property
+    def namespace(self) -> str:
+        """The newest node's."""
+        return self.namespaces[-1]
+
+    def _add_namespace(self) -> None:
+        self.namespaces.append(f"cumulet-{self.folder.name[-8:]}-{len(self.namespaces)}")
+        subprocess.run(["ip", "netns", "add", self.namespace], check=True, timeout=10)
+        for port in self._ports:
+            self._add_tap(port)
+
+    def _add_tap(self, port: str) -> None:
+        argv = ["ip", "-n", self.namespace, "tuntap", "add", "dev", tap_name(port), "mode", "tap"]
+        subprocess.run(argv, check=True, timeout=10)
+
     async def cross(self, wire: Wire | None = None) -> QemuHypervisor:
-        wire = wire or Wire()
+        wire = wire or self.wire
         wire.source = self.door
         self._left.append(self.door)
+        self._add_namespace()
         self.state = f"state{len(self._left)}"
-        self.door = qemu_door(self.folder, self.namespace, self.abilities, self.state, wire)
+        self.wire = Wire()
+        self.door = wire.qemu = qemu_door(
+            self.folder, self.namespace, self.abilities, self.state, wire, self.wire.open_way
+        )
         return self.door
 
     async def open(self) -> QemuHypervisor:
         await self.door.close()
-        self.door = qemu_door(self.folder, self.namespace, self.abilities, self.state)
+        self.door = qemu_door(self.folder, self.namespace, self.abilities, self.state, open_way=self.wire.open_way)
         return self.door
 
     def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef:
@@ -229,8 +268,8 @@ class QemuWorld:
 
     def port(self) -> NicSpec:
         port = str(uuid.uuid4())
-        argv = ["ip", "-n", self.namespace, "tuntap", "add", "dev", tap_name(port), "mode", "tap"]
-        subprocess.run(argv, check=True, timeout=10)
+        self._ports.append(port)
+        self._add_tap(port)
         return NicSpec(port_id=port, network_id=str(uuid.uuid4()), mac="fa:16:3e:00:00:01", mtu=1450)
 
     async def boots(self, machine_id: str, count: int) -> None:
@@ -292,7 +331,8 @@ class QemuWorld:
             for facts in await door.found():
                 await door.remove(facts.id)
             await door.close()
-        await process.run(["ip", "netns", "del", self.namespace], timeout=10)
+        for namespace in self.namespaces:
+            await process.run(["ip", "netns", "del", namespace], timeout=10)
         await asyncio.to_thread(shutil.rmtree, self.folder)
 
 
@@ -336,7 +376,12 @@ class _Volumes:
 
 
 def qemu_door(
-    folder: Path, namespace: str, abilities: Abilities, state: str = "state", belongings: Belongings | None = None
+    folder: Path,
+    namespace: str,
+    abilities: Abilities,
+    state: str = "state",
+    belongings: Belongings | None = None,
+    open_way: OpenWay | None = None,
 ) -> QemuHypervisor:
     """A hypervisor over a world's folder, for this process or another."""
     return QemuHypervisor(
@@ -347,6 +392,7 @@ def qemu_door(
         lambda guest, machine_id: {"openstack/latest/meta_data.json": f'{{"uuid": "{machine_id}"}}'.encode()},
         abilities=abilities,
         belongings=belongings,
+        open_way=open_way,
         net_namespace=namespace,
         user=GUEST_USER,
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import MachineSpec, Power
-from cumulet.contracts.moves import Luggage
+from cumulet.contracts.moves import Departure, Luggage
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeSpec
 from cumulet.core.access.rules import Rules
@@ -23,6 +23,7 @@ from cumulet.core.db import Database
 from cumulet.core.errors import Conflict, NotFound
 from cumulet.core.reconcile import Again, Reconciler
 from cumulet.core.web.service import FrontDoor
+from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
 from cumulet.drivers.volume.base import Backups, CopyFailed
@@ -75,10 +76,21 @@ class Nodes(FakeFleet):
 
     def join(self, name: str, **facts: Any) -> None:
         self.worlds[name] = FakeMachines(self.clock)
-        self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name))
+        self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name), self.carry)
         self.volumes[name] = VolumeWorld()
         self.backends[name] = FakeVolumes(self.volumes[name], lambda key: self.backup_bytes(key))
-        super().join(name, **facts)
+        super().join(name, **{"address": f"{name}:1", **facts})
+
+    async def seal(self, node: str, what: str, valid_until: int, **parameters: str) -> str:
+        return f"{what}@{node}:{parameters['machine']}"
+
+    async def carry(self, departure: Departure, memory: bytes) -> None:
+        """A machine that leaves a node is on the other at once, if that lives."""
+        node = departure.address.partition(":")[0]
+        where, _, machine_id = departure.memory_pass.partition(":")
+        if where != f"memory@{node}" or not self._nodes[node].alive:
+            raise OutOfReach("it does not answer")
+        await self.hypervisors[node].take_over(machine_id, memory)
 
     async def set_disabled(self, name: str, disabled: bool, reason: str = "") -> None:
         self._nodes[name].disabled, self._nodes[name].disabled_reason = disabled, reason
@@ -128,6 +140,12 @@ class Nodes(FakeFleet):
     async def obey(self) -> bool:
         """Every node that is alive does what it was told; whether anything changed."""
         did = False
+        for node, world in self.worlds.items():
+            for machine_id in list(world.changes):
+                del world.changes[machine_id]
+                if self._nodes[node].alive and (node, Kind.MACHINE, machine_id) in self._held:
+                    self.report(node, Kind.MACHINE, machine_id, await self.do(node, Kind.MACHINE, machine_id))
+                    did = True
         for (node, kind, key), held in list(self._held.items()):
             if not self._nodes[node].alive:
                 continue

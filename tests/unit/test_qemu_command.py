@@ -32,6 +32,8 @@ SOCKETS = Sockets(
     vnc=Path("/run/m,1/vnc"),
     serial=Path("/run/m,1/tty"),
     console_log=Path("/run/m,1/console.log"),
+    memory=Path("/run/m,1/mem"),
+    disks=Path("/run/m,1/nbd"),
 )
 ROOT = DiskSpec(id="root", device="vda", image=ImageRef(id="i", sha512="s", disk_format="qcow2", size=1))
 PORT = NicSpec(port_id="port-1", network_id="net-1", mac="FA:16:3E:00:00:01", mtu=1450)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from cumulet.contracts.assignments import Fault
-from cumulet.contracts.moves import Arrival
+from cumulet.contracts.moves import Arrival, Departure, MoveFacts
 from cumulet.contracts.record import Record
 
 
@@ -184,7 +184,9 @@ class MachineSpec(Record, frozen=True, kw_only=True):
     """How long a guest may take to obey a soft shutdown before power is cut."""
     console_log_kib: int = 1024
     arrival: Arrival | None = None
-    """Set: its own disks are on another node, and are to be fetched before anything else."""
+    """Set: it comes from another node, which is to be seen to before anything else."""
+    departure: Departure | None = None
+    """Set: it is to leave this node while it runs."""
 
 
 class MachineFacts(Record, frozen=True, kw_only=True):
@@ -205,6 +207,8 @@ class MachineFacts(Record, frozen=True, kw_only=True):
     rescued: bool = False
     started_at: int = 0
     """Microseconds since 1970, of the last power-on."""
+    move: MoveFacts | None = None
+    """Of the live move that was ordered."""
     fault: Fault | None = None
 
 

@@ -16,13 +16,13 @@ from cumulet.contracts.asks import Answer, Ask, BadSeal, unseal
 from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.drivers.volume.base import CopyFailed
 from cumulet.lib.clock import Clock
+from cumulet.lib.joined import join
 from cumulet.lib.sparse import Parcel, send
 
 log = logging.getLogger("cumulet.node")
 
 FIRST_LINE_SECONDS = 10.0
 LONGEST_LINE = 64 * 1024
-PIECE = 64 * 1024
 COPY_PIECE = 1 << 20
 MOST_AT_ONCE = 256
 """Connections beyond these are closed at once: whoever opens them without a seal costs a node nothing more."""
@@ -144,21 +144,9 @@ class AskServer:
             await _say(writer, Answer(status=409, message=f"The machine has no open {ask.what} now: {error}"))
             return
         await _say(writer, Answer())
-        both = {asyncio.create_task(_pump(reader, inner[1])), asyncio.create_task(_pump(inner[0], writer))}
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in both:
-                task.cancel()
-            inner[1].close()
+        await join((reader, writer), inner)
 
 
 async def _say(writer: asyncio.StreamWriter, answer: Answer) -> None:
     writer.write(msgspec.json.encode(answer) + b"\n")
     await writer.drain()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(PIECE):
-        writer.write(piece)
-        await writer.drain()

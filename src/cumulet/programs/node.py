@@ -35,6 +35,7 @@ from cumulet.node.control_plane import HttpControlPlane
 from cumulet.node.images.cache import Fetch, ImageCache
 from cumulet.node.machines.belongings import HandedOn
 from cumulet.node.machines.copies import DiskCopies
+from cumulet.node.machines.ways import open_way
 from cumulet.node.metadata.documents import config_drive_files
 from cumulet.node.metadata.server import MetadataServer
 from cumulet.node.passwords import FilePasswords
@@ -225,6 +226,7 @@ class _Drivers:
             config_drive_files,
             abilities=abilities,
             belongings=belongings,
+            open_way=open_way,
             net_namespace=namespace,
             user=user,
             clock=clock,
@@ -280,7 +282,12 @@ def _answers(hypervisor: QemuHypervisor, network: OffersMeters, passwords: FileP
 
 
 def _tunnels(hypervisor: QemuHypervisor) -> dict[str, SocketOf]:
-    return {"vnc": hypervisor.vnc_socket, "serial": hypervisor.serial_socket}
+    return {
+        "vnc": hypervisor.vnc_socket,
+        "serial": hypervisor.serial_socket,
+        "memory": hypervisor.memory_socket,
+        "disks": hypervisor.disks_socket,
+    }
 
 
 async def _nothing(asked: ImageRef | str) -> AsyncIterator[bytes]:

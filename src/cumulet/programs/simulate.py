@@ -8,10 +8,11 @@ from typing import Protocol
 
 import msgspec
 
-from cumulet.contracts.asks import Ask
+from cumulet.contracts.asks import Ask, opened_by
 from cumulet.contracts.assignments import NodeFacts
-from cumulet.core.errors import Conflict, NotFound
-from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
+from cumulet.contracts.moves import Departure
+from cumulet.core.errors import CloudError, Conflict, NotFound
+from cumulet.drivers.hypervisor.base import MachineFailed, OutOfReach, Unfit
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
 from cumulet.drivers.volume.base import CopyFailed
@@ -48,6 +49,23 @@ class World:
         self.volumes = VolumeWorld(capacity_gib=DISK_GIB)
 
 
+class Wires:
+    """What joins the nodes of one process: a machine that leaves is what it is in a few words."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    async def carry(self, departure: Departure, memory: bytes) -> None:
+        answer = self._fleet.local_asks.get(departure.address)
+        if answer is None:
+            raise OutOfReach(f"nobody listens at {departure.address}")
+        opened = opened_by(departure.memory_pass)
+        try:
+            await answer(Ask(what=opened.what, parameters={**opened.parameters, "memory": memory.decode()}))
+        except CloudError as error:
+            raise OutOfReach(error.message) from error
+
+
 class SimulatedNode:
     """One node of the simulated world."""
 
@@ -55,7 +73,7 @@ class SimulatedNode:
         self.name = name
         self.world = world or World(cloud.clock)
         control_plane = DirectControlPlane(cloud.fleet, name)
-        self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane))
+        self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane), Wires(cloud.fleet).carry)
         self.volumes = FakeVolumes(self.world.volumes, control_plane.backup)
         self.network = FakeNetwork(self.world.fabric)
         self.agent = Agent(
@@ -99,6 +117,9 @@ class SimulatedNode:
         try:
             if ask.what == "diagnostics":
                 return msgspec.json.encode(await self.hypervisor.diagnostics(machine))
+            if ask.what == "memory":
+                await self.hypervisor.take_over(machine, ask.parameters["memory"].encode())
+                return b""
             if ask.what == "luggage":
                 return msgspec.json.encode(await self.hypervisor.luggage(machine))
             if ask.what == "luggage_file":
@@ -115,7 +136,7 @@ class SimulatedNode:
             if ask.what == "volume_data":
                 async with volume_data(self.volumes, ask.parameters) as parcel:
                     return b"".join([piece async for piece in send(parcel)])
-        except (MachineFailed, Unfit, CopyFailed) as error:
+        except (MachineFailed, Unfit, CopyFailed, OutOfReach) as error:
             raise Conflict(str(error)) from error
         raise Conflict(f"A simulated machine has no {ask.what}.")
 

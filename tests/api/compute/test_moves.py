@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import Power
+from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 from tests.support.small_cloud import SmallCloud
 
 HOST = "OS-EXT-SRV-ATTR:host"
@@ -99,3 +103,183 @@ async def test_no_move_begins_without_a_host_that_lives(cloud: SmallCloud, dead:
     page = await cloud.page(server["id"])
     assert (page["status"], page[HOST]) == ("ACTIVE", host)
     assert set(await cloud.placement.claims(server["id"])) == {host}
+
+
+# ---- live ------------------------------------------------------------------------------------------------------------
+
+OTHER = {"one": "two", "two": "one"}
+LIVE = {"host": None, "block_migration": "auto"}
+
+
+async def migrations(cloud: SmallCloud, server_id: str) -> list[dict[str, Any]]:
+    listed = await cloud.compute.as_("admin").at("2.80").get(f"/os-migrations?instance_uuid={server_id}")
+    found: list[dict[str, Any]] = listed["migrations"]
+    return found
+
+
+async def actions(cloud: SmallCloud, server_id: str) -> list[tuple[str, str | None]]:
+    """What was done to a server and whether it failed, the newest first."""
+    listed = await cloud.compute.get(f"/servers/{server_id}/os-instance-actions")
+    return [(action["action"], action["message"]) for action in listed["instanceActions"]]
+
+
+async def on_its_way(cloud: SmallCloud) -> tuple[dict[str, Any], str, int]:
+    """A server whose live move does not come to its end by itself; where it is, and the number of the move."""
+    server = await cloud.make_server()
+    host = (await cloud.page(server["id"]))[HOST]
+    cloud.nodes.worlds[host].sticks = True
+    await cloud.do(server["id"], "os-migrateLive", LIVE, persona="admin", version="2.34")
+    page = await cloud.page(server["id"])
+    assert (page["status"], page["OS-EXT-STS:task_state"]) == ("MIGRATING", "migrating")
+    client = cloud.compute.as_("admin").at("2.80")
+    (shown,) = (await client.get(f"/servers/{server['id']}/migrations"))["migrations"]
+    assert (shown["status"], shown["source_compute"], shown["dest_compute"]) == ("running", host, OTHER[host])
+    assert shown["memory_total_bytes"] >= 0
+    assert (await client.get(f"/servers/{server['id']}/migrations/{shown['id']}"))["migration"] == shown
+    return server, host, shown["id"]
+
+
+@pytest.mark.parametrize(
+    ("version", "body"),
+    [
+        ("2.1", {"host": None, "block_migration": True, "disk_over_commit": False}),
+        ("2.24", {"host": "other", "block_migration": "True", "disk_over_commit": False}),
+        ("2.25", {"host": None, "block_migration": "auto"}),
+        ("2.30", {"host": "other", "block_migration": True, "force": True}),
+        ("2.68", {"host": "other", "block_migration": "auto"}),
+    ],
+)
+async def test_a_running_server_moves(cloud: SmallCloud, version: str, body: dict[str, Any]) -> None:
+    network = await cloud.make_network()
+    server = await cloud.make_server(networks=[{"uuid": network}])
+    host = (await cloud.page(server["id"]))[HOST]
+    before = cloud.nodes.worlds[host].machines[server["id"]]
+    cloud.clock.jump(60)
+    if body["host"]:
+        body = body | {"host": OTHER[host]}
+    await cloud.do(server["id"], "os-migrateLive", body, persona="admin", version=version)
+    page = await cloud.page(server["id"])
+    assert (page["status"], page[HOST]) == ("ACTIVE", OTHER[host])
+    assert page["OS-EXT-STS:task_state"] is None
+    after = cloud.nodes.worlds[OTHER[host]].machines[server["id"]]
+    assert (after.power, after.content, after.started_at) == (Power.RUNNING, before.content, before.started_at)
+    assert server["id"] not in cloud.nodes.worlds[host].machines
+    assert set(await cloud.placement.claims(server["id"])) == {OTHER[host]}
+    (nic,) = await cloud.room.networks.nics(server["id"])
+    assert (nic.host, nic.moving_to, nic.up) == (OTHER[host], "", True)
+    assert nic.port_id not in cloud.nodes.told(host, Kind.PORT)
+    (moved,) = await migrations(cloud, server["id"])
+    assert (moved["status"], moved["migration_type"]) == ("completed", "live-migration")
+    assert (moved["source_compute"], moved["dest_compute"]) == (host, OTHER[host])
+    assert (await actions(cloud, server["id"]))[0] == ("live-migration", None)
+
+
+async def test_a_paused_server_moves_and_is_paused(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    await cloud.do(server["id"], "pause")
+    host = (await cloud.page(server["id"]))[HOST]
+    await cloud.do(server["id"], "os-migrateLive", LIVE, persona="admin", version="2.25")
+    assert (await cloud.page(server["id"]))["status"] == "PAUSED"
+    assert cloud.machine(server["id"]) == (OTHER[host], Power.PAUSED)
+    await cloud.do(server["id"], "unpause")
+    assert cloud.machine(server["id"]) == (OTHER[host], Power.RUNNING)
+
+
+async def volume_on(cloud: SmallCloud, host: str) -> str:
+    """A volume whose bytes are on this host."""
+    for _ in range(8):
+        volume = await cloud.make_volume()
+        async with cloud.volume_room.database.read() as tx:
+            (row,) = await tx.find(VolumeRow, id=volume)
+        if row.node == host:
+            return volume
+    raise AssertionError(f"no volume comes to {host}")
+
+
+@pytest.mark.parametrize("reach", [True, False])
+async def test_volumes_follow_a_server_if_its_new_host_reaches_them(cloud: SmallCloud, reach: bool) -> None:
+    cloud.volume_room.reaches_everywhere = reach
+    server = await cloud.make_server()
+    host = (await cloud.page(server["id"]))[HOST]
+    volume = await volume_on(cloud, host)
+    body = {"volumeAttachment": {"volumeId": volume}}
+    await cloud.compute.post(f"/servers/{server['id']}/os-volume_attachments", body, 200)
+    await cloud.settle()
+    await cloud.do(server["id"], "os-migrateLive", LIVE, persona="admin", version="2.34")
+    page = await cloud.page(server["id"])
+    expected = OTHER[host] if reach else host
+    assert (page["status"], page[HOST]) == ("ACTIVE", expected)
+    async with cloud.volume_room.database.read() as tx:
+        (attachment,) = await tx.find(AttachmentRow, volume_id=volume)
+    assert (attachment.status, attachment.host) == ("attached", expected)
+    machine = cloud.nodes.worlds[expected].machines[server["id"]]
+    assert volume in [disk.id for disk in machine.running.disks]
+    assert [move["status"] for move in await migrations(cloud, server["id"])] == ["completed" if reach else "error"]
+
+
+async def test_a_live_move_is_called_off(cloud: SmallCloud) -> None:
+    server, host, number = await on_its_way(cloud)
+    path = f"/servers/{server['id']}/migrations/{number}"
+    await cloud.compute.as_("admin").at("2.24").delete(path, 202)
+    await cloud.settle()
+    page = await cloud.page(server["id"])
+    assert (page["status"], page[HOST]) == ("ACTIVE", host)
+    assert cloud.machine(server["id"]) == (host, Power.RUNNING)
+    assert server["id"] not in cloud.nodes.worlds[OTHER[host]].machines
+    assert set(await cloud.placement.claims(server["id"])) == {host}
+    assert [move["status"] for move in await migrations(cloud, server["id"])] == ["cancelled"]
+    await cloud.compute.as_("admin").at("2.24").delete(path, 404)
+    assert (await actions(cloud, server["id"]))[:2] == [("live_migration_abort", None), ("live-migration", "Error")]
+
+
+async def test_a_live_move_is_forced_to_its_end(cloud: SmallCloud) -> None:
+    server, host, number = await on_its_way(cloud)
+    path = f"/servers/{server['id']}/migrations/{number}/action"
+    await cloud.compute.as_("admin").at("2.22").post(path, {"force_complete": None}, 202)
+    await cloud.settle()
+    page = await cloud.page(server["id"])
+    assert (page["status"], page[HOST]) == ("ACTIVE", OTHER[host])
+    assert cloud.machine(server["id"]) == (OTHER[host], Power.RUNNING)
+
+
+async def test_a_host_that_dies_on_the_way_costs_nothing(cloud: SmallCloud) -> None:
+    server, host, _ = await on_its_way(cloud)
+    cloud.nodes.kill(OTHER[host])
+    cloud.bus.wake("server", server["id"])
+    await cloud.settle()
+    page = await cloud.page(server["id"])
+    assert (page["status"], page[HOST]) == ("ACTIVE", host)
+    assert cloud.nodes.worlds[host].machines[server["id"]].power is Power.RUNNING
+    assert [move["status"] for move in await migrations(cloud, server["id"])] == ["error"]
+    cloud.nodes.revive(OTHER[host])
+    await cloud.settle()
+    assert server["id"] not in cloud.nodes.worlds[OTHER[host]].machines
+
+
+async def test_a_server_is_deleted_on_its_way(cloud: SmallCloud) -> None:
+    server, _, _ = await on_its_way(cloud)
+    await cloud.compute.delete(f"/servers/{server['id']}", 204)
+    await cloud.settle()
+    await cloud.compute.get(f"/servers/{server['id']}", 404)
+    assert cloud.machine(server["id"]) is None
+    assert await cloud.placement.claims(server["id"]) == {}
+
+
+async def test_what_cannot_be_moved_is_refused(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    host = (await cloud.page(server["id"]))[HOST]
+    wishes: list[tuple[dict[str, Any], str]] = [
+        ({"host": "nowhere", "block_migration": "auto"}, "2.25"),
+        ({"host": host, "block_migration": "auto"}, "2.25"),
+        ({"host": None, "block_migration": False}, "2.25"),
+        ({"host": None, "block_migration": "maybe"}, "2.25"),
+        ({"host": None, "block_migration": "auto", "disk_over_commit": False}, "2.24"),
+        ({"host": None, "block_migration": "auto", "force": True}, "2.30"),
+        ({"host": OTHER[host], "block_migration": "auto", "force": True}, "2.68"),
+    ]
+    for body, version in wishes:
+        await cloud.do(server["id"], "os-migrateLive", body, 400, persona="admin", version=version)
+    await cloud.do(server["id"], "os-migrateLive", LIVE, 403, persona="reader", version="2.25")
+    await cloud.do(server["id"], "suspend")
+    await cloud.do(server["id"], "os-migrateLive", LIVE, 409, persona="admin", version="2.25")
+    assert await migrations(cloud, server["id"]) == []

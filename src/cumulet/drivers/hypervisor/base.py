@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from cumulet.contracts.machines import ImageRef, MachineFacts, MachineSpec
-from cumulet.contracts.moves import Luggage
+from cumulet.contracts.moves import Departure, Luggage
+from cumulet.lib.joined import Ends
 from cumulet.lib.sparse import Parcel
 
 
@@ -62,6 +63,10 @@ class Belongings(Protocol):
         ...
 
 
+OpenWay = Callable[[Departure, str], Awaitable[Ends]]
+"""A connection to where a machine goes, for its `memory` or its `disks`. Raises `OutOfReach`."""
+
+
 class Hypervisor(Protocol):
     """Machines of one node. Every method may be called again after a crash at any point, and then finishes the work."""
 
@@ -75,6 +80,10 @@ class Hypervisor(Protocol):
         Facts say how far it got. Their digest is that of the spec when all of it is so; what is then still to come with
         the next start are a new number of processors, size of memory and the like. A fault with the code 400 can be
         helped only by another order; with any other code it may help to call again.
+
+        While a live move is ordered, the order is never met: `move` in the facts says how far it is. A machine that has
+        arrived runs with the next order for it here, one that has left stays where an order without departure says so;
+        of the two nodes only one is ever given such an order.
         """
         ...
 
@@ -123,12 +132,20 @@ class OffersDiagnostics(Protocol):
 
 
 class OffersLuggage(Protocol):
-    """A hypervisor that lets the disks of a machine go to another node, while the machine is off."""
+    """A hypervisor that lets the disks of a machine go to another node."""
 
     async def luggage(self, machine_id: str) -> Luggage:
-        """All that another node must fetch. Raises `MachineFailed`."""
+        """All that a machine stands on. Raises `MachineFailed`."""
         ...
 
     def luggage_file(self, machine_id: str, name: str, offset: int) -> AbstractAsyncContextManager[Parcel]:
-        """One of these files, open, from a place on. Raises `MachineFailed`, also when the machine is not off."""
+        """One of these files, open, from a place on. Raises `MachineFailed`, also when the machine writes to it."""
         ...
+
+
+class OffersWays(Protocol):
+    """A hypervisor whose machines can arrive while they run: over two sockets, for memory and for disks."""
+
+    def memory_socket(self, machine_id: str) -> str: ...
+
+    def disks_socket(self, machine_id: str) -> str: ...

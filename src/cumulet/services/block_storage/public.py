@@ -177,6 +177,16 @@ class VolumeDoor:
         """No machine has the volume now, but the server keeps its promise: it moves, or is shelved."""
         await self._set(attachment_id, "reserved")
 
+    async def moved(self, attachment_id: str, host: str) -> None:
+        """The machine that has the volume is on this host now."""
+
+        async def write(tx: Transaction) -> None:
+            attachment = await tx.get(AttachmentRow, id=attachment_id)
+            if attachment is not None and attachment.host != host:
+                await attachments.set_to(self._room, tx, attachment_id, host=host)
+
+        await self._room.database.write(write)
+
     async def release(self, attachment_id: str) -> None:
         """No machine has the volume by this attachment any more."""
 

@@ -279,6 +279,8 @@ class Volumes(Protocol):
 
     async def release(self, attachment_id: str) -> None: ...
 
+    async def moved(self, attachment_id: str, host: str) -> None: ...
+
     async def create(
         self,
         project_id: str,
@@ -355,6 +357,8 @@ class Fleet(Protocol):
     async def held(self, kind: Kind, key: str) -> Sequence[HeldLike]: ...
 
     async def ask(self, node: str, what: str, **parameters: str) -> bytes: ...
+
+    async def seal(self, node: str, what: str, valid_until: int, **parameters: str) -> str: ...
 
     def stream(self, node: str, what: str, **parameters: str) -> AsyncIterator[bytes]:
         """A long answer, piece by piece."""

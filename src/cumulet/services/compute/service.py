@@ -29,13 +29,32 @@ from cumulet.services.compute.nodes import NodeReconciler
 from cumulet.services.compute.proxies import ended, fixed_ips, floating_ips, images, networks, security_groups, volumes
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import groups
-from cumulet.services.compute.servers import attachments, handlers, insides, interfaces, metadata, remake
+from cumulet.services.compute.servers import (
+    attachments,
+    handlers,
+    insides,
+    interfaces,
+    live_migration,
+    metadata,
+    remake,
+)
 from cumulet.services.compute.servers.extensions import ExtensionReconciler
 from cumulet.services.compute.servers.reconciler import ServerReconciler
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.versions import EARLIEST, LATEST
 
-VERBS = (attachments, extra_specs, fixed_ips, handlers, insides, interfaces, metadata, remake, snapshots)
+VERBS = (
+    attachments,
+    extra_specs,
+    fixed_ips,
+    handlers,
+    insides,
+    interfaces,
+    live_migration,
+    metadata,
+    remake,
+    snapshots,
+)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
 PARTS = (
     consoles,

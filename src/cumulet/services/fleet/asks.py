@@ -89,6 +89,12 @@ async def _opened(
         writer.close()
 
 
+async def sealed(room: Fleet, node: str, what: str, valid_until: int, **parameters: str) -> str:
+    """The same question until the same moment is the same text."""
+    row, _ = await _node(room, node)
+    return seal(Ask(what=what, parameters=parameters, expires_at=valid_until), row.secret_digest).decode()
+
+
 async def _node(room: Fleet, name: str) -> tuple[NodeRow, str]:
     async with room.database.read() as tx:
         row = await tx.get(NodeRow, name=name)

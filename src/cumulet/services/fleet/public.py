@@ -70,6 +70,10 @@ class FleetDoor:
         """A long answer, such as a copy of a disk, piece by piece."""
         return asks.stream(self._room, node, what, **parameters)
 
+    async def seal(self, node: str, what: str, valid_until: int, **parameters: str) -> str:
+        """A question to a node that another node may put, to show that the control plane allows it."""
+        return await asks.sealed(self._room, node, what, valid_until, **parameters)
+
     @asynccontextmanager
     async def tunnel(
         self, node: str, what: str, **parameters: str

@@ -22,9 +22,7 @@ def _hosts_query() -> Query:
     c = PortRow.c
     here = c.network_id == sa.bindparam("network", type_=sa.String)
     return Query(
-        sa.union(
-            sa.select(c.host).where(here, c.host != ""), sa.select(c.moving_to).where(here, c.moving_to != "")
-        )
+        sa.union(sa.select(c.host).where(here, c.host != ""), sa.select(c.moving_to).where(here, c.moving_to != ""))
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import msgspec
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
-from cumulet.contracts.moves import Arrival, DiskFile, Luggage
+from cumulet.contracts.moves import Arrival, Departure, DiskFile, Luggage, MoveFacts, Progress, Stage
 from cumulet.contracts.record import digest_of
 from cumulet.drivers.hypervisor.base import Belongings, MachineFailed, OutOfReach, Unfit
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
@@ -21,6 +21,8 @@ from cumulet.lib.clock import SECOND
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.sparse import BrokenOff, Parcel, parcel, receive
 
+Carry = Callable[[Departure, bytes], Awaitable[None]]
+"""Brings what a pretended machine is to its new node. Raises `OutOfReach`."""
 _DISKS = "disks"
 """The one file that all disks of a pretended machine are in."""
 
@@ -32,9 +34,12 @@ class FakeHypervisor:
     accelerator = "fake"
     version = 1_000_000
 
-    def __init__(self, machines: FakeMachines, belongings: Belongings | None = None) -> None:
+    def __init__(
+        self, machines: FakeMachines, belongings: Belongings | None = None, carry: Carry | None = None
+    ) -> None:
         self._world = machines
         self._belongings = belongings
+        self._carry = carry
 
     async def ensure(self, spec: MachineSpec) -> MachineFacts:
         world = self._world
@@ -49,6 +54,11 @@ class FakeHypervisor:
             machine.content = self._new_content(machine)
         if machine.spec != spec:
             machine.spec, machine.digest = spec, ""
+        if spec.arrival is not None and spec.arrival.live:
+            return self._await(machine, spec.arrival)
+        if spec.departure is not None:
+            return await self._leave(machine, spec.departure)
+        machine.move = None
         if spec.arrival is not None and machine.arrived != spec.arrival.move:
             try:
                 await self._fetch(machine, spec.arrival)
@@ -88,6 +98,42 @@ class FakeHypervisor:
                 await receive(disks.fileno(), stream, most=file.size)
                 machine.content, machine.written = msgspec.json.decode(disks.read(), type=tuple[str, float])
         machine.arrived = arrival.move
+
+    def _await(self, machine: FakeMachine, arrival: Arrival) -> MachineFacts:
+        """An empty machine, until another node hands over what is to be in it."""
+        stage = Stage.ARRIVED if machine.arrived == arrival.move else Stage.READY
+        machine.move = MoveFacts(move=arrival.move, stage=stage)
+        return _facts(machine)
+
+    async def _leave(self, machine: FakeMachine, departure: Departure) -> MachineFacts:
+        """Hand over all that it is. It stops for that, and stays so unless it is ordered to stay."""
+        if machine.move is None or machine.move.move != departure.move:
+            machine.move = MoveFacts(move=departure.move, stage=Stage.LEAVING)
+        if machine.move.stage is Stage.LEAVING and (departure.force or not self._world.sticks):
+            stage, fault = await self._hand_over(machine, departure)
+            machine.move = MoveFacts(move=departure.move, stage=stage, progress=_progress(machine, stage))
+            return _facts(machine, fault)
+        failed = Fault(message="The machine could not leave its node.") if machine.move.stage is Stage.FAILED else None
+        return _facts(machine, failed)
+
+    async def _hand_over(self, machine: FakeMachine, departure: Departure) -> tuple[Stage, Fault | None]:
+        if machine.power not in ON or self._carry is None:
+            return Stage.FAILED, Fault(message="The machine could not leave its node.", details="it does not run")
+        self._world.write(machine)
+        try:
+            await self._carry(departure, _memory(machine))
+        except OutOfReach as error:
+            return Stage.FAILED, Fault(message="The machine could not leave its node.", details=str(error))
+        return Stage.LEFT, None
+
+    async def take_over(self, machine_id: str, memory: bytes) -> None:
+        """A machine arrives. Raises `OutOfReach` if nobody expects it."""
+        machine = self._world.machines.get(machine_id)
+        if machine is None or machine.move is None or machine.move.stage is not Stage.READY:
+            raise OutOfReach("nobody expects it")
+        _remember(machine, memory)
+        machine.power, machine.arrived = Power.PAUSED, machine.move.move
+        self._world.note(machine_id)
 
     async def luggage(self, machine_id: str) -> Luggage:
         return Luggage(files=(DiskFile(name=_DISKS, size=len(_packed(self._at_rest(machine_id)))),))
@@ -211,6 +257,25 @@ def _packed(machine: FakeMachine) -> bytes:
     return msgspec.json.encode((machine.content, machine.written))
 
 
+def _memory(machine: FakeMachine) -> bytes:
+    lines = list(machine.lines)
+    return msgspec.json.encode((machine.content, machine.written, machine.started_at, machine.running, lines))
+
+
+def _remember(machine: FakeMachine, memory: bytes) -> None:
+    kind = tuple[str, float, int, MachineSpec, list[tuple[int, str]]]
+    machine.content, machine.written, machine.started_at, running, lines = msgspec.json.decode(memory, type=kind)
+    machine.written_at = machine.started_at
+    machine.running = running
+    machine.lines.extend(lines)
+
+
+def _progress(machine: FakeMachine, stage: Stage) -> Progress:
+    memory = machine.running.memory_mib << 20
+    left = 0 if stage is Stage.LEFT else memory
+    return Progress(memory_total=memory, memory_processed=memory - left, memory_remaining=left)
+
+
 def _plug(machine: FakeMachine) -> None:
     """Volumes and cards follow the order at once; the rest with the next start."""
     wanted = {disk.id: disk for disk in machine.spec.disks if disk.volume is not None}
@@ -230,7 +295,7 @@ def _count(machine: FakeMachine) -> None:
 def _facts(machine: FakeMachine, fault: Fault | None = None) -> MachineFacts:
     on = machine.power in (*ON, Power.SUSPENDED)
     connected = machine.running if on else machine.spec
-    as_ordered = fault is None and machine.power is machine.spec.wanted
+    as_ordered = fault is None and machine.move is None and machine.power is machine.spec.wanted
     if fault is None and machine.power is Power.CRASHED:
         fault = Fault(message="The machine's process ended by itself.")
     return MachineFacts(
@@ -245,5 +310,6 @@ def _facts(machine: FakeMachine, fault: Fault | None = None) -> MachineFacts:
         interrupts=machine.interrupts,
         rescued=bool(machine.rescue),
         started_at=machine.started_at,
+        move=machine.move,
         fault=fault,
     )

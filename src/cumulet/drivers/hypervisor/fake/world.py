@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.moves import MoveFacts
 from cumulet.lib.clock import SECOND, Clock
 
 GIB = 1 << 30
@@ -40,7 +41,9 @@ class FakeMachine:
     content: str = ""
     """A word that stands for all bytes of its own disks."""
     arrived: str = ""
-    """The move that brought its disks here."""
+    """The move that brought its disks here, or its memory too."""
+    move: MoveFacts | None = None
+    """The live move that it is on."""
     lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
     """What its console says, and from when."""
 
@@ -72,6 +75,8 @@ class FakeMachines:
         self.boot_seconds = boot_seconds
         self.obey_seconds = obey_seconds
         self.disk_bytes = disk_gib * GIB
+        self.sticks = False
+        """Machines that are to leave while they run do not come to an end with it."""
         self._random = random.Random(seed)  # noqa: S311 - chance, not secrets
         self._mean_life_seconds = mean_life_seconds
         self._deaf_share = deaf_share
@@ -101,7 +106,7 @@ class FakeMachines:
         if machine.power in ON:
             self.write(machine)
             machine.power = Power.CRASHED
-            self._note(machine_id)
+            self.note(machine_id)
 
     def power_off(self, machine_id: str) -> None:
         """The guest turns itself off."""
@@ -110,7 +115,7 @@ class FakeMachines:
             self.write(machine)
             machine.power = Power.STOPPED
             machine.lines.append((self.clock.now(), "Power down"))
-            self._note(machine_id)
+            self.note(machine_id)
 
     def reboot_host(self) -> None:
         """Every process is gone, and no order was given."""
@@ -160,7 +165,8 @@ class FakeMachines:
             for wait in waits:
                 wait.cancel()
 
-    def _note(self, machine_id: str) -> None:
+    def note(self, machine_id: str) -> None:
+        """It changed by itself."""
         self.changes[machine_id] = None
         for event in self._waiting:
             event.set()

@@ -26,6 +26,9 @@ class Sockets:
     vnc: Path
     serial: Path
     console_log: Path
+    memory: Path
+    """Where the memory of a machine that moves while it runs goes out, or comes in."""
+    disks: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Launch:
     paused: bool = False
     memory_fd: int | None = None
     """Go on from memory that was saved earlier, read from this descriptor."""
+    arrives: bool = False
+    """Go on from memory that another node sends; from where, it is told later."""
 
 
 def versioned(machine_type: str, version: int) -> str:
@@ -84,6 +89,7 @@ def command(program: str, spec: MachineSpec, launch: Launch) -> list[str]:
         *_nics(launch),
         *(["-S"] if launch.paused or launch.memory_fd is not None else []),
         *(["-incoming", f"fd:{launch.memory_fd}"] if launch.memory_fd is not None else []),
+        *(["-incoming", "defer"] if launch.arrives else []),
     ]
 
 

@@ -11,6 +11,8 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
 from cumulet.contracts.machines import Bus, DeviceType, DiskSpec, GuestData, ImageRef, MachineSpec
 from cumulet.drivers.hypervisor.base import ImageFiles, MachineFailed, Unfit, VolumeFiles
 from cumulet.drivers.hypervisor.qemu import config_drive, qemu_img, volumes
@@ -24,6 +26,7 @@ from cumulet.lib.qcow2 import read_header
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SECONDS_TO_FORMAT = 300
+LARGEST_DISK = 1 << 46
 
 RenderGuest = Callable[[GuestData, str], Mapping[str, bytes]]
 """The files of a config drive by path, for a guest and the id of its machine."""
@@ -61,6 +64,24 @@ class Disks:
             # Anew at every start, so that it says what is true now.
             content = config_drive.disk(self._render_guest(spec.guest, spec.id))
             await asyncio.to_thread(self._write, folder.disks / "config.iso", content)
+
+    async def make_room(self, folder: Folder, spec: MachineSpec, sizes: Mapping[str, int]) -> None:
+        """Everything for a start whose own disks come from another node: their files are made anew, and empty."""
+        for disk in own_disks(spec):
+            path, _ = self.path(folder, disk)
+            size = sizes.get(path.name, 0)
+            if not 0 < size <= LARGEST_DISK:
+                raise MachineFailed(f"The machine has no disk {disk.id} on its old node.")
+            path.unlink(missing_ok=True)
+            if disk.image is None:
+                await qemu_img.create_empty(path, "raw", size, self._user)
+                continue
+            base = path.with_suffix(".base")
+            if not _is_made(base):
+                self._link(Path(await self._images.path(disk.image)), base)
+            await qemu_img.create_overlay(path, base.name, size, self._user)
+        others = tuple(disk for disk in spec.disks if disk.volume is not None)
+        await self.prepare(folder, msgspec.structs.replace(spec, disks=others, config_drive=bool(config_disks(spec))))
 
     def flash(self, folder: Folder, firmware: Firmware) -> Path:
         """This machine's own firmware variables."""
@@ -182,6 +203,11 @@ class Disks:
         path = folder.disks / secret_id(number)
         self._write(path, secret.encode())
         return path
+
+
+def own_disks(spec: MachineSpec) -> list[DiskSpec]:
+    """Those that this node keeps, and that a guest writes to."""
+    return [disk for disk in spec.disks if disk.volume is None and disk.id != CONFIG]
 
 
 async def remove(folder: Folder) -> None:

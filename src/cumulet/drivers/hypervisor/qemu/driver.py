@@ -14,7 +14,7 @@ import msgspec
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
 from cumulet.contracts.moves import Luggage
-from cumulet.drivers.hypervisor.base import Belongings, ImageFiles, MachineFailed, Unfit, VolumeFiles
+from cumulet.drivers.hypervisor.base import Belongings, ImageFiles, MachineFailed, OpenWay, Unfit, VolumeFiles
 from cumulet.drivers.hypervisor.qemu import console, disks, luggage, open_volumes, power, snapshots
 from cumulet.drivers.hypervisor.qemu.diagnostics import diagnostics
 from cumulet.drivers.hypervisor.qemu.disks import Disks, RenderGuest
@@ -23,6 +23,7 @@ from cumulet.drivers.hypervisor.qemu.journal import Folder, folders
 from cumulet.drivers.hypervisor.qemu.machine import Machine, new_journal
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, with_kvm
 from cumulet.drivers.hypervisor.qemu.pursuit import FAILURES, fault_of, pursue
+from cumulet.drivers.hypervisor.qemu.sending import CouldNotLeave
 from cumulet.drivers.hypervisor.qemu.steps import facts_of, next_step
 from cumulet.lib import process
 from cumulet.lib.clock import Clock, SystemClock
@@ -51,6 +52,7 @@ class QemuHypervisor:
         *,
         abilities: Abilities,
         belongings: Belongings | None = None,
+        open_way: OpenWay | None = None,
         net_namespace: str | None = None,
         user: User | None = None,
         clock: Clock | None = None,
@@ -73,6 +75,7 @@ class QemuHypervisor:
             user=user,
             tap=tap,
             belongings=belongings,
+            open_way=open_way,
             disks=Disks(images, volumes, render_guest, user),
             clock=clock or SystemClock(),
         )
@@ -94,6 +97,8 @@ class QemuHypervisor:
         async with machine.lock:
             try:
                 return await pursue(machine, spec)
+            except CouldNotLeave as error:
+                return msgspec.structs.replace(error.facts, fault=fault_of(error))
             except FAILURES as error:
                 return await self._facts(machine, fault_of(error))
 
@@ -113,8 +118,9 @@ class QemuHypervisor:
             await disks.remove(Folder.of(self._state, machine_id))
             return
         machine.leaving = True
-        for task in machine.copies:
-            task.cancel()
+        for task in (machine.departing, *machine.copies):
+            if task is not None:
+                task.cancel()
         # Whoever waits for the guest while holding the lock is waiting for this.
         identity = machine.journal.process
         if identity is not None and process.is_alive(identity):
@@ -166,6 +172,12 @@ class QemuHypervisor:
 
     def serial_socket(self, machine_id: str) -> str:
         return _socket(Folder.of(self._state, machine_id).sockets.serial)
+
+    def memory_socket(self, machine_id: str) -> str:
+        return _socket(Folder.of(self._state, machine_id).sockets.memory)
+
+    def disks_socket(self, machine_id: str) -> str:
+        return _socket(Folder.of(self._state, machine_id).sockets.disks)
 
     async def snapshot(self, machine_id: str, disk_id: str, disk_format: str, destination: str) -> int:
         machine = await self._existing(machine_id)
@@ -251,7 +263,9 @@ class QemuHypervisor:
             seen = await machine.look()
         except FAILURES as error:
             return MachineFacts(id=machine.id, power=Power.CRASHED, fault=fault or fault_of(error))
-        fulfilled = fault is None and next_step(machine.journal.spec, machine.journal, seen) is None
+        spec = machine.journal.spec
+        moves = spec.departure is not None or (spec.arrival is not None and spec.arrival.live)
+        fulfilled = fault is None and not moves and next_step(spec, machine.journal, seen) is None
         facts = facts_of(machine.journal, seen, fulfilled)
         if fault is None and facts.power is Power.CRASHED:
             fault = Fault(message="The machine's process ended by itself.", details=machine.last_words())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cumulet.drivers.hypervisor.base import Belongings
+from cumulet.drivers.hypervisor.base import Belongings, OpenWay
 from cumulet.drivers.hypervisor.qemu.disks import Disks
 from cumulet.lib.clock import Clock
 from cumulet.lib.process import User
@@ -27,5 +27,7 @@ class Host:
     """The name of the interface that belongs to a port."""
     belongings: Belongings | None
     """Where the disks of machines that arrive here are; none: no machine does."""
+    open_way: OpenWay | None
+    """How machines that leave while they run reach their new node; none: they cannot."""
     disks: Disks
     clock: Clock

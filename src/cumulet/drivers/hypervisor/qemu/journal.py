@@ -11,11 +11,22 @@ from pathlib import Path
 import msgspec
 
 from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.moves import Stage
 from cumulet.contracts.record import Record
 from cumulet.drivers.hypervisor.qemu.command import Sockets
 from cumulet.lib.process import Identity, User
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Leave(Record, frozen=True, kw_only=True):
+    """A live move away from here."""
+
+    move: str
+    stage: Stage = Stage.LEAVING
+    why: str = ""
+    """It failed."""
+    details: str = ""
 
 
 class Journal(Record, frozen=True, kw_only=True):
@@ -42,6 +53,8 @@ class Journal(Record, frozen=True, kw_only=True):
     """The move whose files are being fetched, or were."""
     arrived: str = ""
     """The move for which all files are here."""
+    leave: Leave | None = None
+    """The newest live move away from here that was begun; none: it stays."""
     started_at: int = 0
     shutdown_asked_at: int = 0
     """When the guest was last asked to shut down, so that the waiting goes on where it was after a crash of ours."""
@@ -88,7 +101,19 @@ class Folder:
     @property
     def sockets(self) -> Sockets:
         run = self.path / "run"
-        return Sockets(monitor=run / "qmp", vnc=run / "vnc", serial=run / "tty", console_log=run / "console.log")
+        return Sockets(
+            monitor=run / "qmp",
+            vnc=run / "vnc",
+            serial=run / "tty",
+            console_log=run / "console.log",
+            memory=run / "mem",
+            disks=run / "nbd",
+        )
+
+    @property
+    def keys(self) -> Path:
+        """The folder with the secret of a live move, as QEMU looks for it."""
+        return self.path / "run" / "keys"
 
     def make(self, user: User | None) -> None:
         """Make the folder, or what is missing of it."""

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from cumulet.contracts.moves import DiskFile, Luggage
 from cumulet.drivers.hypervisor.base import MachineFailed, OutOfReach
 from cumulet.drivers.hypervisor.qemu.machine import Machine
@@ -20,6 +22,8 @@ from cumulet.lib.sparse import BrokenOff, NotSparse, Parcel, parcel, receive
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.(qcow2|base|raw|fd)")
 _OWN_TO_A_NODE = ("rescue.", "copy.")
 """What is made anew wherever the machine is."""
+_QCOW2 = (".qcow2", ".base")
+_NEVER_WRITTEN = ".base"
 _MOST_FILES = 100
 _LARGEST_FILE = 1 << 46
 
@@ -32,21 +36,32 @@ def _travels(name: str) -> bool:
 
 
 async def pack(machine: Machine) -> Luggage:
-    """What another node must fetch."""
-    await _must_be_off(machine)
+    """What it stands on."""
     files = []
     for path in sorted(machine.folder.disks.iterdir()):
         about = path.lstat()
         # A base that is a link into this node's cache of images is had from the image itself.
         if _travels(path.name) and stat.S_ISREG(about.st_mode):
-            files.append(DiskFile(name=path.name, size=about.st_size))
-    return Luggage(files=tuple(files), numbers=machine.journal.numbers)
+            inside = read_header(path).virtual_size if path.suffix in _QCOW2 else about.st_size
+            files.append(DiskFile(name=path.name, size=about.st_size, disk_size=inside))
+    journal = machine.journal
+    luggage = Luggage(files=tuple(files), numbers=journal.numbers)
+    if journal.running is None or await machine.find_process() is None:
+        return luggage
+    return msgspec.structs.replace(
+        luggage,
+        machine_type=journal.machine_type,
+        vcpus=journal.running.vcpus,
+        memory_mib=journal.running.memory_mib,
+        started_at=journal.started_at,
+    )
 
 
 @asynccontextmanager
 async def opened(machine: Machine, name: str, offset: int) -> AsyncIterator[Parcel]:
     """One of the files, from a place on."""
-    await _must_be_off(machine)
+    if not name.endswith(_NEVER_WRITTEN):
+        await _must_be_off(machine)
     if not _travels(name):
         raise MachineFailed(f"The machine has no file {name[:80]!r} to give away.")
     # A guest that took over its QEMU could have put a link there that leads to somebody else's file.
@@ -72,6 +87,32 @@ async def _must_be_off(machine: Machine) -> None:
 
 async def fetch(machine: Machine) -> None:
     """Bring all of them, each from where an earlier attempt broke off."""
+    luggage, move = await _unpack(machine)
+    for file in luggage.files:
+        await _bring(machine, file)
+    await machine.remember(arrived=move, numbers=luggage.numbers)
+
+
+async def prepare(machine: Machine) -> None:
+    """For a machine that comes while it runs: bring what nobody writes to, and make room for the rest."""
+    spec = machine.journal.spec
+    luggage, _ = await _unpack(machine)
+    if not luggage.machine_type:
+        raise MachineFailed("The machine does not run on its old node.")
+    if (luggage.vcpus, luggage.memory_mib) != (spec.vcpus, spec.memory_mib):
+        raise MachineFailed("The machine runs with another size than is ordered. Restart it before it moves.")
+    if not {*(disk.id for disk in spec.disks), *(nic.port_id for nic in spec.nics)} <= set(luggage.numbers):
+        raise MachineFailed("The devices of the machine are just being changed.")
+    for file in luggage.files:
+        if file.name.endswith(_NEVER_WRITTEN):
+            await _bring(machine, file)
+    sizes = {file.name: file.disk_size for file in luggage.files}
+    await machine.host.disks.make_room(machine.folder, spec, sizes)
+    await machine.remember(numbers=luggage.numbers, machine_type=luggage.machine_type, started_at=luggage.started_at)
+
+
+async def _unpack(machine: Machine) -> tuple[Luggage, str]:
+    """What there is to bring, and for which move."""
     arrival, belongings = machine.journal.spec.arrival, machine.host.belongings
     if arrival is None or belongings is None:
         raise MachineFailed("This node has nowhere to fetch the disks of a machine from.")
@@ -82,9 +123,7 @@ async def fetch(machine: Machine) -> None:
     luggage = await belongings.luggage(machine.id)
     if len(luggage.files) > _MOST_FILES:
         raise MachineFailed("The machine's old node offers more files than a machine has.")
-    for file in luggage.files:
-        await _bring(machine, file)
-    await machine.remember(arrived=arrival.move, numbers=luggage.numbers)
+    return luggage, arrival.move
 
 
 async def _bring(machine: Machine, file: DiskFile) -> None:
@@ -115,7 +154,7 @@ async def _bring(machine: Machine, file: DiskFile) -> None:
 
 def _must_be_plain(part: Path, name: str) -> None:
     """A file that leads to others would give the guest what is on this node."""
-    if not name.endswith((".qcow2", ".base")):
+    if not name.endswith(_QCOW2):
         return
     with contextlib.suppress(OSError, NotQcow2):
         if not read_header(part).external_data:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.moves import Progress
 from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.hypervisor.qemu.host import Host
 from cumulet.drivers.hypervisor.qemu.journal import Folder, Journal
@@ -44,6 +45,9 @@ class Machine:
         self.leaving = False
         """It is being removed: nothing new may be begun."""
         self.copies: set[asyncio.Task[int]] = set()
+        self.departing: asyncio.Task[None] | None = None
+        self.progress = Progress()
+        """Of the departure."""
         self._on_change = on_change
         self._monitor: Monitor | None = None
         self._connecting = asyncio.Lock()
@@ -151,7 +155,7 @@ class Machine:
 
     async def close(self) -> None:
         """Let go of the machine, which runs on."""
-        for task in (self._watch, *self.copies):
+        for task in (self._watch, self.departing, *self.copies):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
@@ -161,9 +165,14 @@ class Machine:
     async def _status(self) -> str:
         """QEMU's run state; while it still reads saved memory there is none, so wait."""
         deadline = asyncio.get_running_loop().time() + _SECONDS_TO_READ_MEMORY
+        arrival = self.journal.spec.arrival
         while True:
             status = str((await self.ask("query-status"))["status"])
-            if status != "inmigrate" or asyncio.get_running_loop().time() > deadline:
+            if (
+                status != "inmigrate"
+                or (arrival is not None and arrival.live)
+                or asyncio.get_running_loop().time() > deadline
+            ):
                 return status
             await asyncio.sleep(_PAUSE_BETWEEN_TRIES)
 
@@ -207,8 +216,13 @@ class Machine:
             if not future.done() and (event["event"] == "GONE" or match(event)):
                 future.set_result(event)
         by_itself = event["event"] == "SHUTDOWN" and event["data"]["guest"] and self.journal.shutdown_asked_at == 0
-        if by_itself or event["event"] in ("BLOCK_IO_ERROR", "GUEST_PANICKED"):
-            self._on_change(self.id)
+        moved = event["event"] == "MIGRATION" and event["data"]["status"] in ("completed", "failed")
+        if by_itself or moved or event["event"] in ("BLOCK_IO_ERROR", "GUEST_PANICKED"):
+            self.note_change()
+
+    def note_change(self) -> None:
+        """Something about it is worth a look."""
+        self._on_change(self.id)
 
 
 def new_journal(spec: MachineSpec) -> Journal:

@@ -63,7 +63,21 @@ async def restore(machine: Machine) -> None:
         raise MachineFailed("The saved memory of the machine could not be read.", machine.last_words())
 
 
-async def _spawn(machine: Machine, spec: MachineSpec, *, paused: bool, memory_fd: int | None) -> None:
+async def expect(machine: Machine) -> None:
+    """Start it empty, to be filled with the memory that another node sends. It waits when that is done."""
+    spec = machine.journal.spec
+    await machine.remember(
+        running=spec,
+        hard_reboots=max(spec.hard_reboots, machine.journal.hard_reboots),
+        soft_reboots=max(spec.soft_reboots, machine.journal.soft_reboots),
+        shutdown_asked_at=0,
+    )
+    await _spawn(machine, spec, paused=True, memory_fd=None, arrives=True)
+
+
+async def _spawn(
+    machine: Machine, spec: MachineSpec, *, paused: bool, memory_fd: int | None, arrives: bool = False
+) -> None:
     host, folder, journal = machine.host, machine.folder, machine.journal
     secrets = []
     for disk in spec.disks:
@@ -83,6 +97,7 @@ async def _spawn(machine: Machine, spec: MachineSpec, *, paused: bool, memory_fd
         tap_fds=tuple(range(_FIRST_TAP_FD, _FIRST_TAP_FD + len(nics))),
         paused=paused,
         memory_fd=_MEMORY_FD if memory_fd is not None else None,
+        arrives=arrives,
     )
     argv = command(host.program, spec, launch)
     with contextlib.ExitStack() as opened:

@@ -8,7 +8,7 @@ from typing import Any
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
 from cumulet.drivers.hypervisor.base import ImageUnusable, MachineFailed, OutOfReach, Unfit
-from cumulet.drivers.hypervisor.qemu import luggage, plugging, power
+from cumulet.drivers.hypervisor.qemu import luggage, plugging, power, receiving, sending
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.monitor import MonitorLost, Refused
 from cumulet.drivers.hypervisor.qemu.steps import Act, Step, facts_of, next_step, rescue_of
@@ -27,6 +27,11 @@ async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
     machine.folder.make(machine.host.user)
     if machine.journal.spec != spec or not machine.folder.journal.exists():
         await machine.remember(spec=spec)
+    if spec.arrival is not None and spec.arrival.live:
+        return await receiving.receive(machine)
+    if spec.departure is not None:
+        return await sending.send(machine, spec)
+    await sending.stay(machine)
     taken: set[Step] = set()
     while True:
         if machine.leaving:

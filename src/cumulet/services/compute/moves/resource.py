@@ -7,6 +7,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.machines import MachineFacts
+from cumulet.contracts.moves import Progress
 from cumulet.core.errors import BadRequest
 from cumulet.core.web.call import Call
 from cumulet.core.web.dialects.base import with_marker
@@ -14,7 +17,7 @@ from cumulet.core.web.listing import Lister, Question, parse_limit
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.versions import version
 from cumulet.lib.clock import iso_micros, parse_iso
-from cumulet.services.compute.errors import InvalidServer, MigrationNotFound
+from cumulet.services.compute.errors import MigrationNotFound
 from cumulet.services.compute.links import links
 from cumulet.services.compute.moves.row import LIVE, MoveRow
 from cumulet.services.compute.room import Compute
@@ -25,6 +28,7 @@ ALL = "os_compute_api:os-migrations:index"
 ONE = "os_compute_api:servers:migrations:"
 PAGED = version("2.59")
 _lister = Lister(MoveRow)
+_facts = msgspec.json.Decoder(MachineFacts)
 
 
 def flavor_number(text: str) -> int:
@@ -121,7 +125,7 @@ async def index(room: Compute, call: Call) -> dict[str, Any]:
 # ---- of one server ----------------------------------------------------------------------------------------------
 
 
-def shown_of_server(call: Call, row: MoveRow) -> dict[str, Any]:
+def shown_of_server(call: Call, row: MoveRow, progress: Progress | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": row.number,
         "status": row.status,
@@ -134,8 +138,8 @@ def shown_of_server(call: Call, row: MoveRow) -> dict[str, Any]:
         "created_at": iso_micros(row.created_at),
         "updated_at": iso_micros(row.updated_at),
     }
-    for what in ("memory", "disk"):
-        found |= {f"{what}_{name}_bytes": None for name in ("total", "processed", "remaining")}
+    for what in Progress.__struct_fields__:
+        found[f"{what}_bytes"] = getattr(progress, what) if progress else None
     if call.version >= PAGED:
         found["uuid"] = row.id
     if call.version >= version("2.80"):
@@ -151,7 +155,8 @@ async def going_on(room: Compute, row: ServerRow) -> list[MoveRow]:
 
 @servers.item("GET", ONE + "index", suffix="/migrations", since="2.23")
 async def index_of_server(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
-    return {"migrations": [shown_of_server(call, move) for move in await going_on(room, row)]}
+    progress = await progress_of(room, row)
+    return {"migrations": [shown_of_server(call, move, progress) for move in await going_on(room, row)]}
 
 
 async def one(room: Compute, call: Call, row: ServerRow) -> MoveRow:
@@ -168,19 +173,16 @@ async def one(room: Compute, call: Call, row: ServerRow) -> MoveRow:
 
 @servers.item("GET", ONE + "show", suffix="/migrations/{migration_id}", since="2.23")
 async def show_of_server(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
-    return {"migration": shown_of_server(call, await one(room, call, row))}
+    return {"migration": shown_of_server(call, await one(room, call, row), await progress_of(room, row))}
 
 
-@servers.item("DELETE", ONE + "delete", status=202, suffix="/migrations/{migration_id}", since="2.24")
-async def abort(room: Compute, call: Call, row: ServerRow) -> None:
-    move = await one(room, call, row)
-    raise InvalidServer(f"Migration {move.number} is {move.status}; it cannot be aborted.")
-
-
-@servers.item("POST", ONE + "force_complete", status=202, suffix="/migrations/{migration_id}/action", since="2.22")
-async def force_complete(room: Compute, call: Call, row: ServerRow) -> None:
-    move = await one(room, call, row)
-    raise InvalidServer(f"Migration {move.number} is {move.status}; it cannot be forced to complete.")
+async def progress_of(room: Compute, row: ServerRow) -> Progress | None:
+    """How much of a server has left its host, as the host last said."""
+    for held in await room.fleet.held(Kind.MACHINE, row.id):
+        facts = _facts.decode(held.facts) if held.node == row.host and len(held.facts) > 2 else None
+        if facts is not None and facts.move is not None:
+            return facts.move.progress
+    return None
 
 
 ROUTES = (Endpoint("GET", "/os-migrations", index, name="migrations"),)

@@ -32,11 +32,15 @@ class MoveRow(Row):
     open: Short | None
     """`open`, or None when it ended: unlike text, nulls may repeat in the unique index."""
     wish: Short
-    """`go`, `confirm`, `revert`, `abort`."""
+    """`go`, `confirm`, `revert`; of a live move `go`, `abort`, `force`."""
     status: Short
     source: Name
     destination: Name
     host_wanted: Name
+    forced: bool
+    """The host was not to be asked whether it is a good one."""
+    secret: Short
+    """Of both hosts, for as long as the move is open."""
     old_flavor: Json
     new_flavor: Json
     power: Short

@@ -16,7 +16,8 @@ from cumulet.core.db import Transaction
 from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.history import note_settled
-from cumulet.services.compute.moves.row import COLD, EVACUATION, MoveRow
+from cumulet.services.compute.moves.live import LiveMoves
+from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, MoveRow
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.place import claim_best, request_for
@@ -39,6 +40,7 @@ class Moves:
     def __init__(self, room: Compute, ladder: Ladder) -> None:
         self.room = room
         self.ladder = ladder
+        self.live = LiveMoves(self)
 
     async def step(self, look: Look) -> Outcome:
         move = look.move
@@ -46,6 +48,8 @@ class Moves:
             return Done()
         if move.kind == EVACUATION:
             return await self.evacuate(look, move)
+        if move.kind == LIVE:
+            return await self.live.step(look, move)
         match (move.wish, move.status):
             case ("go", "finished"):
                 return await self.climb(look) or Done()
@@ -84,14 +88,25 @@ class Moves:
             return Failed(Fault(message=VOLUMES_STAY.format(", ".join(sorted(bound))), code=400))
         found: tuple[str, str] | Fault = (source, server.zone)
         if not stays:
-            request = await request_for(
-                self.room, server, flavor, wanted, host=move.host_wanted, avoid=frozenset({source})
-            )
-            found = await claim_best(self.room, server, request)
+            found = await self.claim_elsewhere(look, move, wanted)
         if isinstance(found, Fault):
             return Failed(found)
         await self.write(look, move, lambda row: None, destination=found[0], status="migrating")
         return Again()
+
+    async def claim_elsewhere(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> tuple[str, str] | Fault:
+        """A place on the best other host; or on the one that an administrator insisted on, whatever filters say."""
+        server = look.server
+        if not move.forced:
+            flavor, avoid = _flavor.decode(move.new_flavor), frozenset({move.source})
+            request = await request_for(self.room, server, flavor, wanted, host=move.host_wanted, avoid=avoid)
+            return await claim_best(self.room, server, request)
+        node = await self.room.fleet.node(move.host_wanted)
+        if node is not None and await self.room.placement.claim(
+            server.id, node.name, dict(wanted), project_id=server.project_id, user_id=server.user_id
+        ):
+            return node.name, node.zone
+        return Fault(message=f"No valid host was found. {move.host_wanted} has too little room.")
 
     async def grow_in_place(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> bool:
         """Whether its host could claim the larger of both sizes, so that going back always fits."""
@@ -184,8 +199,25 @@ class Moves:
         wanted = resources_of(_flavor.decode(flavor), root_is_volume=not self.keeps_local_disk(look))
         await self.room.placement.claim(server.id, host, wanted, project_id=server.project_id, user_id=server.user_id)
 
+    @staticmethod
+    def can_be_undone(move: MoveRow) -> bool:
+        """Whether the server can still be what it was before."""
+        return move.kind != EVACUATION and move.status not in (
+            "finished",
+            "post-migrating" if move.kind == LIVE else "",
+        )
+
+    async def give_up(self, look: Look, move: MoveRow) -> None:
+        """The server is where it was to go, and is in ERROR."""
+        if move.kind == LIVE:
+            await self.live.leave_behind(look, move)
+        await self.close(look, move, "error", give_back={}, alter=failed)
+
     async def fail(self, look: Look, move: MoveRow, fault: Fault) -> None:
         """Before it is finished a move that fails is undone: the wish returns to what was met before."""
+        if move.kind == LIVE:
+            await self.live.call_off(look, move, "error")
+            return
         await self.go_back(look, move)
         now = self.room.clock.now()
 
@@ -207,10 +239,7 @@ class Moves:
         server = look.server
         if not move.destination:
             wanted = resources_of(look.flavor, root_is_volume=not self.keeps_local_disk(look))
-            request = await request_for(
-                self.room, server, look.flavor, wanted, host=move.host_wanted, avoid=frozenset({move.source})
-            )
-            found = await claim_best(self.room, server, request)
+            found = await self.claim_elsewhere(look, move, wanted)
             if isinstance(found, Fault):
                 return Failed(found)
             await self.write(look, move, lambda row: None, destination=found[0], status="pre-migrating")
@@ -271,11 +300,15 @@ class Moves:
             row.met = max(row.met, generation)
 
         async def work(tx: Transaction) -> None:
-            row = await self._write(tx, look, move, alter or ended, {"status": status, "open": None})
+            row = await self._write(tx, look, move, alter or ended, {"status": status, "open": None, "secret": ""})
             if row is not None:
                 await self.room.quota.give_back(tx, row.project_id, **give_back)
 
         await self.room.database.write(work)
+
+
+def failed(row: ServerRow) -> None:
+    row.move = ""
 
 
 def larger(left: str, right: str) -> dict[str, int]:

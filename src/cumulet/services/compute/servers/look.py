@@ -13,7 +13,7 @@ from cumulet.contracts.machines import MachineFacts, MachineSpec
 from cumulet.contracts.moves import Arrival
 from cumulet.contracts.record import digest_of
 from cumulet.services.compute.flavors import Flavor
-from cumulet.services.compute.moves.row import EVACUATION, MoveRow
+from cumulet.services.compute.moves.row import EVACUATION, LIVE, MoveRow
 from cumulet.services.compute.neighbours import HeldLike, NicLike, NodeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
@@ -63,7 +63,7 @@ class Look:
     def arrival(self) -> Arrival | None:
         """Where its disks come from, while it stands where an open move has brought it."""
         move = self.move
-        if move is None or move.kind == EVACUATION or move.source == move.destination:
+        if move is None or move.kind in (EVACUATION, LIVE) or move.source == move.destination:
             return None
         return Arrival(move=move.id, source=move.source) if self.server.host == move.destination else None
 

@@ -13,7 +13,7 @@ from cumulet.core.db import Query, Transaction
 from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
 from cumulet.lib.clock import SECOND
-from cumulet.services.compute.moves.row import EVACUATION, MoveRow
+from cumulet.services.compute.moves.row import MoveRow
 from cumulet.services.compute.moves.steps import Moves
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import leave
@@ -122,11 +122,11 @@ class ServerReconciler:
     async def fail(self, look: Look, fault: Fault) -> None:
         """This generation cannot be met: ERROR, with its reason. What a server that never ran held is free again."""
         generation, now = look.server.generation, self.room.clock.now()
-        if look.move is not None and look.move.status != "finished" and look.move.kind != EVACUATION:
+        if look.move is not None and self.moves.can_be_undone(look.move):
             await self.moves.fail(look, look.move, fault)
             return
         if look.move is not None:
-            await self.moves.close(look, look.move, "error", give_back={}, alter=failed_move)
+            await self.moves.give_up(look, look.move)
 
         never_ran = not look.server.launched_at
         if never_ran:
@@ -218,17 +218,13 @@ async def bury(tx: Transaction, room: Compute, server_id: str) -> None:
         # While a move is open the larger of both sizes is counted.
         sizes = [msgspec.json.decode(text) for text in (move.old_flavor, move.new_flavor)]
         cores, ram = max(size["vcpus"] for size in sizes), max(size["ram"] for size in sizes)
-        await tx.update(MoveRow, {"id": move.id}, open=None, status="done", updated_at=now)
+        await tx.update(MoveRow, {"id": move.id}, open=None, status="done", secret="", updated_at=now)
     await room.quota.give_back(tx, row.project_id, instances=1, cores=cores, ram=ram)
     await tx.delete(TagRow, server_id=server_id)
     await tx.delete(DiskRow, server_id=server_id)
     await tx.delete(NicRow, server_id=server_id)
     if row.group_id:
         await leave(tx, row.group_id, server_id)
-
-
-def failed_move(row: ServerRow) -> None:
-    row.move = ""
 
 
 def fault_text(fault: Fault, now: int) -> str:

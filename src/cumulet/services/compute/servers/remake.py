@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from cumulet.services.compute.errors import InstanceNotReady, InvalidServer
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import zones
 from cumulet.services.compute.links import ref_id
-from cumulet.services.compute.moves.row import COLD, EVACUATION, RESIZE, MoveRow
+from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, RESIZE, MoveRow
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers import admission, wishes
 from cumulet.services.compute.servers.actions import API, SERVERS, given
@@ -30,6 +31,8 @@ from cumulet.services.compute.servers.resource import answered, servers
 from cumulet.services.compute.servers.row import DiskRow, ServerRow, Wanted
 from cumulet.services.compute.servers.tell import json_of
 
+BEGINNINGS = {EVACUATION: ("accepted", "rebuilding"), LIVE: ("queued", "migrating")}
+"""Status of a move, and task of its server, where nobody turns the server off first."""
 _last = Query(sa.select(sa.func.max(MoveRow.c.number)))
 
 
@@ -196,11 +199,12 @@ async def move(
     flavor: Flavor,
     host: str = "",
     disk_config: str = "",
+    forced: bool = False,
 ) -> None:
-    """Begin a move: its row, the larger of both sizes counted, and the server off until it arrives."""
+    """Begin a move: its row, the larger of both sizes counted, the server off until it arrives unless it stays on."""
     old = flavor_of(row)
     grows = {"cores": max(0, flavor.vcpus - old.vcpus), "ram": max(0, flavor.ram - old.ram)}
-    task = "rebuilding" if kind == EVACUATION else "resize_prep"
+    status, task = BEGINNINGS.get(kind, ("migrating", "resize_prep"))
 
     await room.quota.learn(row.project_id)
 
@@ -221,10 +225,12 @@ async def move(
                 kind=kind,
                 open="open",
                 wish="go",
-                status="migrating" if kind != EVACUATION else "accepted",
+                status=status,
                 source=found.host,
                 destination="",
                 host_wanted=host,
+                forced=forced,
+                secret=token_hex(32) if kind == LIVE else "",
                 old_flavor=json_of(old),
                 new_flavor=json_of(flavor),
                 power=Wanted.RUNNING if row.wanted == Wanted.RUNNING else Wanted.STOPPED,
@@ -236,7 +242,7 @@ async def move(
     def alter(found: ServerRow) -> None:
         found.move = task
         found.disk_config = disk_config or found.disk_config
-        if kind != EVACUATION:
+        if kind not in BEGINNINGS:
             found.wanted = Wanted.STOPPED
 
     await act(room, call, row, verb, alter, also)
@@ -272,25 +278,6 @@ async def revert_resize(room: Compute, call: Call, row: ServerRow) -> None:
 
 
 @servers.action(
-    "os-migrateLive",
-    API + "os-migrate-server:migrate_live",
-    given("host", Text(255, 1).or_null(), REQUIRED),
-    given("block_migration", Anything),
-    given("disk_over_commit", Bool, until="2.24"),
-    given("force", Bool, OPTIONAL, since="2.30", until="2.67"),
-)
-async def migrate_live(room: Compute, call: Call, row: ServerRow) -> None:
-    check(call, row, VERBS["os-migrateLive"])
-    if call.wish.get("host"):
-        call.allow(API + "os-migrate-server:migrate_live:host", servers.target(row))
-        await known_host(room, call.wish["host"])
-    raise BadRequest(
-        "Migration pre-check error: the hypervisors of this cloud do not move running machines. Migrate the server "
-        "cold: it is shut down, moved and started again."
-    )
-
-
-@servers.action(
     "evacuate",
     API + "os-evacuate",
     given("host", Text(255, 1), OPTIONAL),
@@ -313,7 +300,10 @@ async def evacuate(room: Compute, call: Call, row: ServerRow) -> dict[str, str] 
             f"Compute service of {row.host or 'its host'} is still in use. Only servers of a host that is down are "
             "evacuated."
         )
-    await move(room, call, row, "evacuate", EVACUATION, flavor_of(row), host)
+    forced = bool(call.wish.get("force"))
+    if forced and not host:
+        raise BadRequest("Can't force to a non-provided destination")
+    await move(room, call, row, "evacuate", EVACUATION, flavor_of(row), host, forced=forced)
     return {"adminPass": row.admin_password} if call.version < version("2.14") else None
 
 
