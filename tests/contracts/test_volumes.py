@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import pytest
 
 from cumulet.contracts.machines import ImageRef
@@ -21,6 +23,7 @@ from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import create, drop_snapshot, resize, take_snapshot
 from cumulet.lib.sparse import BrokenOff
 from tests.support.backups import Vault
+from tests.support.volume_keys import key_of
 
 GIB = 1 << 30
 MAPLE, BIRCH, CEDAR = (f"{number:08x}-1111-4000-8000-000000000000" for number in range(3))
@@ -53,7 +56,7 @@ class FakeBackend:
         self.world = VolumeWorld(capacity_gib=100)
         self.vault = Vault()
         self.keep = self.vault.keep
-        self.volumes: Volumes = FakeVolumes(self.world, self.vault)
+        self.volumes: Volumes = FakeVolumes(self.world, self.vault, key_of)
 
     def write(self, volume_id: str, word: str) -> None:
         self.world.volumes[volume_id].content = word
@@ -68,7 +71,7 @@ class FakeBackend:
         self.world.open_in.setdefault(volume_id, set()).add(machine)
 
     def restart(self) -> None:
-        self.volumes = FakeVolumes(self.world, self.vault)
+        self.volumes = FakeVolumes(self.world, self.vault, key_of)
 
 
 class Machines:
@@ -118,12 +121,28 @@ def qemu_img(arguments: list[str]) -> None:
     subprocess.run(["qemu-img", *arguments], check=True, timeout=20)
 
 
+def opens_without_key(file: Path) -> bool:
+    plain = ["qemu-io", "-r", "-f", "qcow2", "-c", "read 1M 64k", str(file)]
+    return subprocess.run(plain, timeout=20, capture_output=True).returncode == 0
+
+
 PATTERNS = {"blank": 0, "image": 1, "one": 2, "two": 3}
+
+
+def opened(file: Path) -> list[str]:
+    """What opens a volume, as its machine does."""
+    if not read_header(file).encrypted:
+        return ["--image-opts", f"driver=qcow2,file.filename={file}"]
+    key = hashlib.sha256(file.stem.encode()).hexdigest()
+    return [
+        *("--object", f"secret,id=k,data={key}"),
+        *("--image-opts", f"driver=qcow2,encrypt.format=luks,encrypt.key-secret=k,file.filename={file}"),
+    ]
 
 
 def guest_writes(file: Path, word: str) -> None:
     words = f"write -P {PATTERNS[word]} 1M 64k"
-    subprocess.run(["qemu-io", "-f", "qcow2", "-c", words, str(file)], check=True, timeout=20, capture_output=True)
+    subprocess.run(["qemu-io", *opened(file), "-c", words], check=True, timeout=20, capture_output=True)
 
 
 class FileBackend:
@@ -136,13 +155,14 @@ class FileBackend:
         self.volumes: Volumes = self.files
 
     def _start(self) -> FileVolumes:
-        return FileVolumes(self.folder, OneImage(self.folder), self.vault, machines=self.machines)
+        return FileVolumes(self.folder, OneImage(self.folder), self.vault, key_of, machines=self.machines)
 
     def write(self, volume_id: str, word: str) -> None:
         guest_writes(Path(self.files.path(volume_id)), word)
 
     def holds(self, volume_id: str, word: str) -> bool:
-        read = ["qemu-io", "-r", "-f", "qcow2", "-c", f"read -P {PATTERNS[word]} 1M 64k", self.files.path(volume_id)]
+        file = Path(self.files.path(volume_id))
+        read = ["qemu-io", "-r", *opened(file), "-c", f"read -P {PATTERNS[word]} 1M 64k"]
         ended = subprocess.run(read, timeout=20, capture_output=True, text=True)
         return ended.returncode == 0 and "failed" not in ended.stdout
 
@@ -270,7 +290,6 @@ async def test_an_open_volume_grows_and_has_snapshots_but_does_not_return_to_the
         pytest.param(VolumeSpec(id=MAPLE, size_gib=1, snapshot_id=MONDAY), 404, id="no such snapshot"),
         pytest.param(VolumeSpec(id=MAPLE, size_gib=1, volume_id=CEDAR), 400, id="smaller than its source"),
         pytest.param(VolumeSpec(id=MAPLE, size_gib=1, snapshot_id=TUESDAY), 400, id="smaller than its snapshot"),
-        pytest.param(VolumeSpec(id=MAPLE, size_gib=1, encrypted=True), 400, id="encrypted"),
         pytest.param(VolumeSpec(id=CEDAR, size_gib=3, reverts=1, revert_to=MONDAY), 404, id="back to nowhere"),
     ],
 )
@@ -310,7 +329,7 @@ async def test_capacity_is_told(backend: Backend) -> None:
 
 
 async def test_the_fake_world_fills() -> None:
-    volumes = FakeVolumes(VolumeWorld(capacity_gib=10), Vault())
+    volumes = FakeVolumes(VolumeWorld(capacity_gib=10), Vault(), key_of)
     assert (await volumes.ensure(VolumeSpec(id=MAPLE, size_gib=6))).fault is None
     for spec in (
         VolumeSpec(id=BIRCH, size_gib=5),
@@ -394,7 +413,7 @@ async def test_a_copy_given_up_half_way_is_finished_or_forgotten(tmp_path: Path)
 
 @pytest.mark.parametrize("hostile", ["../../etc/passwd", "", "-a", "a/b"])
 async def test_what_is_no_id_never_becomes_a_path_or_an_argument(tmp_path: Path, hostile: str) -> None:
-    volumes = FileVolumes(tmp_path, OneImage(tmp_path), Vault())
+    volumes = FileVolumes(tmp_path, OneImage(tmp_path), Vault(), key_of)
     with pytest.raises(ValueError, match="not an id"):
         await volumes.ensure(VolumeSpec(id=hostile, size_gib=1))
     with pytest.raises(ValueError, match="not an id"):
@@ -510,4 +529,47 @@ async def test_the_moment_of_a_copy_that_was_killed_goes_with_the_next_look(tmp_
     backend.restart()
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
     assert list(read_header(source).snapshots) == []
+    backend.files.close()
+
+
+async def test_an_encrypted_volume_has_the_life_of_any_other(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, encrypted=True, key_bits=256))
+    backend.write(MAPLE, "one")
+    spec = VolumeSpec(id=MAPLE, size_gib=2, encrypted=True, key_bits=256, snapshots=(MONDAY,))
+    assert (await ensured(backend, spec)).size_gib == 2
+    backend.write(MAPLE, "two")
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=2, encrypted=True, snapshot_id=MONDAY))
+    assert backend.holds(BIRCH, "one")
+    assert backend.holds(MAPLE, "two")
+    with pytest.raises(CopyFailed):
+        async with backend.volumes.copied(BIRCH, "raw"):
+            pass
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2, encrypted=True, key_bits=256))
+    await backend.volumes.remove(MAPLE)
+    assert [facts.id for facts in await backend.volumes.found()] == [BIRCH]
+
+
+async def test_nothing_of_an_encrypted_volume_lies_open(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    spec = VolumeSpec(id=MAPLE, size_gib=1, image=IMAGE, encrypted=True)
+    await ensured(backend, spec)
+    file = Path(backend.files.path(MAPLE))
+    assert backend.holds(MAPLE, "image")
+    assert bytes([PATTERNS["image"]]) * 4096 not in file.read_bytes()
+    assert list((tmp_path / "parts").iterdir()) == []
+    assert not opens_without_key(file)
+    # A copy has a key of its own, and returning to a snapshot works as in the open.
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1, volume_id=MAPLE, encrypted=True, snapshots=(MONDAY,)))
+    backend.write(BIRCH, "two")
+    spec = VolumeSpec(
+        id=BIRCH, size_gib=1, volume_id=MAPLE, encrypted=True, snapshots=(MONDAY,), reverts=1, revert_to=MONDAY
+    )
+    await ensured(backend, spec)
+    assert backend.holds(BIRCH, "image")
+    await ensured(backend, VolumeSpec(id=CEDAR, size_gib=1))
+    backend.write(CEDAR, "one")
+    async with backend.volumes.copied(CEDAR, "raw") as copy:
+        await backend.keep(KEPT, copy)
+    await ensured(backend, msgspec.structs.replace(spec, restores=1, restore_from=KEPT))
+    assert backend.holds(BIRCH, "one")
     backend.files.close()

@@ -144,7 +144,7 @@ class NodeProcess:
             facts=self._facts,
             hypervisor=self.hypervisor,
             network=Mortal(FakeNetwork(world.fabric), stone),
-            backends={"local": Mortal(FakeVolumes(world.volumes, wire.backup), stone)},
+            backends={"local": Mortal(FakeVolumes(world.volumes, wire.backup, wire.volume_key), stone)},
         )
         self._task: asyncio.Task[Any] | None = None
 
@@ -225,6 +225,9 @@ class _Wire:
     async def image(self, image_id: str) -> AsyncIterator[bytes]:
         raise ControlPlaneSilent("the fake hypervisor needs no bytes")
         yield b""
+
+    async def volume_key(self, volume_id: str) -> str:
+        return str(await self._ask("volume_key", volume_id))
 
     async def backup(self, backup_id: str) -> AsyncIterator[bytes]:
         process = self._api[-1]

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from cryptography.fernet import Fernet
+
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import MachineSpec, Power
 from cumulet.contracts.moves import Departure, Luggage
@@ -26,7 +28,7 @@ from cumulet.core.web.service import FrontDoor
 from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
-from cumulet.drivers.volume.base import Backups, CopyFailed
+from cumulet.drivers.volume.base import Backups, CopyFailed, Keys
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib.sparse import send
 from cumulet.node.control_plane import ControlPlaneSilent
@@ -55,6 +57,7 @@ from tests.support.client import Client
 from tests.support.clock import JumpingClock
 from tests.support.fake_fleet import FakeFleet
 from tests.support.personas import ALT, DEMO, authenticate
+from tests.support.volume_keys import key_of
 
 MOST_ROUNDS = 200
 CIDRS = iter(range(1, 250))
@@ -72,13 +75,16 @@ class Nodes(FakeFleet):
         self.backends: dict[str, FakeVolumes] = {}
         self.volumes: dict[str, VolumeWorld] = {}
         self.backup_bytes: Backups = Vault()
+        self.volume_key: Keys = key_of
         super().__init__(bus.wake, names)
 
     def join(self, name: str, **facts: Any) -> None:
         self.worlds[name] = FakeMachines(self.clock)
         self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name), self.carry)
         self.volumes[name] = VolumeWorld()
-        self.backends[name] = FakeVolumes(self.volumes[name], lambda key: self.backup_bytes(key))
+        self.backends[name] = FakeVolumes(
+            self.volumes[name], lambda key: self.backup_bytes(key), lambda key: self.volume_key(key)
+        )
         super().join(name, **{"address": f"{name}:1", **facts})
 
     async def seal(self, node: str, what: str, valid_until: int, **parameters: str) -> str:
@@ -252,11 +258,13 @@ class SmallCloud:
             fleet=fleet,
             image=images,
             backup_store=MemoryImageStore(self.backups),
+            seal=Fernet(Fernet.generate_key()),
             **ground,
         )
         placement = PlacementDoor(Placement(rules=Rules({}), **ground))
         self.placement = placement
         volumes: Any = VolumeDoor(self.volume_room)
+        self.nodes.volume_key = volumes.key
         self.nodes.backup_bytes = lambda key: _or_silence(volumes.backup(key))
         self.room = Compute(
             rules=Rules(policies.DEFAULTS),

@@ -262,6 +262,28 @@ def test_the_order_of_booting() -> None:
     assert boot_order((), False) == {}
 
 
+def test_an_encrypted_volume_names_its_key_and_no_other_volume_does() -> None:
+    plain = VolumeConnection(volume_id="v")
+    locked = change(plain, encrypted=True)
+    file = {"driver": "file", "filename": "v"}
+    assert volumes.source_of(plain, str, "s") == {"driver": "qcow2", "file": file}
+    assert volumes.source_of(locked, str, "s") == {
+        "driver": "qcow2",
+        "encrypt": {"format": "luks", "key-secret": "s"},
+        "file": file,
+    }
+    assert volumes.needs_secret(locked)
+    assert not volumes.needs_secret(plain)
+
+
+def test_secrets_come_before_the_disks_that_name_them() -> None:
+    secrets: tuple[dict[str, object], ...] = ({"id": "master", "file": "/k,1"}, {"id": "secret5", "data": "x"})
+    words = command("qemu", SPEC, launch(SPEC, secrets=secrets))
+    places = [words.index("secret,id=master,file=/k,,1"), words.index("secret,id=secret5,data=x")]
+    assert places == sorted(places)
+    assert max(places) < words.index("-blockdev")
+
+
 def test_volumes_by_address() -> None:
     nbd = VolumeConnection(volume_id="v", protocol="nbd", host="192.0.2.1", port=10809, target="v")
     assert volumes.source_of(nbd, str, "s") == {

@@ -59,6 +59,8 @@ class VolumeConnection(Record, frozen=True, kw_only=True):
     target: str = ""
     username: str = ""
     secret: str = ""
+    encrypted: bool = False
+    """Its bytes are; the node fetches the key when it opens them."""
 
 
 class DiskSpec(Record, frozen=True, kw_only=True):

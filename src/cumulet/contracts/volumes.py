@@ -33,6 +33,9 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     restore_from: str = ""
     """The backup meant by the last of them."""
     encrypted: bool = False
+    """The node fetches its key when it needs it; it stands in no order."""
+    key_bits: int = 512
+    """Of AES in XTS mode."""
 
 
 class VolumeFacts(Record, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ class Header:
     virtual_size: int
     snapshots: Mapping[str, int]
     """The snapshots inside by name, each with the size that the disk had then; the oldest first."""
+    encrypted: bool = False
     external_data: bool = False
     """The bytes of the disk are in another file, which this one names."""
 
@@ -46,6 +47,7 @@ def read_header(path: Path) -> Header:
             return Header(
                 virtual_size=fields[5],
                 snapshots=_snapshots(file, fields[5], count=fields[11], offset=fields[12]),
+                encrypted=bool(fields[6]),
                 external_data=bool(features & _EXTERNAL_DATA),
             )
         except (struct.error, OverflowError, UnicodeDecodeError) as error:

@@ -36,6 +36,10 @@ class ControlPlane(Protocol):
 
     def image(self, image_id: str) -> AsyncIterator[bytes]: ...
 
+    async def volume_key(self, volume_id: str) -> str:
+        """What opens an encrypted volume."""
+        ...
+
     def backup(self, backup_id: str) -> AsyncIterator[bytes]:
         """Its content, as a file with holes (`lib/sparse.py`)."""
         ...
@@ -80,6 +84,10 @@ class HttpControlPlane:
 
     def image(self, image_id: str) -> AsyncIterator[bytes]:
         return self._stream(f"{self._path}/images/{quote(image_id)}")
+
+    async def volume_key(self, volume_id: str) -> str:
+        answer = await asyncio.to_thread(self._call, "GET", f"{self._path}/volumes/{quote(volume_id)}/key", b"")
+        return str(msgspec.json.decode(answer)["key"])
 
     def backup(self, backup_id: str) -> AsyncIterator[bytes]:
         return self._stream(f"{self._path}/backups/{quote(backup_id)}")

@@ -26,7 +26,7 @@ from cumulet.lib.clock import Clock
 from cumulet.programs import image_stores
 from cumulet.programs.consoles.door import ConsoleDoor
 from cumulet.programs.health import Healthcheck, Metrics
-from cumulet.programs.secrets import admin_password, node_secret
+from cumulet.programs.secrets import admin_password, node_secret, volume_seal
 from cumulet.programs.settings import Settings, SettingsError
 from cumulet.services.block_storage import policies as block_storage_policies
 from cumulet.services.block_storage import service as block_storage_service
@@ -131,6 +131,7 @@ class Cloud:
         self.block_storage = BlockStorage(
             fleet=fleet,
             image=image,
+            seal=volume_seal(settings),
             backup_store=backups or FileImageStore(settings.backups),
             reaches_everywhere=settings.mode == "simulate",
             rules=make_rules("block_storage", block_storage_policies.DEFAULTS),
@@ -138,6 +139,7 @@ class Cloud:
         )
         volumes = VolumeDoor(self.block_storage)
         self.fleet.backup_bytes = volumes.backup
+        self.fleet.volume_key = volumes.key
         self.compute = Compute(
             unified_limits=partial(identity.allowance, "compute"),
             fleet=fleet,

@@ -54,6 +54,14 @@ class DirectControlPlane:
         except CloudError as error:
             raise ControlPlaneSilent(error.message) from error
 
+    async def volume_key(self, volume_id: str) -> str:
+        if self._fleet.volume_key is None:
+            raise RuntimeError("the block storage room is not connected")
+        try:
+            return await self._fleet.volume_key(volume_id)
+        except CloudError as error:
+            raise ControlPlaneSilent(error.message) from error
+
     async def backup(self, backup_id: str) -> AsyncIterator[bytes]:
         if self._fleet.backup_bytes is None:
             raise RuntimeError("the block storage room is not connected")

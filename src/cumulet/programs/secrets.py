@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from cumulet.programs.settings import Settings
 
 
@@ -33,3 +35,9 @@ def admin_password(settings: Settings) -> str:
 def node_secret(settings: Settings) -> str:
     """The secret of this host's own node."""
     return kept_secret(settings.state / "node-secret")
+
+
+def volume_seal(settings: Settings) -> Fernet:
+    """What the keys of encrypted volumes are kept under. Without this file no such volume can be opened again."""
+    # Of 32 bytes, which are written in 43 characters and the sign that fills them up.
+    return Fernet(kept_secret(settings.state / "volume-seal", 32) + "=")

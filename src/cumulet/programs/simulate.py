@@ -74,7 +74,7 @@ class SimulatedNode:
         self.world = world or World(cloud.clock)
         control_plane = DirectControlPlane(cloud.fleet, name)
         self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane), Wires(cloud.fleet).carry)
-        self.volumes = FakeVolumes(self.world.volumes, control_plane.backup)
+        self.volumes = FakeVolumes(self.world.volumes, control_plane.backup, control_plane.volume_key)
         self.network = FakeNetwork(self.world.fabric)
         self.agent = Agent(
             control_plane=control_plane,

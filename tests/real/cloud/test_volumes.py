@@ -24,7 +24,10 @@ def red(cloud: Cloud, client: Connection) -> Iterator[Tenant]:
 
 def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenant) -> None:
     data = client.block_storage.create_volume(size=1, name="data")
-    system = client.block_storage.create_volume(size=1, name="system", image_id=client.image.find_image("tiny").id)
+    secret_type(client)
+    image = client.image.find_image("tiny").id
+    system = client.block_storage.create_volume(size=1, name="system", image_id=image, volume_type="secret")
+    safe = client.block_storage.create_volume(size=1, name="safe", volume_type="secret")
     reaches(client, data, "available")
     reaches(client, system, "available")
     assert client.block_storage.get_volume(system.id).is_bootable
@@ -75,6 +78,19 @@ def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenan
     assert cloud.ssh(address, "sudo head -c 8 /dev/vdb") == "precious"
     assert cloud.ssh(address, "sudo dd if=/dev/vdb skip=4096 count=1 2>/dev/null | tr -d '\\0' | wc -c") == "0"
     cloud.ssh(address, "echo kept > kept; sync")
+
+    # An encrypted one into a running server; what the guest writes is to be found nowhere on the host.
+    reaches(client, safe, "available")
+    client.compute.create_volume_attachment(second, volume_id=safe.id)
+    reaches(client, safe, "in-use")
+    eventually("the guest sees it", lambda: "vdc" in cloud.ssh(address, "ls /sys/block"))
+    client.block_storage.extend_volume(safe, 2)
+    eventually("it has grown", lambda: cloud.ssh(address, "cat /sys/block/vdc/size") == str(2 << 21))
+    cloud.ssh(address, "yes unheard-of | head -c 100000 | sudo dd of=/dev/vdc conv=fsync 2>/dev/null")
+    client.compute.delete_volume_attachment(second, safe.id)
+    reaches(client, safe, "available")
+    volumes = cloud.state / "node" / "volumes"
+    assert all(b"unheard-of" not in (volumes / f"{one.id}.qcow2").read_bytes() for one in (safe, system))
     red.delete_server(second)
     reaches(client, system, "available")
 
@@ -83,7 +99,7 @@ def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenan
     cloud.ssh_answers(address)
     assert cloud.ssh(address, "cat kept") == "kept"
     red.delete_server(third)
-    for volume in (data, system):
+    for volume in (data, system, safe):
         reaches(client, volume, "available")
         client.block_storage.delete_volume(volume)
         eventually("the volume is gone", partial(gone, client, volume))
@@ -92,6 +108,12 @@ def test_data_stays_when_servers_go(cloud: Cloud, client: Connection, red: Tenan
     eventually("the backups are gone", lambda: not list(client.block_storage.backups()))
     assert not [path for path in (cloud.state / "backups" / "images").rglob("*") if path.is_file()]
     assert not list((cloud.state / "node" / "volumes").iterdir())
+
+
+def secret_type(client: Connection) -> None:
+    """A type of encrypted volumes."""
+    made = client.block_storage.create_type(name="secret")
+    client.block_storage.create_type_encryption(made, provider="luks", control_location="front-end", key_size=256)
 
 
 def reaches(client: Connection, volume: Any, status: str) -> None:

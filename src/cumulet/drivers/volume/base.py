@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,8 @@ class CopyFailed(Exception):
     """There is no copy of a volume to be had; the message says why."""
 
 
+Keys = Callable[[str], Awaitable[str]]
+"""From a volume's id to what opens it, if it is encrypted. Kept nowhere: it is fetched whenever it is needed."""
 Backups = Callable[[str], AsyncIterator[bytes]]
 """From a backup's id to its content, as a file with holes (`lib/sparse.py`)."""
 

@@ -12,7 +12,7 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
-from cumulet.drivers.volume.base import Backups, CopyFailed
+from cumulet.drivers.volume.base import Backups, CopyFailed, Keys
 from cumulet.lib.sparse import LONGEST_FRAME, frames
 
 _NOTHING = "blank"
@@ -34,6 +34,8 @@ class FakeVolume:
     """(size, content) of that moment."""
     reverts: int = 0
     restores: int = 0
+    key: str = ""
+    """What opens it; empty: anybody can."""
 
 
 @dataclass(slots=True)
@@ -63,9 +65,10 @@ class FakeVolumes:
     name = "fake"
     protocol = "file"
 
-    def __init__(self, world: VolumeWorld, backups: Backups) -> None:
+    def __init__(self, world: VolumeWorld, backups: Backups, keys: Keys) -> None:
         self._world = world
         self._backups = backups
+        self._keys = keys
 
     def path(self, volume_id: str) -> str:
         return f"/fake/volumes/{volume_id}.qcow2"
@@ -88,6 +91,8 @@ class FakeVolumes:
         volume = self._world.volumes.get(volume_id)
         if volume is None:
             raise CopyFailed(f"there is no volume {volume_id} here")
+        if volume.key:
+            raise CopyFailed(f"volume {volume_id} is encrypted; its content leaves this node by its machine only")
         if disk_format not in COPY_FORMATS:
             raise CopyFailed(f"{disk_format!r} is none of {', '.join(COPY_FORMATS)}")
         if snapshot_id and snapshot_id not in volume.snapshots:
@@ -108,18 +113,19 @@ class FakeVolumes:
         return total, max(0, total - self._world.used_gib())
 
     async def _fulfil(self, spec: VolumeSpec) -> Fault | None:
-        if spec.encrypted:
-            return Fault(message="This backend cannot encrypt volumes; choose a type without encryption.", code=400)
+        key = await self._keys(spec.id) if spec.encrypted else ""
         if spec.id not in self._world.volumes:
-            made = self._make(spec)
+            made = self._make(spec, key)
             if isinstance(made, Fault):
                 return made
             self._world.volumes[spec.id] = made
         volume = self._world.volumes[spec.id]
+        if volume.key != key:
+            return Fault(message="This volume's data or its source's is damaged.", code=500)
         fault = self._revert(spec, volume) or await self._restore(spec, volume)
         return fault or self._grow(spec, volume) or self._match_snapshots(spec, volume)
 
-    def _make(self, spec: VolumeSpec) -> FakeVolume | Fault:
+    def _make(self, spec: VolumeSpec, key: str) -> FakeVolume | Fault:
         size, content = 0, _NOTHING
         if spec.image is not None:
             size, content = -(-spec.image.size // (1 << 30)), f"image {spec.image.id}"
@@ -136,7 +142,7 @@ class FakeVolumes:
         if size > spec.size_gib:
             message = f"{spec.size_gib} GiB are too few: the source needs {size} GiB."
             return Fault(message=message, code=400)
-        return self._no_room(spec.size_gib) or FakeVolume(spec.size_gib, content)
+        return self._no_room(spec.size_gib) or FakeVolume(spec.size_gib, content, key=key)
 
     def _revert(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
         if spec.reverts <= volume.reverts:

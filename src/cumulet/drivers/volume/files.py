@@ -27,13 +27,14 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
-from cumulet.drivers.volume.base import Backups, CopyFailed, OpenVolumes
+from cumulet.drivers.volume.base import Backups, CopyFailed, Keys, OpenVolumes
 from cumulet.drivers.volume.folder import GIB, RESTORES, REVERTS, Folder
+from cumulet.drivers.volume.tool import NO_KEYS, Tool, VolumeKeys
 from cumulet.lib import qemu_img
 from cumulet.lib.ids import is_uuid, new_uuid
 from cumulet.lib.process import User
 from cumulet.lib.qcow2 import NotQcow2, read_header
-from cumulet.lib.qemu_img import DiskBusy, DiskFull, NoSuchSnapshot, NotReadable, run_qemu_img
+from cumulet.lib.qemu_img import DiskBusy, DiskFull, NoSuchSnapshot, NotReadable
 from cumulet.lib.sparse import receive
 from cumulet.lib.whole_file import finished
 
@@ -65,6 +66,7 @@ class FileVolumes:
         folder: Path,
         images: ImageFiles,
         backups: Backups,
+        keys: Keys,
         *,
         machines: OpenVolumes | None = None,
         user: User | None = None,
@@ -74,6 +76,7 @@ class FileVolumes:
         self._parts = folder / "parts"
         self._images = images
         self._backups = backups
+        self._tool = Tool(self._folder, self._parts, keys, user)
         self._machines = machines
         self._user = user
         shutil.rmtree(self._parts, ignore_errors=True)
@@ -127,6 +130,8 @@ class FileVolumes:
     ) -> AsyncIterator[Path]:
         if not is_uuid(volume_id) or not self._folder.file(volume_id).exists():
             raise CopyFailed(f"there is no volume {volume_id[:64]!r} here")
+        if self._folder.is_encrypted(volume_id):
+            raise CopyFailed(f"volume {volume_id} is encrypted; its content leaves this node by its machine only")
         if disk_format not in COPY_FORMATS:
             raise CopyFailed(f"{disk_format[:64]!r} is none of {', '.join(COPY_FORMATS)}")
         part = self._parts / f"{new_uuid()}.copy"
@@ -140,7 +145,7 @@ class FileVolumes:
                     snapshot=snapshot,
                     shared=bool(snapshot),
                 )
-                await self._convert(arguments, self._folder.virtual_size(volume_id))
+                await self._convert(arguments, NO_KEYS, self._folder.virtual_size(volume_id))
             yield part
         except DiskFull as error:
             raise CopyFailed("there is no room for a copy here") from error
@@ -210,8 +215,6 @@ class FileVolumes:
         self._pool.shutdown()
 
     async def _fulfil(self, spec: VolumeSpec) -> None:
-        if spec.encrypted:
-            raise Impossible("This backend cannot encrypt volumes; choose a type without encryption.", 400)
         for name in spec.snapshots:
             if not is_uuid(name):
                 raise ValueError(f"not an id of a snapshot: {name!r}")
@@ -231,18 +234,19 @@ class FileVolumes:
         try:
             if spec.image is not None:
                 image = Path(await self._images.path(spec.image))
-                await self._copy(image, "", read_header(image).virtual_size, part, size)
+                await self._copy(image, "", read_header(image).virtual_size, part, spec)
             elif spec.snapshot_id:
-                await self._copy_snapshot(spec.snapshot_id, part, size)
+                await self._copy_snapshot(spec.snapshot_id, part, spec)
             elif spec.volume_id:
-                await self._copy_volume(spec, part, size)
+                await self._copy_volume(spec, part)
             else:
-                await self._run(qemu_img.create(part, size))
+                luks, keys = self._tool.to_make(spec)
+                await self._tool.run(qemu_img.create(part, size, luks), keys)
             await finished(self._pool, self._folder.add, part, spec.id)
         finally:
             part.unlink(missing_ok=True)
 
-    async def _copy_volume(self, spec: VolumeSpec, part: Path, size: int) -> None:
+    async def _copy_volume(self, spec: VolumeSpec, part: Path) -> None:
         """Copy a volume as it is now, by a snapshot, so that its machine need not wait while we copy."""
         mark = _copy_mark(spec.id)
         if spec.volume_id == spec.id or not self._folder.file(spec.volume_id).exists():
@@ -251,14 +255,14 @@ class FileVolumes:
             if mark not in self._folder.snapshots(spec.volume_id):
                 await self._take(spec.volume_id, mark)
             needed = self._folder.snapshots(spec.volume_id)[mark]
-        await self._copy(self._folder.file(spec.volume_id), mark, needed, part, size)
+        await self._copy(self._folder.file(spec.volume_id), mark, needed, part, spec, of=spec.volume_id)
         async with self._alone(spec.volume_id):
             await self._drop(spec.volume_id, mark)
 
-    async def _copy_snapshot(self, snapshot: str, part: Path, size: int) -> None:
+    async def _copy_snapshot(self, snapshot: str, part: Path, spec: VolumeSpec) -> None:
         with self._kept(snapshot):
             holder, needed = await self._holder(snapshot)
-            await self._copy(self._folder.file(holder), snapshot, needed, part, size)
+            await self._copy(self._folder.file(holder), snapshot, needed, part, spec, of=holder)
 
     async def _holder(self, snapshot: str) -> tuple[str, int]:
         """The volume that has this snapshot, and the size it had then. Looked for again, as in `_convert`."""
@@ -269,21 +273,30 @@ class FileVolumes:
                 return holder, size
         raise Impossible(f"There is no snapshot {snapshot} here.", 404)
 
-    async def _copy(self, source: Path, snapshot: str, needed: int, part: Path, size: int) -> None:
+    async def _copy(
+        self, source: Path, snapshot: str, needed: int, part: Path, spec: VolumeSpec, *, of: str = ""
+    ) -> None:
+        """`of` is the volume whose file the source is; none: it is an image's."""
+        size = spec.size_gib * GIB
         if needed > size:
-            raise Impossible(f"{size // GIB} GiB are too few: the source needs {-(-needed // GIB)} GiB.", 400)
-        arguments = qemu_img.convert(source, "qcow2", part, snapshot=snapshot, shared=bool(snapshot))
+            raise Impossible(f"{spec.size_gib} GiB are too few: the source needs {-(-needed // GIB)} GiB.", 400)
+        luks, keys = self._tool.to_make(spec)
+        to_read = self._tool.to_read(of) if of else NO_KEYS
+        arguments = qemu_img.convert(
+            source, "qcow2", part, snapshot=snapshot, shared=bool(snapshot), encrypted=bool(to_read), luks=luks
+        )
         async with self._turns:
-            await self._convert(arguments, size)
+            await self._convert(arguments, {**to_read, **keys}, size)
         # A copy of a snapshot gets the size that its volume has now; what it holds ends at `needed`.
-        await self._run(qemu_img.resize(part, size))
+        opened = {qemu_img.SOURCE: spec.id} if spec.encrypted else NO_KEYS
+        await self._tool.run(qemu_img.resize(part, size, encrypted=spec.encrypted), opened)
 
-    async def _convert(self, arguments: list[str], size: int) -> None:
+    async def _convert(self, arguments: list[str], keys: VolumeKeys, size: int) -> None:
         """A snapshot is read while others are taken and dropped in the same file, by a machine too: who opens the file
         while its list is replaced cannot find what he came for, and finds it when he opens the file again."""
         for left in reversed(range(_OPENINGS)):
             try:
-                return await self._run(arguments, seconds=qemu_img.LONG_SECONDS, writes=size)
+                return await self._tool.run(arguments, keys, seconds=qemu_img.LONG_SECONDS, writes=size)
             except NoSuchSnapshot:
                 if not left:
                     raise
@@ -295,7 +308,8 @@ class FileVolumes:
             raise Impossible(f"There is no snapshot {spec.revert_to} of this volume to return to.", 404)
         if await self._machines_with(spec.id):
             raise Impossible("This volume is in use; detach it before it returns to a snapshot.", 409)
-        await self._run(qemu_img.return_to_snapshot(self._folder.file(spec.id), spec.revert_to))
+        file, keys = self._folder.file(spec.id), self._tool.to_read(spec.id)
+        await self._tool.run(qemu_img.return_to_snapshot(file, spec.revert_to, encrypted=bool(keys)), keys)
         await finished(self._pool, self._folder.note_count, spec.id, REVERTS, spec.reverts)
 
     async def _restore(self, spec: VolumeSpec) -> None:
@@ -311,7 +325,9 @@ class FileVolumes:
             await self._fetch(spec.restore_from, part, size)
             async with self._turns:
                 writes = size + file.stat().st_size
-                await self._run(qemu_img.write_over(part, file), seconds=qemu_img.LONG_SECONDS, writes=writes)
+                keys = self._tool.to_write_over(spec.id)
+                arguments = qemu_img.write_over(part, file, encrypted=bool(keys))
+                await self._tool.run(arguments, keys, seconds=qemu_img.LONG_SECONDS, writes=writes)
             await finished(self._pool, self._folder.note_count, spec.id, RESTORES, spec.restores)
         finally:
             part.unlink(missing_ok=True)
@@ -336,7 +352,8 @@ class FileVolumes:
         if self._machines is not None and await self._machines.machines_with(spec.id):
             await self._machines.resize_volume(spec.id, size)
         else:
-            await self._run(qemu_img.resize(self._folder.file(spec.id), size))
+            file, keys = self._folder.file(spec.id), self._tool.to_read(spec.id)
+            await self._tool.run(qemu_img.resize(file, size, encrypted=bool(keys)), keys)
 
     async def _match_snapshots(self, spec: VolumeSpec) -> None:
         there = self._folder.snapshots(spec.id)
@@ -357,18 +374,15 @@ class FileVolumes:
         if self._machines is not None and await self._machines.machines_with(volume_id):
             await self._machines.take_volume_snapshot(volume_id, name)
         else:
-            await self._run(qemu_img.take_snapshot(self._folder.file(volume_id), name))
+            file, keys = self._folder.file(volume_id), self._tool.to_read(volume_id)
+            await self._tool.run(qemu_img.take_snapshot(file, name, encrypted=bool(keys)), keys)
 
     async def _drop(self, volume_id: str, name: str) -> None:
         if self._machines is not None and await self._machines.machines_with(volume_id):
             await self._machines.drop_volume_snapshot(volume_id, name)
         else:
-            await self._run(qemu_img.drop_snapshot(self._folder.file(volume_id), name))
-
-    async def _run(
-        self, arguments: list[str], *, seconds: float = qemu_img.SHORT_SECONDS, writes: int | None = None
-    ) -> None:
-        await run_qemu_img(arguments, user=self._user, seconds=seconds, writes=writes)
+            file, keys = self._folder.file(volume_id), self._tool.to_read(volume_id)
+            await self._tool.run(qemu_img.drop_snapshot(file, name, encrypted=bool(keys)), keys)
 
     async def _machines_with(self, volume_id: str) -> Sequence[str]:
         return await self._machines.machines_with(volume_id) if self._machines is not None else ()

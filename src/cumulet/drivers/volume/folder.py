@@ -49,6 +49,9 @@ class Folder:
     def virtual_size(self, volume_id: str) -> int:
         return read_header(self.file(volume_id)).virtual_size
 
+    def is_encrypted(self, volume_id: str) -> bool:
+        return read_header(self.file(volume_id)).encrypted
+
     def snapshots(self, volume_id: str) -> Mapping[str, int]:
         """Those ordered, and the marks of copies; each with the size that the volume had then."""
         return read_header(self.file(volume_id)).snapshots

@@ -134,6 +134,15 @@ def upgrade() -> None:
     )
     op.create_index("block_storage_groups_project", "block_storage_groups", ["project_id", "created_at"], unique=False)
     op.create_table(
+        "block_storage_keys",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("sealed", LONG, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_table(
         "block_storage_messages",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -256,6 +265,8 @@ def upgrade() -> None:
         sa.Column("source_image_id", sa.String(length=64), nullable=False),
         sa.Column("source_volume_id", sa.String(length=64), nullable=False),
         sa.Column("snapshot_id", sa.String(length=64), nullable=False),
+        sa.Column("encryption", LONG, nullable=False),
+        sa.Column("encryption_key_id", sa.String(length=64), nullable=False),
         sa.Column("metadata", LONG, nullable=False),
         sa.Column("image_metadata", LONG, nullable=False),
         sa.Column("bootable", sa.Boolean(), nullable=False),

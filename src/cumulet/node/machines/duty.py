@@ -16,6 +16,7 @@ from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
 from cumulet.contracts.record import digest_of
 from cumulet.core.reconcile import Again, Done, Outcome
 from cumulet.drivers.hypervisor.base import Hypervisor
+from cumulet.node.control_plane import ControlPlaneSilent
 from cumulet.node.orders import Orders
 from cumulet.node.outbox import Outbox
 
@@ -69,7 +70,10 @@ class MachineDuty:
             missing = [nic.port_id for nic in spec.nics if not self._wired(nic.port_id)]
             if missing:
                 return Again(WIRE_SECONDS, f"ports not wired yet: {', '.join(missing)}")
-        facts = await self._hypervisor.ensure(spec)
+        try:
+            facts = await self._hypervisor.ensure(spec)
+        except ControlPlaneSilent as error:
+            return Again(RETRY_SECONDS, f"what opens its disks did not arrive: {error}")
         self._outbox.tell(order, facts)
         if facts.digest == digest:
             self._fulfilled[order.key] = digest

@@ -54,7 +54,7 @@ class VolumeDuty:
         try:
             facts = await backend.ensure(spec)
         except (ControlPlaneSilent, BrokenOff, NotSparse) as error:
-            return Again(RETRY_SECONDS, f"what it should be restored from did not arrive: {error}")
+            return Again(RETRY_SECONDS, f"what it is made of, or opened with, did not arrive: {error}")
         self._outbox.tell(order, facts)
         if facts.digest == digest:
             self._fulfilled[key] = digest

@@ -18,7 +18,7 @@ from cumulet.services.block_storage.backups import reading
 from cumulet.services.block_storage.errors import InvalidVolume, VolumeNotFound, VolumeUnreachable
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.service import service
-from cumulet.services.block_storage.volumes import operations
+from cumulet.services.block_storage.volumes import keys, operations
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 _ADMITTED = Caller(user_id="", roles=("admin",))
@@ -161,7 +161,8 @@ class VolumeDoor:
                 )
             if attachment.status == "reserved":
                 await attachments.set_to(self._room, tx, attachment_id, status="attaching", host=host, device=device)
-            return VolumeConnection(volume_id=volume.id, backend=volume.backend)
+            encrypted = bool(volume.encryption_key_id)
+            return VolumeConnection(volume_id=volume.id, backend=volume.backend, encrypted=encrypted)
 
         return await self._room.database.write(write)
 
@@ -198,6 +199,10 @@ class VolumeDoor:
 
         await self._room.database.write(write)
 
+    async def key(self, volume_id: str) -> str:
+        """What opens an encrypted volume, for the node that holds it."""
+        return await keys.of_volume(self._room, volume_id)
+
     def backup(self, backup_id: str) -> AsyncIterator[bytes]:
         """The content of a backup as a file with holes on its way, for the node that restores it."""
         return reading.content(self._room, backup_id)
@@ -223,7 +228,7 @@ class VolumeDoor:
             row.bootable,
             row.multiattach,
             row.availability_zone,
-            False,
+            bool(row.encryption_key_id),
             msgspec.json.decode(row.image_metadata),
             row.fault,
             "" if self._room.reaches_everywhere else row.node,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cumulet.core.access.quota import Quota
 from cumulet.core.room import Room
@@ -22,12 +23,22 @@ QUOTAS = {
 """What a project may hold while nobody has said otherwise; the real service's defaults."""
 
 
+class Seal(Protocol):
+    """Encrypts what is kept, such that nobody who has only the database can read or forge it."""
+
+    def encrypt(self, data: bytes) -> bytes: ...
+
+    def decrypt(self, token: bytes) -> bytes: ...
+
+
 @dataclass(kw_only=True)
 class BlockStorage(Room):
     """The block storage service's room."""
 
     fleet: FleetDoor
     image: ImageDoor
+    seal: Seal
+    """What the keys of encrypted volumes are kept under."""
     backup_store: ImageStore
     """Where the bytes of backups lie: a store of objects under ids, like one of images, but never the same one."""
     quota: Quota = field(default_factory=lambda: Quota("block_storage", QUOTAS))

@@ -132,6 +132,9 @@ def _declare(noun: Resource, since: str) -> None:
             created_at=room.clock.now(),
         )
 
+        if volume.encryption_key_id:
+            raise InvalidVolume("transferring an encrypted volume is not supported")
+
         async def write(tx: Transaction) -> None:
             current = await store.held(room, tx, volume.id)
             if current.status != "available":

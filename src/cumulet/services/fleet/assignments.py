@@ -201,6 +201,16 @@ async def needs_backup(room: Fleet, node: str, backup_id: str) -> bool:
     return is_uuid(backup_id) and await _is_named(room, node, f'"restore_from":"{backup_id}"')
 
 
+async def needs_volume(room: Fleet, node: str, volume_id: str) -> bool:
+    """Whether a node was ordered to hold this volume, or anything that names it: a machine, or a copy."""
+    if not is_uuid(volume_id):
+        return False
+    async with room.database.read() as tx:
+        if await tx.find(AssignmentRow, node=node, kind=str(Kind.VOLUME), key=volume_id, gone=False, limit=1):
+            return True
+    return await _is_named(room, node, f'"volume_id":"{volume_id}"')
+
+
 async def _is_named(room: Fleet, node: str, words: str) -> bool:
     """Whether these words stand in an order to the node. That `LIKE` takes a `_` for any character does no harm."""
     async with room.database.read() as tx:

@@ -68,6 +68,16 @@ async def image(room: Fleet, call: Call) -> Response:
     return _streamed(room.image_bytes(image_id))
 
 
+async def volume_key(room: Fleet, call: Call) -> dict[str, str]:
+    row = await _node(room, call)
+    volume_id = call.path["volume_id"]
+    if not await assignments.needs_volume(room, row.name, volume_id):
+        raise NotFound(f"Nothing that this node was ordered to hold has to do with volume {volume_id[:64]}.")
+    if room.volume_key is None:
+        raise Unavailable("Keys of volumes are not served by this process.")
+    return {"key": await room.volume_key(volume_id)}
+
+
 async def backup(room: Fleet, call: Call) -> Response:
     row = await _node(room, call)
     backup_id = call.path["backup_id"]
@@ -123,6 +133,7 @@ def service() -> Service:
             endpoint("GET", "/nodes/{node}/assignments", fetch),
             endpoint("POST", "/nodes/{node}/reports", report),
             endpoint("GET", "/nodes/{node}/images/{image_id}", image),
+            endpoint("GET", "/nodes/{node}/volumes/{volume_id}/key", volume_key),
             endpoint("GET", "/nodes/{node}/backups/{backup_id}", backup),
             endpoint("GET", "/nodes/{node}/machines/{machine_id}/luggage", machine_luggage),
             endpoint("GET", "/nodes/{node}/machines/{machine_id}/luggage/{file}", luggage_file),

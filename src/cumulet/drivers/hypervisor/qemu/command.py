@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cumulet.contracts.machines import MachineSpec
 from cumulet.drivers.hypervisor.base import Unfit
 from cumulet.drivers.hypervisor.qemu import devices
 from cumulet.drivers.hypervisor.qemu.devices import Disk, Nic, Words
+from cumulet.lib import qemu_secrets
 
 _MACHINE_TYPE = re.compile(r"(pc-)?(q35|i440fx)(-[0-9]{1,2}\.[0-9]{1,2})?|pc")
 _CPU_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -50,8 +52,8 @@ class Launch:
     disks: tuple[Disk, ...]
     nics: tuple[Nic, ...]
     numbers: dict[str, int]
-    secrets: tuple[tuple[str, Path], ...] = ()
-    """(id, file) of the secrets that disks refer to."""
+    secrets: tuple[Mapping[str, object], ...] = ()
+    """The secrets that disks refer to, as QEMU's objects."""
     flash: Flash | None = None
     tap_fds: tuple[int, ...] = ()
     """Descriptors of the network cards' taps, in their order."""
@@ -198,8 +200,8 @@ def _port(number: int) -> Words:
 
 def _disks(launch: Launch) -> list[str]:
     arguments = []
-    for id, file in launch.secrets:
-        arguments += ["-object", keyval("secret", id=id, file=file)]
+    for secret in launch.secrets:
+        arguments += ["-object", qemu_secrets.keyval(secret)]
     for disk in launch.disks:
         arguments += ["-blockdev", as_json(devices.blockdev(disk))]
         arguments += ["-device", as_json(devices.disk_device(disk, launch.machine_type))]

@@ -199,10 +199,9 @@ class Disks:
                 os.fchown(file.fileno(), self._user.uid, self._user.gid)
         new.rename(path)
 
-    def write_secret(self, folder: Folder, number: int, secret: str) -> Path:
-        path = folder.disks / secret_id(number)
-        self._write(path, secret.encode())
-        return path
+    def write_key(self, folder: Folder, key: bytes) -> None:
+        """What opens the secrets of one start, until QEMU has read it."""
+        self._write(folder.secrets, key)
 
 
 def own_disks(spec: MachineSpec) -> list[DiskSpec]:

@@ -18,7 +18,7 @@ from cumulet.drivers.hypervisor.base import Belongings, ImageFiles, MachineFaile
 from cumulet.drivers.hypervisor.qemu import console, disks, luggage, open_volumes, power, snapshots
 from cumulet.drivers.hypervisor.qemu.diagnostics import diagnostics
 from cumulet.drivers.hypervisor.qemu.disks import Disks, RenderGuest
-from cumulet.drivers.hypervisor.qemu.host import Host
+from cumulet.drivers.hypervisor.qemu.host import Host, Keys
 from cumulet.drivers.hypervisor.qemu.journal import Folder, folders
 from cumulet.drivers.hypervisor.qemu.machine import Machine, new_journal
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, with_kvm
@@ -53,6 +53,7 @@ class QemuHypervisor:
         abilities: Abilities,
         belongings: Belongings | None = None,
         open_way: OpenWay | None = None,
+        keys: Keys | None = None,
         net_namespace: str | None = None,
         user: User | None = None,
         clock: Clock | None = None,
@@ -77,6 +78,7 @@ class QemuHypervisor:
             belongings=belongings,
             open_way=open_way,
             disks=Disks(images, volumes, render_guest, user),
+            keys=keys,
             clock=clock or SystemClock(),
         )
         self._machines: dict[str, Machine] = {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cumulet.drivers.hypervisor.base import Belongings, OpenWay
+from cumulet.contracts.machines import VolumeConnection
+from cumulet.drivers.hypervisor.base import Belongings, MachineFailed, OpenWay
 from cumulet.drivers.hypervisor.qemu.disks import Disks
 from cumulet.lib.clock import Clock
 from cumulet.lib.process import User
+
+Keys = Callable[[str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +33,14 @@ class Host:
     open_way: OpenWay | None
     """How machines that leave while they run reach their new node; none: they cannot."""
     disks: Disks
+    keys: Keys | None
+    """What opens encrypted volumes; none: nothing does."""
     clock: Clock
+
+    async def secret_of(self, connection: VolumeConnection) -> str:
+        """What QEMU must know to reach a volume's bytes."""
+        if not connection.encrypted:
+            return connection.secret
+        if self.keys is None:
+            raise MachineFailed("Encrypted volumes cannot be opened here.")
+        return await self.keys(connection.volume_id)

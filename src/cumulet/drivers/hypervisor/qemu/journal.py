@@ -99,6 +99,11 @@ class Folder:
         return self.path / "disks"
 
     @property
+    def secrets(self) -> Path:
+        """What opens the secrets on the command line, until QEMU has read it."""
+        return self.disks / "secrets.key"
+
+    @property
     def sockets(self) -> Sockets:
         run = self.path / "run"
         return Sockets(

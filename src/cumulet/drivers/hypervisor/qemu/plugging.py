@@ -31,7 +31,8 @@ async def plug_disk(machine: Machine, disk_id: str) -> None:
     number = await _number(machine, disk_id)
     disk = machine.host.disks.disk(machine.folder, spec, number)
     if spec.volume is not None and volumes.needs_secret(spec.volume):
-        secret: devices.Words = {"qom-type": "secret", "id": secret_id(number), "data": spec.volume.secret}
+        data = await machine.host.secret_of(spec.volume)
+        secret: devices.Words = {"qom-type": "secret", "id": secret_id(number), "data": data}
         await _unless_there(machine, "object-add", secret)
     controller = devices.scsi_controller(machine.journal.numbers, machine.journal.machine_type)
     if controller is not None:

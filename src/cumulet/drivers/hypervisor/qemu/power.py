@@ -18,6 +18,7 @@ from cumulet.drivers.hypervisor.qemu.taps import open_tap
 from cumulet.lib import process
 from cumulet.lib.clock import SECOND
 from cumulet.lib.process import Limits
+from cumulet.lib.qemu_secrets import sealed
 
 _LOCK_FD, _MEMORY_FD, _FIRST_TAP_FD = 3, 4, 10
 _OPEN_FILES = 4096
@@ -79,11 +80,14 @@ async def _spawn(
     machine: Machine, spec: MachineSpec, *, paused: bool, memory_fd: int | None, arrives: bool = False
 ) -> None:
     host, folder, journal = machine.host, machine.folder, machine.journal
-    secrets = []
-    for disk in spec.disks:
-        if disk.volume is not None and volumes.needs_secret(disk.volume):
-            number = journal.numbers[disk.id]
-            secrets.append((secret_id(number), host.disks.write_secret(folder, number, disk.volume.secret)))
+    secrets = {
+        secret_id(journal.numbers[disk.id]): await host.secret_of(disk.volume)
+        for disk in spec.disks
+        if disk.volume is not None and volumes.needs_secret(disk.volume)
+    }
+    given = sealed(secrets, folder.secrets) if secrets else None
+    if given is not None:
+        host.disks.write_key(folder, given.key)
     nics = tuple(devices.Nic(journal.numbers[nic.port_id], nic) for nic in spec.nics)
     launch = Launch(
         machine_type=journal.machine_type,
@@ -92,7 +96,7 @@ async def _spawn(
         disks=host.disks.layout(folder, spec, journal.numbers),
         nics=nics,
         numbers=journal.numbers,
-        secrets=tuple(secrets),
+        secrets=given.objects if given else (),
         flash=_flash(machine, spec, journal.machine_type) if spec.firmware == "uefi" else None,
         tap_fds=tuple(range(_FIRST_TAP_FD, _FIRST_TAP_FD + len(nics))),
         paused=paused,
@@ -120,8 +124,7 @@ async def _spawn(
         await process.kill(identity)
         await machine.remember(power=Power.STOPPED)
         raise MachineFailed("The machine could not be started.", machine.last_words()) from error
-    for _, file in secrets:
-        file.unlink(missing_ok=True)
+    folder.secrets.unlink(missing_ok=True)
 
 
 def _flash(machine: Machine, spec: MachineSpec, machine_type: str) -> Flash:

@@ -18,7 +18,10 @@ _RECONNECT_SECONDS = 30
 def source_of(connection: VolumeConnection, path: Callable[[str], str], secret: str) -> Words:
     """The tree of block drivers for a volume. `secret` is the id under which QEMU was told the connection's secret."""
     if connection.protocol == "file":
-        return source_of_file(path(connection.volume_id), "qcow2")
+        source = source_of_file(path(connection.volume_id), "qcow2")
+        if connection.encrypted:
+            source["encrypt"] = {"format": "luks", "key-secret": secret}
+        return source
     if not (
         _HOST.fullmatch(connection.host) and 0 < connection.port < 1 << 16 and _TARGET.fullmatch(connection.target)
     ):
@@ -32,7 +35,7 @@ def source_of(connection: VolumeConnection, path: Callable[[str], str], secret: 
         }
     if connection.protocol == "iscsi":
         target, _, unit = connection.target.rpartition("/")
-        source: Words = {
+        source = {
             "driver": "iscsi",
             "transport": "tcp",
             "portal": f"{connection.host}:{connection.port}",
@@ -52,4 +55,4 @@ def source_of_file(path: str, format: str) -> Words:
 
 
 def needs_secret(connection: VolumeConnection) -> bool:
-    return connection.protocol == "iscsi" and bool(connection.username)
+    return connection.encrypted or (connection.protocol == "iscsi" and bool(connection.username))

@@ -104,7 +104,7 @@ def connection_of(volume: VolumeRow, attachment: AttachmentRow | None) -> dict[s
         "node": volume.node,
         "backend": volume.backend,
         "access_mode": "ro" if volume.read_only == "True" else attachment.mode if attachment else "rw",
-        "encrypted": False,
+        "encrypted": bool(volume.encryption_key_id),
         "discard": True,
         "qos_specs": None,
     }

@@ -35,6 +35,8 @@ async def make(
     metadata: str = "{}",
 ) -> BackupRow:
     """Store the wish for a backup, within the project's quota. What it is made of is held until it is."""
+    if volume.encryption_key_id:
+        raise InvalidVolume("it is encrypted, and its backup would not be; copy what matters inside a server")
 
     async def write(tx: Transaction) -> BackupRow:
         current = await volume_store.held(room, tx, volume.id)

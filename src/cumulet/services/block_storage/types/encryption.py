@@ -1,4 +1,4 @@
-"""Encryption of a type. It is remembered and shown; the backend of files refuses to make such volumes."""
+"""Encryption of a type: remembered and shown; what of it can be had is said when a volume is made."""
 
 from __future__ import annotations
 

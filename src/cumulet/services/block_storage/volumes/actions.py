@@ -151,18 +151,22 @@ async def unset_image_metadata(room: BlockStorage, call: Call, row: VolumeRow) -
 
 # ---- encryption -------------------------------------------------------------------------------------------------
 
-_PLAIN: dict[str, Any] = {"encryption_key_id": None}
-"""What is said of a volume that is not encrypted."""
+
+def _encryption(row: VolumeRow) -> dict[str, Any]:
+    """What is said of a volume's encryption."""
+    if not row.encryption:
+        return {"encryption_key_id": None}
+    return {**msgspec.json.decode(row.encryption), "encryption_key_id": row.encryption_key_id}
 
 
 @volumes.item("GET", "volume_extension:volume_encryption_metadata", suffix="/encryption")
 async def encryption(room: BlockStorage, call: Call, row: VolumeRow) -> dict[str, Any]:
-    return dict(_PLAIN)
+    return _encryption(row)
 
 
 @volumes.item("GET", "volume_extension:volume_encryption_metadata", suffix="/encryption/{key}")
 async def encryption_item(room: BlockStorage, call: Call, row: VolumeRow) -> Any:
-    key = call.path["key"]
-    if key not in _PLAIN:
+    key, found = call.path["key"], _encryption(row)
+    if key not in found:
         raise MetadataKeyNotFound(f"Volume {row.id} has no encryption metadata with key {key[:64]}.")
-    return {key: _PLAIN[key]}
+    return {key: found[key]}

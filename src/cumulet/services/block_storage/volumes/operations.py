@@ -24,7 +24,7 @@ from cumulet.services.block_storage.errors import (
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import choice, quotas
-from cumulet.services.block_storage.volumes import store
+from cumulet.services.block_storage.volumes import keys, store
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
 DELETABLE = {"available", "error", "error_restoring", "error_extending", "error_managing", "creating", "deleting"}
@@ -53,6 +53,7 @@ class Content:
     image_metadata: str = "{}"
     metadata: dict[str, str] = field(default_factory=dict)
     """Which the new volume has too, beside its own."""
+    encrypted: bool = False
     type_id: str = ""
     """The source's own type, which the copy has too when no other was asked for."""
 
@@ -67,7 +68,7 @@ async def admit(room: BlockStorage, caller: Caller, source: Source) -> Content:
         origin = await _visible_volume(room, caller, source.volume_id)
         if origin.status not in ("available", "in-use"):
             raise InvalidVolume(f"status must be available or in-use to copy it, not {origin.status}")
-        return Content(origin.size, origin.bootable, origin.image_metadata, type_id=origin.type_id)
+        return _copied(origin, origin.size)
     if source.backup_id:
         return content_of(await _visible_backup(room, caller, source.backup_id))
     return Content()
@@ -104,7 +105,18 @@ async def _snapshot_content(room: BlockStorage, caller: Caller, snapshot_id: str
         volume = await tx.get(VolumeRow, id=snapshot.volume_id)
     if snapshot.status != "available" or volume is None:
         raise InvalidSnapshot(f"Originating snapshot status must be one of 'available' values, not {snapshot.status}")
-    return Content(snapshot.size, volume.bootable, volume.image_metadata, type_id=volume.type_id)
+    return _copied(volume, snapshot.size)
+
+
+def _copied(origin: VolumeRow, size: int) -> Content:
+    """What a volume, or a snapshot of it, means for its copy."""
+    return Content(
+        size,
+        origin.bootable,
+        origin.image_metadata,
+        encrypted=bool(origin.encryption_key_id),
+        type_id=origin.type_id,
+    )
 
 
 async def _image_content(room: BlockStorage, caller: Caller, image_id: str) -> Content:
@@ -149,11 +161,9 @@ async def make(
     content = content or Content(bootable=bool(source.image_id))
     kind = await choice.choose(room, project_id, type_name or content.type_id, caller)
     specs: dict[str, str] = msgspec.json.decode(kind.extra_specs) if kind else {}
-    if kind is not None and kind.encryption:
-        raise InvalidInput(
-            f"the type {kind.name} asks for encryption, which the backend {room.backend!r} does not offer; "
-            "choose a type without encryption"
-        )
+    encryption = keys.wished(kind)
+    if content.encrypted and not encryption:
+        raise InvalidInput("what it is made of is encrypted; choose a type with encryption")
     now = room.clock.now()
     volume = VolumeRow(
         id=volume_id,
@@ -168,6 +178,8 @@ async def make(
         source_image_id=source.image_id,
         source_volume_id=source.volume_id,
         snapshot_id=source.snapshot_id,
+        encryption=msgspec.json.encode(encryption).decode() if encryption else "",
+        encryption_key_id="",
         metadata=msgspec.json.encode({**content.metadata, **metadata}).decode(),
         image_metadata=content.image_metadata,
         bootable=content.bootable,
@@ -200,6 +212,8 @@ async def make(
         if source.backup_id:
             await backups.held_whole(room, tx, source.backup_id)
         await quotas.take(room, tx, project_id, volume.type_id, volumes=1, gigabytes=size)
+        if encryption:
+            volume.encryption_key_id = await keys.make(room, tx, project_id)
         await store.insert(room, tx, volume)
 
     await room.database.write(write)
@@ -298,8 +312,9 @@ async def retype(room: BlockStorage, volume: VolumeRow, key: str, caller: Caller
     assert kind is not None
     if kind.id == volume.type_id:
         raise InvalidInput(f"volume {volume.id} has the type {kind.name} already")
-    if kind.encryption:
-        raise InvalidInput(f"the type {kind.name} asks for encryption, which the backend does not offer")
+    encryption = keys.wished(kind)
+    if encryption != (msgspec.json.decode(volume.encryption) if volume.encryption else {}):
+        raise InvalidInput("a volume keeps its encryption, or its lack of one; make a copy with the other type")
     specs: dict[str, str] = msgspec.json.decode(kind.extra_specs)
     several = specs.get("multiattach", "").lower() == "<is> true"
 

@@ -152,6 +152,8 @@ class VolumeReconciler:
             revert_to=volume.revert_to,
             restores=volume.restores if not volume.fault else volume.made_restores,
             restore_from=volume.restore_from,
+            encrypted=bool(volume.encryption_key_id),
+            **({"key_bits": msgspec.json.decode(volume.encryption)["key_size"]} if volume.encryption else {}),
         )
         if volume.made_size or not volume.fault:
             await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)

@@ -82,7 +82,7 @@ volumes = Resource(
         Field("multiattach", Bool.or_null(), create=OPTIONAL),
         Field("user_id", Text()),
         Field("bootable", Text(), source=lambda row, call: "true" if row.bootable else "false"),
-        Field("encrypted", Bool, source=lambda row, call: False),
+        Field("encrypted", Bool, source=lambda row, call: bool(row.encryption_key_id)),
         Field("replication_status", Text(), source=_nothing),
         Field("attachments", Anything, source=raw("attachments")),
         Field("created_at", Text(), source=written("created_at", iso_micros)),

@@ -29,6 +29,9 @@ class VolumeRow(Row):
     source_image_id: Ref
     source_volume_id: Ref
     snapshot_id: Ref
+    encryption: Json
+    """How it is encrypted, as its type said; empty text: it is not."""
+    encryption_key_id: Ref
     metadata: Json
     image_metadata: Json
     bootable: bool

@@ -17,6 +17,7 @@ from cumulet.services.block_storage.errors import VolumeNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots import status as snapshots_status
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.volumes import keys
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 from cumulet.services.block_storage.volumes.status import is_settled, status_of
 
@@ -116,3 +117,4 @@ async def remove(tx: Transaction, volume: VolumeRow) -> None:
     await tx.delete(AttachmentRow, volume_id=volume.id)
     await tx.delete(SnapshotRow, volume_id=volume.id)
     await tx.delete(VolumeRow, id=volume.id)
+    await keys.forget(tx, volume.encryption_key_id)

@@ -68,6 +68,10 @@ async def upload(room: BlockStorage, call: Call, row: VolumeRow) -> dict[str, An
         call.allow(RULE + "upload_public", volumes.target(row))
     if wish.get("protected"):
         raise InvalidInput("an image is protected when it is complete, by changing the image")
+    if row.encryption_key_id:
+        raise InvalidVolume(
+            "its content leaves its node only decrypted; copy it inside a server to make an image of it"
+        )
     if row.status != "available":
         raise InvalidVolume(f"Volume status must be available to make an image of it, not {row.status}")
     image_id, disk_format = new_uuid(), wish.get("disk_format") or "raw"
