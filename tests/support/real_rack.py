@@ -79,8 +79,8 @@ def real_rack(nodes: int = 2) -> Iterator[Rack]:
         hosts += [Host() for _ in range(nodes)]
         _connect(hosts)
         settings = folder / "settings.toml"
-        first = f'host = "{address(0)}"\ntunnel_address = "{address(0)}"\nnode_name = "{NAMES[0]}"\n'
-        settings.write_text(first)
+        reached = f'tunnel_address = "{address(0)}"\nnode_address = "{address(0)}:5001"\n'
+        settings.write_text(f'host = "{address(0)}"\nnode_name = "{NAMES[0]}"\n{reached}')
         cloud = Cloud(hosts[0], folder)
         cloud.up("--image", str(tiny_image()), "--config", str(settings))
         with hosts[0].entered():
