@@ -12,20 +12,30 @@ import pytest
 from cumulet.drivers.image_store.base import ImageStore, NotStored, StoreFull, TooLarge
 from cumulet.drivers.image_store.files import FileImageStore
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
+from cumulet.drivers.image_store.s3 import S3ImageStore
+from cumulet.drivers.image_store.swift import SwiftImageStore
+from tests.support.s3_server import BUCKET, KEYS, s3_server
+from tests.support.swift_server import swift_server
 
 MAPLE = "4f9f9a0e-7f0a-4f0c-9d0e-6a3f5a0b7c11"
 BIRCH = "77aa9a0e-7f0a-4f0c-9d0e-6a3f5a0b7c11"
 MUCH = 1 << 30
 
 
-@pytest.fixture(params=["files", "memory"])
+@pytest.fixture(params=["files", "memory", "s3", "swift"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ImageStore]:
     if request.param == "memory":
         yield MemoryImageStore(Shelf())
-        return
-    files = FileImageStore(tmp_path)
-    yield files
-    files.close()
+    elif request.param == "files":
+        files = FileImageStore(tmp_path)
+        yield files
+        files.close()
+    elif request.param == "s3":
+        with s3_server() as url:
+            yield S3ImageStore(url, BUCKET, KEYS, prefix="images/", part=5 << 20)
+    else:
+        with swift_server() as swift:
+            yield SwiftImageStore(swift.account, swift.container, segment=1 << 20)
 
 
 async def pieces(*chunks: bytes) -> AsyncIterator[bytes]:

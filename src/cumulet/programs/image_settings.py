@@ -34,7 +34,32 @@ class HttpStore(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Web servers, from which images are only read. `import_networks` and `import_ports` say which may be asked."""
 
 
-Store = FileStore | HttpStore
+class S3Store(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="s3"):
+    """A bucket of S3, or of a server that speaks as S3 does. It must exist."""
+
+    url: str
+    bucket: str
+    access_key: str
+    secret_key: str
+    region: str = "us-east-1"
+    prefix: str = ""
+    """What the names of its objects begin with."""
+
+
+class SwiftStore(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="swift"):
+    """A container of Swift, found in the catalogue of an identity service. It must exist."""
+
+    auth_url: str
+    container: str
+    username: str
+    password: str
+    project: str
+    user_domain: str = "Default"
+    project_domain: str = "Default"
+    region: str = ""
+
+
+Store = FileStore | HttpStore | S3Store | SwiftStore
 
 
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +85,10 @@ def check(settings: ImageSettings) -> None:
             raise BadStore(f"image.stores: {name[:40]!r} cannot be the name of a store; use a-z, 0-9, _ and -")
     if settings.cache_mib < 0:
         raise BadStore("image.cache_mib: give a number of MiB, or 0 for no cache")
+    for name, store in settings.stores.items():
+        for key in ("url", "auth_url"):
+            if not str(getattr(store, key, "http://")).startswith(("http://", "https://")):
+                raise BadStore(f"image.stores.{name}.{key}: give a URL that begins with http:// or https://")
     taking = [name for name, store in settings.stores.items() if not isinstance(store, HttpStore)]
     if settings.stores and not taking:
         raise BadStore("image.stores: no store takes data; add one of another type than http")

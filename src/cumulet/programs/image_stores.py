@@ -8,7 +8,10 @@ from pathlib import Path
 
 from cumulet.drivers.image_store.base import ImageStore
 from cumulet.drivers.image_store.files import FileImageStore
-from cumulet.programs.image_settings import FileStore, HttpStore, ImageSettings, Store
+from cumulet.drivers.image_store.s3 import S3ImageStore
+from cumulet.drivers.image_store.s3_signing import Keys
+from cumulet.drivers.image_store.swift import Account, SwiftImageStore
+from cumulet.programs.image_settings import FileStore, HttpStore, ImageSettings, S3Store, Store, SwiftStore
 from cumulet.services.image.room import Offer
 
 
@@ -38,7 +41,21 @@ def _driver(name: str, store: Store, state: Path) -> ImageStore:
     match store:
         case FileStore():
             return FileImageStore(Path(store.path) if store.path else _folder(state, name))
-        case _:
+        case S3Store():
+            keys = Keys(store.access_key, store.secret_key, store.region)
+            return S3ImageStore(store.url, store.bucket, keys, store.prefix)
+        case SwiftStore():
+            account = Account(
+                store.auth_url.rstrip("/"),
+                store.username,
+                store.password,
+                store.project,
+                store.user_domain,
+                store.project_domain,
+                store.region,
+            )
+            return SwiftImageStore(account, store.container)
+        case HttpStore():
             raise TypeError(f"{name} takes no data")
 
 
@@ -55,5 +72,9 @@ def _properties(store: Store) -> dict[str, object]:
     match store:
         case FileStore():
             return {"data_dir": store.path or "below the state directory"}
-        case _:
+        case S3Store():
+            return {"s3_store_host": store.url, "s3_store_bucket": store.bucket}
+        case SwiftStore():
+            return {"auth_address": store.auth_url, "container": store.container, "user": store.username}
+        case HttpStore():
             return {}

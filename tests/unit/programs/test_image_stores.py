@@ -57,12 +57,42 @@ def test_what_is_in_force_is_kept_for_later_commands(tmp_path: Path) -> None:
     assert load({}, {}, processes.settings_file(settings.state)) == settings
 
 
+def test_stores_over_a_network_show_how_they_are_reached_and_no_secrets(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        """
+        [image.stores.cloud]
+        type = "s3"
+        url = "http://127.0.0.1:9000"
+        bucket = "pictures"
+        access_key = "key"
+        secret_key = "hush"
+        [image.stores.swift]
+        type = "swift"
+        auth_url = "http://127.0.0.1:5000/v3/"
+        container = "pictures"
+        username = "glance"
+        password = "hush"
+        project = "service"
+        """,
+    )
+    stores = image_stores.make(settings.image, settings.state)
+    assert [(driver.name, driver.distant) for driver in stores.drivers.values()] == [("s3", True), ("swift", True)]
+    assert stores.offers["cloud"].properties["s3_store_bucket"] == "pictures"
+    assert "hush" not in str(stores.offers)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ('[image.stores.x]\ntype = "tape"', "tape"),
         ('[image.stores.x]\ntype = "file"\nfolder = "/x"', "folder"),
         ("[image.stores.x]\nweight = 1", "type"),
+        ('[image.stores.x]\ntype = "s3"\nurl = "http://h"\nbucket = "b"\naccess_key = "k"', "secret_key"),
+        (
+            '[image]\nstores.x = {type = "s3", url = "h", bucket = "b", access_key = "k", secret_key = "s"}',
+            "stores.x.url",
+        ),
         ('[image.stores."a,b"]\ntype = "file"', "a,b"),
         ('[image.stores.staging]\ntype = "file"', "staging"),
         ('[image.stores.web]\ntype = "http"', "takes data"),
