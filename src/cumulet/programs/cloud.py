@@ -46,6 +46,7 @@ from cumulet.services.identity import service as identity_service
 from cumulet.services.identity.public import IdentityDoor
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.settings import Settings as IdentitySettings
+from cumulet.services.identity.settings import check_files
 from cumulet.services.image import policies as image_policies
 from cumulet.services.image import seed as image_seed
 from cumulet.services.image import service as image_service
@@ -258,6 +259,8 @@ def _identity_settings(settings: Settings) -> IdentitySettings:
     """What the operator set about identity. Raises SettingsError naming the key."""
     try:
         given = IdentitySettings(state=settings.state, base_url=settings.url, **settings.identity)
-        return msgspec.convert(dataclasses.asdict(given), IdentitySettings)
-    except (TypeError, msgspec.ValidationError) as error:
+        converted = msgspec.convert(dataclasses.asdict(given), IdentitySettings)
+        check_files(converted)
+        return converted
+    except (TypeError, ValueError) as error:
         raise SettingsError(f"the settings of identity cannot be used: {error}") from error

@@ -1048,6 +1048,14 @@ def upgrade() -> None:
     )
     op.create_index("identity_roles_name", "identity_roles", ["domain_id", "name"], unique=True)
     op.create_table(
+        "identity_seen_assertions",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("identity_seen_assertions_end", "identity_seen_assertions", ["ends_at"], unique=False)
+    op.create_table(
         "identity_service_providers",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("auth_url", sa.String(length=255), nullable=False),

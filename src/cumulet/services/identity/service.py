@@ -18,7 +18,7 @@ from cumulet.services.identity.delegations.application_credentials import creden
 from cumulet.services.identity.delegations.trusts import trusts
 from cumulet.services.identity.domain_config import resource as domain_config
 from cumulet.services.identity.endpoint_policies.associations import tied_policies
-from cumulet.services.identity.federation import login, websso
+from cumulet.services.identity.federation import login, vouching, websso
 from cumulet.services.identity.federation.identity_providers import identity_providers
 from cumulet.services.identity.federation.mappings import mappings
 from cumulet.services.identity.federation.protocols import protocols
@@ -89,6 +89,7 @@ def service() -> Service:
             *client_credentials.ROUTES,
             *login.ROUTES,
             *websso.ROUTES,
+            *vouching.ROUTES,
             *retired.ROUTES,
         ],
         roots=ROOTS,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from cumulet.services.identity.federation.settings import OidcSettings, ProxySettings
+from cumulet.services.identity.federation.settings import (
+    OidcSettings,
+    ProxySettings,
+    SamlProviderSettings,
+    SamlSettings,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,3 +67,17 @@ class Settings:
     """How each identity provider, by the id he has here, is spoken with in OpenID Connect."""
     proxy: ProxySettings = field(default_factory=ProxySettings)
     """A proxy that authenticates people itself."""
+    saml_providers: dict[str, SamlProviderSettings] = field(default_factory=dict)
+    """Whose SAML assertions are taken, by the id that a provider has here."""
+    saml: SamlSettings = field(default_factory=SamlSettings)
+
+
+def check_files(settings: Settings) -> None:
+    """Raise ValueError for the first setting that names a file which cannot be read."""
+    named = {f"saml_providers.{id_}": provider.certificates for id_, provider in settings.saml_providers.items()}
+    named |= {f"oidc.{id_}": (given.ca_file,) for id_, given in settings.oidc.items()}
+    named |= {"saml": (settings.saml.key, settings.saml.certificate)}
+    for setting, files in named.items():
+        for file in files:
+            if file and not os.access(file, os.R_OK):
+                raise ValueError(f"{setting}: {file} cannot be read")

@@ -50,11 +50,14 @@ def depart(room: Identity, idp_id: str, protocol_id: str, origin: str) -> Journe
     return Journey(idp_id, protocol_id, origin, state, nonce, verifier, room.clock.now() + LASTS * SECOND)
 
 
-def cookie_of(room: Identity, journey: Journey) -> str:
-    """The header that gives it to the browser."""
+def cookie_of(room: Identity, journey: Journey, *, posted: bool = False) -> str:
+    """The header that gives it to the browser. With an answer that another site makes it post, a browser sends only
+    cookies that allow it, and it allows that only to those which nobody can overhear.
+    """
     sealed = room.receipt_keys.fernet.encrypt(msgspec.msgpack.encode(journey)).decode()
     secure = "; Secure" if room.settings.base_url.startswith("https:") else ""
-    return f"{journey.cookie}={sealed}; Path=/; Max-Age={LASTS}; HttpOnly; SameSite=Lax{secure}"
+    same_site = "" if posted and not secure else f"; SameSite={'None' if posted else 'Lax'}"
+    return f"{journey.cookie}={sealed}; Path=/; Max-Age={LASTS}; HttpOnly{same_site}{secure}"
 
 
 def ended(journey: Journey) -> str:

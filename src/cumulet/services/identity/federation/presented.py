@@ -19,21 +19,37 @@ from cumulet.services.identity.federation.proxy import attributes_in
 from cumulet.services.identity.federation.rows import IdentityProviderRow, ProtocolRow
 from cumulet.services.identity.room import Identity
 
+SAML_ISSUER = "Shib-Identity-Provider"
+"""The attribute in which a SAML provider is named."""
+PAOS_TYPE = "application/vnd.paos+xml"
+LONGEST_MESSAGE = 512 * 1024
 T = TypeVar("T")
 log = logging.getLogger("cumulet.federation")
 
 
 async def presented(room: Identity, call: Call, provider: IdentityProviderRow, protocol: ProtocolRow) -> Attributes:
     """The attributes of whoever sends this. Raises AuthenticationFailed, or NotAllowed for another provider's."""
+    if brings_assertion(room, call, provider):
+        from cumulet.services.identity.federation.saml.service import from_client
+
+        attributes = await from_client(room, protocol, await call.request.body(LONGEST_MESSAGE))
+        check_provider(provider, attributes, protocol.remote_id_attribute or SAML_ISSUER)
+        return attributes
     openid = room.openid.get(provider.id)
     token = bearer_token(call)
     if openid and token:
         return believed(provider, protocol, openid, await told(openid.bearer(token)))
-    attributes = attributes_in(call.request.headers, room.settings.proxy)
-    if attributes is None:
+    told_by_proxy = attributes_in(call.request.headers, room.settings.proxy)
+    if told_by_proxy is None:
         raise AuthenticationFailed
-    check_provider(provider, attributes, protocol.remote_id_attribute or room.settings.proxy.remote_id_attribute)
-    return attributes
+    check_provider(provider, told_by_proxy, protocol.remote_id_attribute or room.settings.proxy.remote_id_attribute)
+    return told_by_proxy
+
+
+def brings_assertion(room: Identity, call: Call, provider: IdentityProviderRow) -> bool:
+    """Is this a client's answer to a question that it was given, or an assertion of another cloud?"""
+    kind = call.request.headers.get("content-type", "").partition(";")[0].strip()
+    return provider.id in room.settings.saml_providers and call.request.method == "POST" and kind == PAOS_TYPE
 
 
 def bearer_token(call: Call) -> str:

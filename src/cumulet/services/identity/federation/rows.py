@@ -95,3 +95,12 @@ class ExpiringMembershipRow(Row):
     group_id: Annotated[str, sa.String(64), PRIMARY]
     idp_id: Annotated[str, sa.String(64), PRIMARY]
     expires_at: Instant
+
+
+@stored("identity_seen_assertions", sa.Index("identity_seen_assertions_end", "ends_at"))
+class SeenAssertionRow(Row):
+    """An assertion that was taken, until it would not be taken any more: nobody may bring it again."""
+
+    id: Id
+    """A digest of the provider and the assertion's own id."""
+    ends_at: Instant

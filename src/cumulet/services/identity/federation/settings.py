@@ -38,3 +38,33 @@ class ProxySettings:
     """The header of the attribute REMOTE_USER."""
     remote_id_attribute: str = "HTTP_OIDC_ISS"
     """The attribute in which the provider names himself, for protocols that do not say which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamlProviderSettings:
+    """A SAML identity provider."""
+
+    entity_id: str
+    certificates: tuple[str, ...]
+    """Files, each with the certificate of a key that he signs with."""
+    sso_url: str = ""
+    """Where browsers log in, by redirection; empty: browsers are not let in."""
+    audience_required: bool = True
+    """An assertion must name this cloud as its audience. Clouds that vouch for their users to other clouds do not: they
+    name the address that an assertion is for, which is looked at in every case."""
+    unasked: bool = True
+    """Assertions that answer no question of ours are taken from clients; never from browsers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamlSettings:
+    """This cloud as an identity provider for other clouds."""
+
+    entity_id: str = ""
+    """Its name there; empty: an address below the cloud's own."""
+    certificate: str = ""
+    key: str = ""
+    """Files; empty: a pair is made when it is first needed."""
+    assertion_seconds: int = 3600
+    organization: str = "Cumulet"
+    contact_email: str = ""

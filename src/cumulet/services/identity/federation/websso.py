@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from html import escape
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import sqlalchemy as sa
 
@@ -14,19 +14,26 @@ from cumulet.core.web.request import Response
 from cumulet.core.web.resource import Endpoint
 from cumulet.services.identity.errors import AuthenticationFailed, InvalidValue, Missing
 from cumulet.services.identity.federation import form
+from cumulet.services.identity.federation.addresses import OF_PROVIDER, public
 from cumulet.services.identity.federation.arrival import enter, find_way
-from cumulet.services.identity.federation.journeys import arrived, cookie_of, depart, ended
+from cumulet.services.identity.federation.journeys import Journey, arrived, cookie_of, depart, ended
 from cumulet.services.identity.federation.mapping import Attributes
-from cumulet.services.identity.federation.presented import bearer_token, believed, presented, told
+from cumulet.services.identity.federation.presented import (
+    SAML_ISSUER,
+    bearer_token,
+    believed,
+    check_provider,
+    presented,
+    told,
+)
 from cumulet.services.identity.federation.proxy import attributes_in
 from cumulet.services.identity.federation.rows import IdentityProviderRow, ProtocolRow, RemoteIdRow
 from cumulet.services.identity.room import Identity
 
 log = logging.getLogger("cumulet.federation")
-OF_PROVIDER = "/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso"
 OF_PROTOCOL = "/auth/OS-FEDERATION/websso/{protocol_id}"
-PUBLIC = "/identity/v3"
-"""Below the cloud's public address: providers are told one address, whatever way a browser came."""
+LONGEST_FORM = 512 * 1024
+FORM = "application/x-www-form-urlencoded"
 _WITH_PROTOCOL = Query(
     sa.select(IdentityProviderRow.table)
     .join(ProtocolRow.table, ProtocolRow.c.idp_id == IdentityProviderRow.c.id)
@@ -38,11 +45,13 @@ _WITH_PROTOCOL = Query(
 async def by_provider(room: Identity, call: Call) -> Response:
     """A login at one provider: the way there, the way back, or what a proxy says of a browser that has been there."""
     provider, protocol = await find_way(room, call.path["idp_id"], call.path["protocol_id"])
+    if provider.id in room.settings.saml_providers and call.request.headers.get("content-type", "").startswith(FORM):
+        return await _back_by_post(room, call, provider, protocol)
     state = call.request.one("state")
     if state is not None:
         return await _back(room, call, provider, protocol, state)
     origin = trusted_origin(room, call)
-    if provider.id in room.openid and not bearer_token(call):
+    if _lets_browsers_in(room, provider) and not bearer_token(call):
         return await _there(room, provider, protocol, origin)
     return await deliver(room, provider, protocol, origin, await presented(room, call, provider, protocol))
 
@@ -56,7 +65,7 @@ async def by_protocol(room: Identity, call: Call) -> Response:
         return await deliver(room, provider, protocol, origin, await presented(room, call, provider, protocol))
     async with room.database.read() as tx:
         rows = await tx.rows(IdentityProviderRow, _WITH_PROTOCOL, {"protocol": protocol_id})
-    providers = [row for row in rows if row.id in room.openid]
+    providers = [row for row in rows if _lets_browsers_in(room, row)]
     if not providers:
         raise Missing(f"No identity provider lets browsers in by the protocol {protocol_id[:64]}.")
     if len(providers) > 1:
@@ -91,11 +100,40 @@ async def deliver(
 
 async def _there(room: Identity, provider: IdentityProviderRow, protocol: ProtocolRow, origin: str) -> Response:
     journey = depart(room, provider.id, protocol.id, origin)
+    if provider.id not in room.openid:
+        return _there_by_saml(room, protocol, journey)
     there = room.openid[provider.id].login_url(
         _address(room, provider, protocol), journey.state, journey.nonce, journey.challenge
     )
     headers = {"Location": await told(there), "Set-Cookie": cookie_of(room, journey), "Cache-Control": "no-store"}
     return Response(302, headers=headers)
+
+
+def _lets_browsers_in(room: Identity, provider: IdentityProviderRow) -> bool:
+    saml = room.settings.saml_providers.get(provider.id)
+    return provider.id in room.openid or bool(saml and saml.sso_url)
+
+
+def _there_by_saml(room: Identity, protocol: ProtocolRow, journey: Journey) -> Response:
+    from cumulet.services.identity.federation.saml.service import browser_question
+
+    location = browser_question(room, protocol, journey.state)
+    cookie = cookie_of(room, journey, posted=True)
+    return Response(302, headers={"Location": location, "Set-Cookie": cookie, "Cache-Control": "no-store"})
+
+
+async def _back_by_post(room: Identity, call: Call, provider: IdentityProviderRow, protocol: ProtocolRow) -> Response:
+    """The way back from a provider who has the browser post his answer."""
+    from cumulet.services.identity.federation.saml.service import from_browser
+
+    body = await call.request.body(LONGEST_FORM)
+    given = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=100))
+    journey = arrived(room, call.request.headers.get("cookie", ""), given.get("RelayState", ""))
+    if (journey.idp_id, journey.protocol_id) != (provider.id, protocol.id):
+        raise AuthenticationFailed
+    attributes = await from_browser(room, protocol, given.get("SAMLResponse", ""), journey.state)
+    check_provider(provider, attributes, protocol.remote_id_attribute or SAML_ISSUER)
+    return await deliver(room, provider, protocol, journey.origin, attributes, {"Set-Cookie": ended(journey)})
 
 
 async def _back(
@@ -115,8 +153,7 @@ async def _back(
 
 def _address(room: Identity, provider: IdentityProviderRow, protocol: ProtocolRow) -> str:
     """Where a provider sends browsers back to. It has to be entered there."""
-    path = OF_PROVIDER.format(idp_id=quote(provider.id, safe=""), protocol_id=quote(protocol.id, safe=""))
-    return room.settings.base_url.rstrip("/") + PUBLIC + path
+    return public(room.settings, OF_PROVIDER, idp_id=provider.id, protocol_id=protocol.id)[0]
 
 
 async def _named(room: Identity, attributes: Attributes, protocol_id: str) -> tuple[IdentityProviderRow, ProtocolRow]:
