@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from cumulet.drivers.image_store.base import ImageStore, NotStored, StoreFull, TooLarge
+from cumulet.drivers.image_store.base import ImageStore, NotStored, StoreFull, TooLarge, Unreachable
 from cumulet.drivers.image_store.files import FileImageStore
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
+from cumulet.drivers.image_store.rbd import RbdImageStore
 from cumulet.drivers.image_store.s3 import S3ImageStore
 from cumulet.drivers.image_store.swift import SwiftImageStore
+from tests.support.ceph import Ceph, ceph
 from tests.support.s3_server import BUCKET, KEYS, s3_server
 from tests.support.swift_server import swift_server
 
@@ -22,7 +24,13 @@ BIRCH = "77aa9a0e-7f0a-4f0c-9d0e-6a3f5a0b7c11"
 MUCH = 1 << 30
 
 
-@pytest.fixture(params=["files", "memory", "s3", "swift"])
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Ceph]:
+    with ceph() as found:
+        yield found
+
+
+@pytest.fixture(params=["files", "memory", "s3", "swift", pytest.param("rbd", marks=pytest.mark.root)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ImageStore]:
     if request.param == "memory":
         yield MemoryImageStore(Shelf())
@@ -33,9 +41,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ImageStore
     elif request.param == "s3":
         with s3_server() as url:
             yield S3ImageStore(url, BUCKET, KEYS, prefix="images/", part=5 << 20)
-    else:
+    elif request.param == "swift":
         with swift_server() as swift:
             yield SwiftImageStore(swift.account, swift.container, segment=1 << 20)
+    else:
+        found: Ceph = request.getfixturevalue("cluster")
+        rbd = RbdImageStore(found.pool, found.user, str(found.conf))
+        yield rbd
+        found.empty()
+        rbd.close()
 
 
 async def pieces(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -178,3 +192,63 @@ async def test_what_is_no_id_never_becomes_a_path(tmp_path: Path, hostile: str) 
     with pytest.raises(ValueError, match="not an id"):
         await store.remove(hostile)
     store.close()
+
+
+# ---- Ceph ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.root
+async def test_what_is_read_is_set_aside_and_goes_when_nobody_reads_it_any_more(cluster: Ceph) -> None:
+    reading, removing = (RbdImageStore(cluster.pool, cluster.user, str(cluster.conf)) for _ in range(2))
+    data = bytes(range(256)) * (3 << 12)
+    await removing.put(MAPLE, pieces(data), MUCH)
+    reader = reading.get(MAPLE)
+    read = await anext(reader)
+    await removing.remove(MAPLE)
+    assert await removing.found() == []
+    assert [name[:5] for name in cluster.names()] == ["gone-"]
+    assert read + b"".join([piece async for piece in reader]) == data
+    await removing.found()
+    assert cluster.names() == []
+    for store in (reading, removing):
+        store.close()
+
+
+@pytest.mark.root
+async def test_parts_of_the_dead_are_removed_and_those_of_the_living_kept(cluster: Ceph) -> None:
+    writing, looking = (RbdImageStore(cluster.pool, cluster.user, str(cluster.conf)) for _ in range(2))
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield bytes(5 << 20)
+        begun.set()
+        await go_on.wait()
+        yield b"the end"
+
+    cluster.run("rbd", "create", "--size", "1M", f"{cluster.pool}/part-dead")
+    upload = asyncio.create_task(writing.put(MAPLE, slowly(), MUCH))
+    await begun.wait()
+    assert await looking.found() == []
+    [part] = cluster.names()
+    assert part.startswith("part-")
+    go_on.set()
+    assert await upload == (5 << 20) + 7
+    assert await looking.found() == [MAPLE]
+    cluster.empty()
+    for store in (writing, looking):
+        store.close()
+
+
+@pytest.mark.root
+async def test_a_cluster_that_cannot_be_reached_is_told(cluster: Ceph) -> None:
+    for pool, user, conf in [
+        ("no-such-pool", cluster.user, cluster.conf),
+        (cluster.pool, "nobody", cluster.conf),
+        (cluster.pool, cluster.user, Path("/nonexistent/ceph.conf")),
+    ]:
+        store = RbdImageStore(pool, user, str(conf))
+        with pytest.raises(Unreachable, match="Ceph"):
+            await store.put(MAPLE, pieces(b"x"), MUCH)
+        with pytest.raises(Unreachable, match="Ceph"):
+            await content(store, MAPLE)
+        store.close()

@@ -59,7 +59,16 @@ class SwiftStore(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True,
     region: str = ""
 
 
-Store = FileStore | HttpStore | S3Store | SwiftStore
+class RbdStore(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="rbd"):
+    """A pool of Ceph. It must exist; the host needs the package librbd1."""
+
+    pool: str = "images"
+    user: str = "glance"
+    """Without `client.`; its key is where the configuration says."""
+    conf: str = "/etc/ceph/ceph.conf"
+
+
+Store = FileStore | HttpStore | S3Store | SwiftStore | RbdStore
 
 
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cumulet.drivers.image_store.base import ImageStore
 from cumulet.drivers.image_store.files import FileImageStore
+from cumulet.drivers.image_store.rbd import RbdImageStore
 from cumulet.drivers.image_store.s3 import S3ImageStore
 from cumulet.drivers.image_store.s3_signing import Keys
 from cumulet.drivers.image_store.swift import Account, SwiftImageStore
-from cumulet.programs.image_settings import FileStore, HttpStore, ImageSettings, S3Store, Store, SwiftStore
+from cumulet.programs.image_settings import FileStore, HttpStore, ImageSettings, RbdStore, S3Store, Store, SwiftStore
 from cumulet.services.image.room import Offer
 
 
@@ -55,6 +56,8 @@ def _driver(name: str, store: Store, state: Path) -> ImageStore:
                 store.region,
             )
             return SwiftImageStore(account, store.container)
+        case RbdStore():
+            return RbdImageStore(store.pool, store.user, store.conf)
         case HttpStore():
             raise TypeError(f"{name} takes no data")
 
@@ -76,5 +79,7 @@ def _properties(store: Store) -> dict[str, object]:
             return {"s3_store_host": store.url, "s3_store_bucket": store.bucket}
         case SwiftStore():
             return {"auth_address": store.auth_url, "container": store.container, "user": store.username}
+        case RbdStore():
+            return {"pool": store.pool, "user": store.user}
         case HttpStore():
             return {}

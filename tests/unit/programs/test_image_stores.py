@@ -74,10 +74,17 @@ def test_stores_over_a_network_show_how_they_are_reached_and_no_secrets(tmp_path
         username = "glance"
         password = "hush"
         project = "service"
+        [image.stores.ceph]
+        type = "rbd"
+        pool = "pictures"
         """,
     )
     stores = image_stores.make(settings.image, settings.state)
-    assert [(driver.name, driver.distant) for driver in stores.drivers.values()] == [("s3", True), ("swift", True)]
+    assert [(driver.name, driver.distant) for driver in stores.drivers.values()] == [
+        ("s3", True),
+        ("swift", True),
+        ("rbd", True),
+    ]
     assert stores.offers["cloud"].properties["s3_store_bucket"] == "pictures"
     assert "hush" not in str(stores.offers)
 

@@ -1,1 +1,4 @@
-"""Bytes of images: `files` in a folder, `s3` and `swift` over a network, `memory` in simulation; `web` only reads."""
+"""Bytes of images: `files` in a folder, `s3`, `swift` and `rbd` (Ceph) over a network, `memory` in simulation.
+
+`web` only reads what lies on web servers.
+"""
