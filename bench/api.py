@@ -26,8 +26,11 @@ from tests.support.servers import free_port, postgresql
 TICK = os.sysconf("SC_CLK_TCK")
 PEERS = {  # CPU ms a request: newest releases of the real services on 2 cores, database and broker included
     "token: validate": 4.0,
+    "token: rescope": 4.0,
     "token: password": 238.0,
     "user: show": 4.9,
+    "users: list 1,000": 173.0,
+    "project: create": 29.0,
     "image: show": 3.8,
     "images: list 25": 11.6,
     "network: create": 51.0,
@@ -138,8 +141,14 @@ def measure(cloud: Cloud) -> dict[str, float]:
     rows: dict[str, float] = {}
     subject = {"X-Subject-Token": cloud.token}
     rows["token: validate"] = cloud.each(500, lambda n: call("GET", "/v3/auth/tokens", **subject))
+    rescope = {"auth": {**cloud.login["auth"], "identity": {"methods": ["token"], "token": {"id": cloud.token}}}}
+    rows["token: rescope"] = cloud.each(300, lambda n: call("POST", "/v3/auth/tokens", rescope))
     rows["token: password"] = cloud.each(20, lambda n: call("POST", "/v3/auth/tokens", cloud.login))
     rows["user: show"] = cloud.each(500, lambda n: call("GET", f"/v3/users/{cloud.user}"))
+    for number in range(1000):
+        call("POST", "/v3/users", {"user": {"name": f"u{number}", "email": f"u{number}@example.org"}})
+    rows["users: list 1,000"] = cloud.each(20, lambda n: call("GET", "/v3/users?limit=1000"))
+    rows["project: create"] = cloud.each(200, lambda n: call("POST", "/v3/projects", {"project": {"name": f"p{n}"}}))
     image = call("GET", "/image/v2/images")["images"][0]["id"]
     rows["image: show"] = cloud.each(500, lambda n: call("GET", f"/image/v2/images/{image}"))
     for number in range(25):

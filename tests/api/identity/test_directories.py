@@ -100,6 +100,19 @@ async def test_the_whole_tree_or_one_level(cloud: Cloud, directory: Directory) -
     assert {user["name"] for user in (await admin.get(f"/users?domain_id={domain}"))["users"]} == {"alice", "erik"}
 
 
+async def test_referrals_are_followed_when_told_to(cloud: Cloud, directory: Directory) -> None:
+    place = f"ou=Friends,{BASE}"
+    directory.change(f"dn: {place}\nchangetype: add\nobjectClass: organizationalUnit\nou: Friends\n")
+    there = f"{directory.url}/ou=Berlin,ou=Users,{BASE}"
+    entry = f"objectClass: referral\nobjectClass: extensibleObject\nou: there\nref: {there}\n"
+    directory.change(f"dn: ou=there,{place}\nchangetype: add\n{entry}")
+    admin = await cloud.admin()
+    domain = await corp(admin, directory, user_tree_dn=place, query_scope="sub")
+    assert (await admin.get(f"/users?domain_id={domain}"))["users"] == []
+    await admin.patch(f"/domains/{domain}/config", {"config": {"ldap": {"chase_referrals": True}}})
+    assert [user["name"] for user in (await admin.get(f"/users?domain_id={domain}"))["users"]] == ["erik"]
+
+
 async def test_groups_and_their_members(cloud: Cloud, directory: Directory) -> None:
     admin = await cloud.admin()
     domain = await corp(admin, directory)
@@ -228,6 +241,7 @@ async def test_nothing_is_changed_through_the_api(cloud: Cloud, directory: Direc
     assert (await person(admin, domain, "alice")) == changed
 
 
+@pytest.mark.db
 async def test_who_is_disabled_or_leaves_loses_his_tokens_and_gets_his_roles_back(
     cloud: Cloud, directory: Directory
 ) -> None:
@@ -263,6 +277,7 @@ async def test_who_is_disabled_or_leaves_loses_his_tokens_and_gets_his_roles_bac
     directory.change(f"dn: {dn}\nchangetype: delete\n")
 
 
+@pytest.mark.db
 async def test_two_may_exchange_their_names(cloud: Cloud, directory: Directory) -> None:
     place = f"ou=Names,{BASE}"
     directory.change(f"dn: {place}\nchangetype: add\nobjectClass: organizationalUnit\nou: Names\n")

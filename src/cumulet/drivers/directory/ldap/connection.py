@@ -52,8 +52,7 @@ class Connection:
         return cls(name, *streams, patience)
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
-        answer = await self._ask(messages.start_tls())
-        result = messages.read_result(answer.body)
+        result, _ = await self._ask(messages.start_tls())
         if result.code != messages.SUCCESS:
             raise self._down(f"refuses to speak TLS: {result.text or result.code}")
         try:
@@ -63,7 +62,8 @@ class Connection:
             raise self._down(f"cannot speak TLS: {error}") from error
 
     async def bind(self, dn: str, password: str) -> Result:
-        return messages.read_result((await self._ask(messages.bind(dn, password))).body)
+        result, _ = await self._ask(messages.bind(dn, password))
+        return result
 
     async def search(
         self, base: str, scope: Scope, wanted: Filter, attributes: Sequence[str], *, aliases: int, page: int
@@ -72,20 +72,18 @@ class Connection:
         found, cookie = Found(), b""
         question = messages.search(base, scope, wanted, attributes, aliases=aliases, seconds=math.ceil(self._patience))
         while True:
-            last = await self._ask(question, messages.paged(page, cookie) if page else b"", found)
-            result = messages.read_result(last.body)
+            result, cookie = await self._ask(question, messages.paged(page, cookie) if page else b"", found)
             if result.code == messages.REFERRAL:
                 found.elsewhere += result.referrals
             elif result.code == messages.SIZE_LIMIT:
                 raise self._down("has more entries than it gives at once: set ldap.page_size", usable=True)
             elif result.code not in (messages.SUCCESS, messages.NO_SUCH_OBJECT):
                 raise self._down(f"refused a search ({result.code}): {result.text or 'no reason given'}", usable=True)
-            cookie = last.cookie
             if not (page and cookie):
                 return found
 
-    async def _ask(self, operation: bytes, controls: bytes = b"", found: Found | None = None) -> Message:
-        """Send a question; collect entries until the message that ends the answer."""
+    async def _ask(self, operation: bytes, controls: bytes = b"", found: Found | None = None) -> tuple[Result, bytes]:
+        """Send a question and collect entries; how the answer ended, and the mark of the next page."""
         self._number += 1
         try:
             self._writer.write(messages.message(self._number, operation, controls))
@@ -103,7 +101,7 @@ class Connection:
                 elif answer.kind == messages.REFERENCE and found is not None:
                     found.elsewhere += messages.read_reference(answer.body)
                 elif answer.kind in (messages.BIND_DONE, messages.SEARCH_DONE, messages.EXTENDED_DONE):
-                    return answer
+                    return messages.read_result(answer.body), answer.cookie
         except TimeoutError as error:
             raise self._down(f"was silent for {self._patience:g} s") from error
         except (OSError, asyncio.IncompleteReadError) as error:

@@ -38,10 +38,11 @@ class Address:
     port: int
     tls: bool
     base: str = ""
+    scope: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """From `ldap://host:port` or `ldaps://…`. Raises BadAddress."""
+        """From `ldap://host:port` or `ldaps://…`; what refers elsewhere adds `/base??scope`. Raises BadAddress."""
         try:
             parts = urlsplit(text.strip())
             port = parts.port
@@ -49,8 +50,8 @@ class Address:
             raise BadAddress(f"{text[:80]!r}: {error}") from error
         if parts.scheme not in PORTS or not parts.hostname:
             raise BadAddress(f"{text[:80]!r} is not an address like ldap://host or ldaps://host:636")
-        tls = parts.scheme == "ldaps"
-        return cls(parts.hostname, port or PORTS[parts.scheme], tls, unquote(parts.path.lstrip("/")))
+        base, (_, scope, *_) = unquote(parts.path.lstrip("/")), [*parts.query.split("?"), ""]
+        return cls(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "ldaps", base, scope)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +236,8 @@ class LdapDirectory:
         """What another server, to which this one refers, has to add."""
         try:
             address = Address.parse(text)
-        except BadAddress:
+            scope = Scope[address.scope.upper()] if address.scope else scope
+        except (BadAddress, KeyError):
             return []
         connection = await self._connect(address)
         try:
