@@ -119,7 +119,8 @@ async def test_roles_in_a_domain_and_in_the_system(cloud: Cloud, world: World) -
     me = await cloud.login("eve", scope={"domain": {"id": world.domain}}, domain=world.domain)
     assert me.body["domain"] == {"id": world.domain, "name": "firm"}
     assert [user["name"] for user in (await me.get("/users"))["users"]] == ["eve"]
-    await me.post("/users", {"user": {"name": "bob"}})
+    await me.post("/users", {"user": {"name": "bob", "domain_id": world.domain}})
+    await me.post("/users", {"user": {"name": "bill"}}, 403)  # as in the real service, he has to name his domain
     await me.post("/users", {"user": {"name": "bob", "domain_id": "default"}}, 403)
     item = f"/system/users/{world.user}/roles/{world.roles['reader']}"
     await world.admin.put(item)

@@ -38,19 +38,38 @@ class Query:
         return compiled.bind(values)
 
 
+MOST_LENGTHS = 256
+"""Texts kept of one statement with lists, by the lengths of the lists."""
+
+
 class _Compiled:
-    __slots__ = ("_compiled", "_defaults", "_expands", "_order", "_text")
+    __slots__ = ("_compiled", "_defaults", "_lists", "_order", "_text", "_texts")
 
     def __init__(self, statement: sa.Executable, dialect: Dialect) -> None:
         self._compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
         self._order: list[str] = list(self._compiled.positiontup or ())
         self._defaults: dict[str, Any] = dict(self._compiled.params)
-        self._expands = bool(self._compiled.post_compile_params or self._compiled.literal_execute_params)
+        self._lists = [self._compiled.bind_names[bound] for bound in self._compiled.post_compile_params]
         self._text = str(self._compiled)
+        self._texts: dict[tuple[int, ...], tuple[str, list[tuple[str, int]]]] = {}
 
     def bind(self, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
-        if self._expands:  # lists behind IN, whose text depends on their length
-            state = self._compiled.construct_expanded_state({**self._defaults, **values})
-            return state.statement, [state.parameters[name] for name in state.positiontup]
+        if self._lists:
+            return self._with_lists({**self._defaults, **values})
         defaults = self._defaults
         return self._text, [values[name] if name in values else defaults[name] for name in self._order]
+
+    def _with_lists(self, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+        """Lists behind IN: the text depends on their lengths, and on nothing else."""
+        lengths = tuple(len(values[name]) for name in self._lists)
+        known = self._texts.get(lengths)
+        if known is None:
+            state = self._compiled.construct_expanded_state(values)
+            places = {
+                one: (name, place) for name, many in state.parameter_expansion.items() for place, one in enumerate(many)
+            }
+            known = state.statement, [places.get(name, (name, -1)) for name in state.positiontup]
+            if len(self._texts) < MOST_LENGTHS:
+                self._texts[lengths] = known
+        text, order = known
+        return text, [values[name] if place < 0 else values[name][place] for name, place in order]

@@ -86,6 +86,8 @@ async def create(room: Identity, call: Call) -> dict[str, Any]:
     wish, caller = call.wish, call.caller
     call.allow(RULE + "create_trust", target(wish["trustor_user_id"], wish["trustee_user_id"]))
     check_unrestricted(call, "make trusts")
+    if caller.system:
+        raise NotAllowed("A trust lends roles in a project: use a token with a project as its scope.")
     if not wish.get("project_id"):
         raise InvalidValue("project_id: a trust is for a project.")
     book = await roles_known(room)
