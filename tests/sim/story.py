@@ -10,6 +10,8 @@ from cumulet.core.access.quota import QuotaRow
 from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
+from cumulet.services.compute.moves.row import MoveRow
+from cumulet.services.compute.servers.counted import held
 from cumulet.services.compute.servers.row import ServerRow
 from cumulet.services.fleet.assignments import AssignmentRow
 from cumulet.services.image.images.row import ImageRow, counted
@@ -105,6 +107,7 @@ async def _nothing_leaks(scene: Scene) -> None:
     """The world holds what the database wishes, and nothing else; the counters count it."""
     async with scene.api.cloud.database.read() as tx:
         servers = {row.id: row for row in await tx.find(ServerRow) if not row.deleted_at}
+        moves = {row.server_id: row for row in await tx.find(MoveRow, open="open")}
         volumes = {row.id: row for row in await tx.find(VolumeRow)}
         ports = await tx.find(PortRow)
         allocations = await tx.find(AllocationRow)
@@ -156,6 +159,11 @@ async def _nothing_leaks(scene: Scene) -> None:
         taken[row.provider_id, row.resource_class] += row.used
     assert {(row.provider_id, row.resource_class): row.used for row in inventories if row.used} == dict(taken)
     assert quotas.get(("compute", "instances", DEMO), 0) == len(servers), (quotas, len(servers))
+    sizes_in_use = Counter[str]()
+    for row in servers.values():
+        sizes_in_use.update(held(row, moves.get(row.id)))
+    held_there = {name: quotas.get(("compute", name, DEMO), 0) for name in ("cores", "ram", "disk")}
+    assert held_there == {name: sizes_in_use[name] for name in held_there}
     assert quotas.get(("block_storage", "volumes", DEMO), 0) == len(volumes), (quotas, len(volumes))
     running = {id_ for row in servers.values() if row.status == "ACTIVE" for id_ in [row.id]}
     assert running <= machines, f"servers without a machine: {running - machines}"

@@ -19,6 +19,7 @@ from cumulet.contracts.machines import MachineSpec, Power
 from cumulet.contracts.moves import Departure, Luggage
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeSpec
+from cumulet.core.access.quota import Allowance
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
@@ -231,8 +232,15 @@ async def _or_silence(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 class Projects:
     """Identity, as far as compute asks it."""
 
+    def __init__(self) -> None:
+        self.limits: dict[str, int] = {}
+        """The unified limits of each project."""
+
     async def project_exists(self, project_id: str) -> bool:
         return project_id in (DEMO, ALT)
+
+    async def allowance(self, service_type: str, project_id: str) -> Allowance:
+        return Allowance(self.limits)
 
 
 class SmallCloud:
@@ -243,7 +251,8 @@ class SmallCloud:
         ground: dict[str, Any] = {"database": database, "bus": bus, "clock": self.clock}
         self.nodes = Nodes(self.clock, bus, names)
         fleet: Any = self.nodes
-        projects: Any = Projects()
+        self.projects = Projects()
+        projects: Any = self.projects
         self.image_room = Image(
             rules=Rules(image_policies.DEFAULTS),
             stores={"memory": MemoryImageStore(Shelf())},

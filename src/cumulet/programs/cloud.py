@@ -142,7 +142,6 @@ class Cloud:
         self.fleet.backup_bytes = volumes.backup
         self.fleet.volume_key = volumes.key
         self.compute = Compute(
-            unified_limits=partial(identity.allowance, "compute"),
             fleet=fleet,
             identity=identity,
             placement=placement,

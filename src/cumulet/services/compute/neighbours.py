@@ -11,6 +11,7 @@ from cumulet.contracts.assignments import Kind, NodeFacts
 from cumulet.contracts.machines import ImageRef, VolumeConnection
 from cumulet.contracts.record import Record
 from cumulet.core.access.caller import Caller
+from cumulet.core.access.quota import Allowance
 from cumulet.services.network.public import NicRequest
 
 __all__ = ["NicRequest"]
@@ -369,3 +370,5 @@ class Identity(Protocol):
     """The identity room's door."""
 
     async def project_exists(self, project_id: str) -> bool: ...
+
+    async def allowance(self, service_type: str, project_id: str) -> Allowance: ...

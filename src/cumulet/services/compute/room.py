@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
-from cumulet.core.access.quota import Quota, UnifiedLimits
+from cumulet.core.access.quota import Quota
 from cumulet.core.room import Room
 from cumulet.services.compute.neighbours import Fleet, Identity, Images, Networks, Placement, Volumes
 
@@ -29,10 +30,14 @@ QUOTAS = {
 The last four moved to network; only clients of before 2.36 still ask here, where nothing of them is counted.
 """
 
+UNLISTED = {"disk": -1}
+"""What only unified limits can bound: no quota set has a name for it. In GiB."""
+
 REGISTERED_AS = {
     "instances": "servers",
     "cores": "class:VCPU",
     "ram": "class:MEMORY_MB",
+    "disk": "class:DISK_GB",
     "metadata_items": "server_metadata_items",
     "injected_files": "server_injected_files",
     "injected_file_content_bytes": "server_injected_file_content_bytes",
@@ -55,10 +60,11 @@ class Compute(Room):
     placement: Placement
     fleet: Fleet
     identity: Identity
-    unified_limits: UnifiedLimits | None = None
     quota: Quota = field(init=False)
     console_url: str = ""
     """Where the console proxy stands, such as `http://host:6080/vnc_lite.html`; empty: this service's own."""
 
     def __post_init__(self) -> None:
-        self.quota = Quota("compute", QUOTAS, self.unified_limits, REGISTERED_AS)
+        self.quota = Quota(
+            "compute", {**QUOTAS, **UNLISTED}, partial(self.identity.allowance, "compute"), REGISTERED_AS
+        )

@@ -19,6 +19,7 @@ from cumulet.services.compute.history import note_settled
 from cumulet.services.compute.moves.live import LiveMoves
 from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, MoveRow
 from cumulet.services.compute.room import Compute
+from cumulet.services.compute.servers.counted import growth
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.place import claim_best, request_for
 from cumulet.services.compute.servers.row import DiskRow, ServerRow
@@ -169,7 +170,7 @@ class Moves:
             await self.room.placement.release(server.id, move.source)
         else:
             await self.claim_exactly(look, move.new_flavor, move.destination)
-        await self.close(look, move, "confirmed", give_back=larger(move.old_flavor, move.new_flavor))
+        await self.close(look, move, "confirmed", give_back=_growth(look, move.new_flavor, move.old_flavor))
         return Again()
 
     async def revert(self, look: Look, move: MoveRow) -> Outcome:
@@ -183,7 +184,7 @@ class Moves:
         if waiting is not None:
             return waiting
         await self.go_back(look, move)
-        await self.close(look, move, "reverted", give_back=larger(move.new_flavor, move.old_flavor))
+        await self.close(look, move, "reverted", give_back=_growth(look, move.old_flavor, move.new_flavor))
         return Again()
 
     async def go_back(self, look: Look, move: MoveRow) -> None:
@@ -230,7 +231,7 @@ class Moves:
             await note_settled(tx, look.server.id, look.server.generation, now, failed=True)
 
         await self.room.database.write(history)
-        await self.close(look, move, "error", give_back=larger(move.new_flavor, move.old_flavor), alter=alter)
+        await self.close(look, move, "error", give_back=_growth(look, move.old_flavor, move.new_flavor), alter=alter)
 
     # ---- evacuation --------------------------------------------------------------------------------------------------
 
@@ -311,7 +312,6 @@ def failed(row: ServerRow) -> None:
     row.move = ""
 
 
-def larger(left: str, right: str) -> dict[str, int]:
-    """By how much the first flavor's counted resources exceed the second's."""
-    one, other = _flavor.decode(left), _flavor.decode(right)
-    return {"cores": max(0, one.vcpus - other.vcpus), "ram": max(0, one.ram - other.ram)}
+def _growth(look: Look, old: str, new: str) -> dict[str, int]:
+    root_is_volume = not look.server.image_ref
+    return growth(_flavor.decode(old), _flavor.decode(new), root_is_volume=root_is_volume)

@@ -19,6 +19,7 @@ from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import join
 from cumulet.services.compute.servers.admission import Admitted, admit
 from cumulet.services.compute.servers.block_devices import Plan
+from cumulet.services.compute.servers.counted import counted
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, TagRow, Wanted
 from cumulet.services.compute.servers.status import refresh
 from cumulet.services.compute.servers.store import copy_of, save
@@ -66,12 +67,11 @@ async def create_servers(room: Compute, call: Call) -> list[ServerRow]:
 
 async def affordable(tx: Transaction, room: Compute, project_id: str, admitted: Admitted) -> int:
     """Count in as many servers as were asked for and fit. Raises OverQuota when not even the least number does."""
-    flavor = admitted.flavor
-    each = {"instances": 1, "cores": flavor.vcpus, "ram": flavor.ram}
+    each = {"instances": 1, **counted(admitted.flavor, root_is_volume=not admitted.image_ref)}
     count = admitted.most
     if admitted.least < admitted.most:
         limits, used = await room.quota.limits(tx, project_id), await room.quota.usage(tx, project_id)
-        fitting = [(limits[name] - used[name]) // n for name, n in each.items() if limits[name] >= 0]
+        fitting = [(limits[name] - used[name]) // n for name, n in each.items() if n and limits[name] >= 0]
         count = max(admitted.least, min([admitted.most, *fitting]))
     try:
         await room.quota.take(tx, project_id, **{name: n * count for name, n in each.items()})

@@ -17,6 +17,7 @@ from cumulet.services.compute.moves.row import MoveRow
 from cumulet.services.compute.moves.steps import Moves
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import leave
+from cumulet.services.compute.servers.counted import held
 from cumulet.services.compute.servers.ladder import LOOK_AGAIN, Ladder
 from cumulet.services.compute.servers.look import Look, look_at
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, TagRow, Wanted
@@ -211,15 +212,10 @@ async def bury(tx: Transaction, room: Compute, server_id: str) -> None:
     row.host_status = row.power = row.job = row.move = ""
     row.user_data, row.admin_password, row.files = None, "", "[]"
     await save(tx, room, before, row)
-    size = msgspec.json.decode(row.flavor)
-    cores, ram = size["vcpus"], size["ram"]
     move = await tx.get(MoveRow, server_id=server_id, open="open")
     if move is not None:
-        # While a move is open the larger of both sizes is counted.
-        sizes = [msgspec.json.decode(text) for text in (move.old_flavor, move.new_flavor)]
-        cores, ram = max(size["vcpus"] for size in sizes), max(size["ram"] for size in sizes)
         await tx.update(MoveRow, {"id": move.id}, open=None, status="done", secret="", updated_at=now)
-    await room.quota.give_back(tx, row.project_id, instances=1, cores=cores, ram=ram)
+    await room.quota.give_back(tx, row.project_id, instances=1, **held(row, move))
     await tx.delete(TagRow, server_id=server_id)
     await tx.delete(DiskRow, server_id=server_id)
     await tx.delete(NicRow, server_id=server_id)

@@ -24,6 +24,7 @@ from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, RESIZE, M
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers import admission, wishes
 from cumulet.services.compute.servers.actions import API, SERVERS, given
+from cumulet.services.compute.servers.counted import growth
 from cumulet.services.compute.servers.create import exceeded
 from cumulet.services.compute.servers.look import flavor_of
 from cumulet.services.compute.servers.operations import VERBS, act, check
@@ -203,7 +204,7 @@ async def move(
 ) -> None:
     """Begin a move: its row, the larger of both sizes counted, the server off until it arrives unless it stays on."""
     old = flavor_of(row)
-    grows = {"cores": max(0, flavor.vcpus - old.vcpus), "ram": max(0, flavor.ram - old.ram)}
+    grows = growth(old, flavor, root_is_volume=not row.image_ref)
     status, task = BEGINNINGS.get(kind, ("migrating", "resize_prep"))
 
     await room.quota.learn(row.project_id)
