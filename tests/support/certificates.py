@@ -1,4 +1,4 @@
-"""A certificate for a server on loopback, signed by itself."""
+"""Certificates signed by themselves: for a server on loopback, and for whoever signs assertions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 
 def make_certificate(folder: Path) -> Path:
@@ -35,3 +35,23 @@ def make_certificate(folder: Path) -> Path:
     )
     (folder / "key.pem").write_bytes(private)
     return written
+
+
+def signing_pair(now: datetime) -> tuple[bytes, str]:
+    """A key of RSA and its certificate, both as PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signer")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private, certificate.public_bytes(serialization.Encoding.PEM).decode()

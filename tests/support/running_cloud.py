@@ -15,12 +15,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import yaml
 
+from tests.support.certificates import signing_pair
 from tests.support.image_web import ImageWeb, image_web
 from tests.support.servers import free_port
 
@@ -39,6 +41,20 @@ client_secret = "between the two"
 audiences = ["cloud", "shell"]
 introspection_endpoint = "{issuer}/introspect/"
 
+[identity.saml]
+key = "{folder}/signing.key"
+certificate = "{folder}/signing.pem"
+
+[identity.saml_providers.campus]
+entity_id = "{campus}"
+certificates = ["{folder}/signing.pem"]
+sso_url = "{campus}/sso"
+
+[identity.saml_providers.itself]
+entity_id = "{url}/identity/v3/OS-FEDERATION/saml2/idp"
+certificates = ["{folder}/signing.pem"]
+audience_required = false
+
 [image]
 show_locations = true
 show_direct_url = true
@@ -55,7 +71,8 @@ weight = 100
 [image.stores.web]
 type = "http"
 """
-"""A cloud in which every talent of the image service shows, and which believes an OpenID Connect provider."""
+"""A cloud in which every talent of the image service shows, and which believes an OpenID Connect provider, a SAML
+provider, and itself as if it were another cloud. The latter two sign with one key."""
 DASHBOARD = "https://dashboard.test/auth/websso/"
 PATIENCE = Path(__file__).parents[1] / "compat" / "tempest.ini"
 START_LIMIT = 60.0
@@ -74,7 +91,10 @@ class RunningCloud:
     web: ImageWeb
     """A web server that it reads images from."""
     issuer: str
-    """The provider whom it believes; nobody is there until a test starts one."""
+    """The OpenID Connect provider whom it believes; nobody is there until a test starts one."""
+    campus: str
+    """The SAML provider."""
+    folder: Path
 
     def overrides(self, file: Path) -> Path:
         """Settings of Tempest that nobody could find out by asking the cloud."""
@@ -103,8 +123,21 @@ def running_cloud(folder: Path, command: Sequence[str] = COMMAND) -> Iterator[Ru
     state, log, settings = folder / "state", folder / "cumulet.log", folder / "settings.toml"
     with image_web() as web:
         url, issuer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{free_port()}/o"
-        cloud = RunningCloud(url=url, clouds_yaml=state / "clouds.yaml", log=log, web=web, issuer=issuer)
-        settings.write_text(SETTINGS.format(port=web.port, dashboard=DASHBOARD, issuer=issuer))
+        campus = f"http://127.0.0.1:{free_port()}/saml"
+        cloud = RunningCloud(
+            url=url,
+            clouds_yaml=state / "clouds.yaml",
+            log=log,
+            web=web,
+            issuer=issuer,
+            campus=campus,
+            folder=folder,
+        )
+        key, certificate = signing_pair(datetime.now(UTC))
+        (folder / "signing.key").write_bytes(key)
+        (folder / "signing.pem").write_text(certificate)
+        names = {"dashboard": DASHBOARD, "issuer": issuer, "campus": campus, "url": url, "folder": folder}
+        settings.write_text(SETTINGS.format(port=web.port, **names))
         with log.open("wb") as output:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", *command, "--state", str(state), "--port", str(port)],

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import re
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from cumulet.core.bus import MemoryBus
@@ -29,6 +24,7 @@ from cumulet.services.identity.federation.saml.xml import NAMES, make, name
 from cumulet.services.identity.federation.settings import SamlProviderSettings
 from tests.api.identity.cloud import Client, Cloud, by_token, open_cloud
 from tests.api.identity.test_federation import CLOUDS, PROVIDERS, make_mapping, make_provider
+from tests.support.certificates import signing_pair
 from tests.support.clock import JumpingClock
 
 pytestmark = pytest.mark.db
@@ -50,13 +46,7 @@ Change = Callable[[Any], None]
 
 
 def key_pair(now: int) -> tuple[bytes, str]:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "idp")])
-    begins = datetime.datetime.fromtimestamp(now // SECOND, datetime.UTC) - datetime.timedelta(days=1)
-    builder = x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
-    builder = builder.serial_number(7).not_valid_before(begins).not_valid_after(begins + datetime.timedelta(days=30))
-    certificate = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), certificate
+    return signing_pair(datetime.fromtimestamp(now // SECOND, UTC))
 
 
 class Meeting:
