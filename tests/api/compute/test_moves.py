@@ -105,6 +105,17 @@ async def test_no_move_begins_without_a_host_that_lives(cloud: SmallCloud, dead:
     assert set(await cloud.placement.claims(server["id"])) == {host}
 
 
+@pytest.mark.parametrize(
+    ("version", "wish", "status"),
+    [("2.1", {"host": None}, 202), ("2.55", {"host": "nowhere"}, 202), ("2.56", {}, 202), ("2.56", {"host": None}, 202),
+     ("2.56", {"host": "nowhere"}, 400), ("2.56", "", 400), ("2.56", {"host": 1}, 400), ("2.56", {"at": "one"}, 400)],
+)  # fmt: skip
+async def test_a_host_is_heard_of_since_2_56(cloud: SmallCloud, version: str, wish: object, status: int) -> None:
+    server = await cloud.make_server()
+    admin = cloud.compute.as_("admin").at(version)
+    await admin.post(f"/servers/{server['id']}/action", {"migrate": wish}, status)
+
+
 # ---- live ------------------------------------------------------------------------------------------------------------
 
 OTHER = {"one": "two", "two": "one"}

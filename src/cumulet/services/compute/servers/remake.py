@@ -172,12 +172,10 @@ async def migrate(room: Compute, call: Call, row: ServerRow) -> None:
     check(call, row, VERBS["migrate"])
     body = call.wish["migrate"]
     host = ""
-    if isinstance(body, dict) and body:
-        if call.version < version("2.56") or set(body) != {"host"} or not isinstance(body["host"], str | None):
-            raise BadRequest("Invalid input for field/attribute migrate: from 2.56 it takes the name of a host")
-        host = body["host"] or ""
-    elif body not in (None, {}):
-        raise BadRequest("Invalid input for field/attribute migrate: it takes null")
+    if call.version >= version("2.56") and body is not None:  # what was sent before says nothing
+        if not isinstance(body, dict) or not set(body) <= {"host"} or not isinstance(body.get("host"), str | None):
+            raise BadRequest("Invalid input for field/attribute migrate: it takes null, or the name of a host")
+        host = body.get("host") or ""
     if host:
         call.allow(API + "os-migrate-server:migrate:host", servers.target(row))
         await known_host(room, host)
