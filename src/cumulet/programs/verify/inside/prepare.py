@@ -251,6 +251,7 @@ class Preparation:
             "compute-feature-enabled",
             live_migration=several,
             cold_migration=several,
+            shelve_migrate=several,
             block_migration_for_live_migration=several,
             can_migrate_between_any_hosts=several,
             live_migrate_back_and_forth=several,
