@@ -132,5 +132,6 @@ class Connection:
         """Say goodbye without waiting for an answer: there is none."""
         if self.usable:
             self.usable = False
-            self._writer.write(messages.message(self._number + 1, messages.unbind()))
+            if not self._writer.is_closing():
+                self._writer.write(messages.message(self._number + 1, messages.unbind()))
             self._writer.close()

@@ -86,7 +86,9 @@ async def index(room: Identity, call: Call) -> Listed:
     call.allow(RULE + "list_groups", {"target": {"group": known(domain_id=call.caller.domain_id)}})
     question = ask(groups.listing, GroupRow, call)
     of_domain(call, question, GroupRow)
-    await look_at_groups(room, call.caller.domain_id or call.request.one("domain_id"), call.request.one("name"))
+    one = call.request.one
+    if not one("marker"):  # later pages go on with what the first one found
+        await look_at_groups(room, call.caller.domain_id or one("domain_id"), one("name"))
     async with room.database.read() as tx:
         return Listed(*await groups.page(tx, call, question))
 

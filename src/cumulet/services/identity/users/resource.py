@@ -102,7 +102,9 @@ async def index(room: Identity, call: Call) -> Listed:
     call.allow(RULE + "list_users", domain_target(call))
     question = ask(users.listing, UserRow, call)
     of_domain(call, question, UserRow)
-    await look_at_users(room, call.caller.domain_id or call.request.one("domain_id"), call.request.one("name"))
+    one = call.request.one
+    if not one("marker"):  # later pages go on with what the first one found
+        await look_at_users(room, call.caller.domain_id or one("domain_id"), one("name"))
     async with room.database.read() as tx:
         return Listed(*await users.page(tx, call, question))
 
