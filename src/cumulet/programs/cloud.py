@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TypedDict
 
 import msgspec
@@ -43,6 +44,7 @@ from cumulet.services.fleet.room import Fleet
 from cumulet.services.identity import bootstrap as identity_bootstrap
 from cumulet.services.identity import policies as identity_policies
 from cumulet.services.identity import service as identity_service
+from cumulet.services.identity.domain_config import files as domain_config_files
 from cumulet.services.identity.public import IdentityDoor
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.settings import Settings as IdentitySettings
@@ -225,6 +227,7 @@ class Cloud:
             base_url=settings.url,
             services=catalogue,
         )
+        await self._load_domain_configs()
         await compute_seed.seed(self.compute)
         await network_seed.seed(
             self.network,
@@ -241,6 +244,16 @@ class Cloud:
             from cumulet.services.fleet import nodes
 
             await nodes.admit(self.fleet, own_facts(settings), node_secret(settings))
+
+    async def _load_domain_configs(self) -> None:
+        """What the operator wrote about domains. Raises SettingsError naming the file."""
+        folder = self.identity.settings.domain_config_dir
+        if not folder:
+            return
+        try:
+            await domain_config_files.load(self.identity, Path(folder))
+        except domain_config_files.BadFile as error:
+            raise SettingsError(str(error)) from error
 
     async def background(self) -> None:
         """Follow the operator's policy files while the cloud runs."""

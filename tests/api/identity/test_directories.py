@@ -8,10 +8,12 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cumulet.services.identity.domain_config.files import BadFile, load
 from tests.api.identity.cloud import Client, Cloud, by_password
 from tests.support.servers import Directory, free_port, openldap
 
@@ -441,6 +443,35 @@ async def test_what_an_administrator_may_set(cloud: Cloud, directory: Directory)
     config = {"config": {"identity": {"driver": "ldap"}, "ldap": {"url": directory.url}}}
     await admin.put(f"/domains/{other}/config", config, 409)
     await admin.get(f"/domains/{other}/config", 404)
+
+
+async def test_configurations_come_from_files(cloud: Cloud, directory: Directory, tmp_path: Path) -> None:
+    admin = await cloud.admin()
+    domain = (await admin.post("/domains", {"domain": {"name": "Corp Ltd"}}))["domain"]["id"]
+    options = "\n".join(f"{name} = {value}" for name, value in {"url": directory.url, **OPTIONS}.items())
+    text = f"# as elsewhere\n[identity]\ndriver = ldap\n[ldap]\nuse_pool = False\n{options}\n"
+    folder = tmp_path / "domains"
+    with pytest.raises(BadFile, match="no folder"):
+        await load(cloud.room, folder)
+    folder.mkdir()
+    (folder / "keystone.Corp Ltd.conf").write_text(text)
+    (folder / "keystone.nowhere.conf").write_text(text)
+    await load(cloud.room, folder)
+    await load(cloud.room, folder)
+    assert (await cloud.login("alice", "wonderland", domain=domain)).body["user"]["name"] == "alice"
+    shown = (await admin.get(f"/domains/{domain}/config"))["config"]["ldap"]
+    assert (shown["use_pool"], shown["page_size"], "password" in shown) == (False, 100, False)
+    for wrong, why in (
+        ("[ldap]\npage_size = many", "page_size"),
+        ("[ldap]\nhost = x", "host"),
+        ("[cache]\nx = 1", "cache"),
+        ("driver = ldap", "section"),
+        ("", "at least one group"),
+    ):
+        (folder / "keystone.Corp Ltd.conf").write_text(wrong)
+        with pytest.raises(BadFile, match=f"keystone.Corp Ltd.conf.*{why}"):
+            await load(cloud.room, folder)
+    assert (await admin.get(f"/domains/{domain}/config"))["config"]["ldap"] == shown
 
 
 async def test_only_administrators_point_the_cloud_at_a_server(cloud: Cloud, directory: Directory) -> None:

@@ -48,6 +48,8 @@ class Settings:
     password_regex: str = ""
     password_regex_description: str = ""
     change_password_upon_first_use: bool = False
+    domain_config_dir: str = ""
+    """A folder of files `keystone.NAME.conf`, read at the start: configurations of domains."""
     directory_seconds: int = 60
     """For so long a token believes what a directory last said of its user."""
     max_project_depth: int = 5

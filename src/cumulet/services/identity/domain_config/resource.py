@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import Body
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import AnyObject
 from cumulet.services.identity.bootstrap import DEFAULT
-from cumulet.services.identity.directories.settling import settle
+from cumulet.services.identity.domain_config.operations import Config, check, read, remove, write
 from cumulet.services.identity.domain_config.options import DEFAULTS, SECRET
 from cumulet.services.identity.domain_config.row import DomainConfigRow
-from cumulet.services.identity.errors import InvalidValue, Missing, NotAllowed
+from cumulet.services.identity.errors import Missing, NotAllowed
 from cumulet.services.identity.projects.row import domain_of
 from cumulet.services.identity.room import Identity
 
 RULE = "identity:"
-Config = dict[str, dict[str, Any]]
 COMPLIANCE = "security_compliance"
 _BODY = Body("config", [], kind=AnyObject)
 
@@ -51,37 +48,10 @@ def _checked(call: Call) -> Config:
         sent = {where["group"]: sent}
     if "group" in where and set(sent) != {where["group"]}:
         raise NotAllowed(f"The body speaks of other groups than {where['group']}.")
-    for group, options in sent.items():
-        if group not in DEFAULTS:
-            raise NotAllowed(f"The group {group[:64]} cannot be set for a domain.")
-        if not isinstance(options, dict) or not options:
-            raise InvalidValue(f"config: the group {group} must be an object with options.")
-        for option in options:
-            if option not in DEFAULTS[group]:
-                raise NotAllowed(f"The option {option[:64]} of the group {group} cannot be set for a domain.")
-            if where.get("option", option) != option:
-                raise NotAllowed(f"The body speaks of other options than {where['option']}.")
-    if not sent:
-        raise InvalidValue("config: give at least one group with an option.")
+    check(sent)
+    if "option" in where and set(sent[where["group"]]) != {where["option"]}:
+        raise NotAllowed(f"The body speaks of other options than {where['option']}.")
     return sent
-
-
-async def _read(tx: Transaction, domain_id: str, where: dict[str, Any]) -> Config:
-    found: Config = {}
-    for row in await tx.find(DomainConfigRow, order_by="option", domain_id=domain_id, **where):
-        if (row.group, row.option) not in SECRET:
-            found.setdefault(row.group, {})[row.option] = msgspec.json.decode(row.value)
-    return found
-
-
-async def _write(room: Identity, tx: Transaction, domain_id: str, config: Config) -> None:
-    for group, options in config.items():
-        for option, value in options.items():
-            text = msgspec.json.encode(value).decode()
-            if (group, option) in SECRET:
-                text = room.credential_keys.fernet.encrypt(text.encode()).decode()
-            await tx.delete(DomainConfigRow, domain_id=domain_id, group=group, option=option)
-            await tx.insert(DomainConfigRow(domain_id, group, option, text))
 
 
 async def create(room: Identity, call: Call) -> dict[str, Any]:
@@ -89,13 +59,11 @@ async def create(room: Identity, call: Call) -> dict[str, Any]:
     domain_id = await _domain(room, call, "create_domain_config")
     config = _checked(call)
 
-    async def write(tx: Transaction) -> Config:
-        await tx.delete(DomainConfigRow, domain_id=domain_id)
-        await _write(room, tx, domain_id, config)
-        await settle(tx, domain_id)
-        return await _read(tx, domain_id, {})
+    async def change(tx: Transaction) -> Config:
+        await write(room, tx, domain_id, config, whole=True)
+        return await read(tx, domain_id, {})
 
-    return {"config": await room.change(write)}
+    return {"config": await room.change(change)}
 
 
 async def update(room: Identity, call: Call) -> dict[str, Any]:
@@ -104,14 +72,13 @@ async def update(room: Identity, call: Call) -> dict[str, Any]:
     config = _checked(call)
     where = _where(call)
 
-    async def write(tx: Transaction) -> Config:
+    async def change(tx: Transaction) -> Config:
         if where and not await tx.find(DomainConfigRow, domain_id=domain_id, **where):
             raise _not_set(domain_id, where)
-        await _write(room, tx, domain_id, config)
-        await settle(tx, domain_id)
-        return await _read(tx, domain_id, {})
+        await write(room, tx, domain_id, config, whole=False)
+        return await read(tx, domain_id, {})
 
-    return {"config": await room.change(write)}
+    return {"config": await room.change(change)}
 
 
 async def show(room: Identity, call: Call) -> dict[str, Any]:
@@ -120,7 +87,7 @@ async def show(room: Identity, call: Call) -> dict[str, Any]:
     domain_id = await _domain(room, call, "get_domain_config")
     where = _where(call)
     async with room.database.read() as tx:
-        found = await _read(tx, domain_id, where)
+        found = await read(tx, domain_id, where)
     if not found:
         raise _not_set(domain_id, where)
     return {"config": found[where["group"]] if "option" in where else found}
@@ -148,12 +115,11 @@ async def delete(room: Identity, call: Call) -> None:
     domain_id = await _domain(room, call, "delete_domain_config")
     where = _where(call)
 
-    async def write(tx: Transaction) -> None:
-        if not await tx.delete(DomainConfigRow, domain_id=domain_id, **where) and where:
+    async def change(tx: Transaction) -> None:
+        if not await remove(tx, domain_id, where) and where:
             raise _not_set(domain_id, where)
-        await settle(tx, domain_id)
 
-    await room.change(write)
+    await room.change(change)
 
 
 async def default(room: Identity, call: Call) -> dict[str, Any]:
