@@ -66,6 +66,8 @@ def test_it_ends_with_its_input_after_the_last_answer() -> None:
 
 def test_it_ends_with_a_connection_that_breaks() -> None:
     with carried() as login:
+        login.server.sendall(b"hello")
+        assert login.stdout.read(5) == b"hello"
         login.server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         login.server.close()
         assert login.is_over(b"")
