@@ -54,6 +54,11 @@ class FakeFleet:
         self._nodes[name].alive = True
         self._wake("node", name)
 
+    def hear(self, name: str) -> None:
+        """A node speaks again."""
+        self._nodes[name].last_seen += 1
+        self.revive(name)
+
     def report(self, node: str, kind: Kind, key: str, facts: Record | None = None) -> None:
         """The node has done what it was told: destroyed what it should, made the rest, with these facts."""
         held = self._held[(node, str(kind), key)]

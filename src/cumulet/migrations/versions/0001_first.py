@@ -1336,6 +1336,7 @@ def upgrade() -> None:
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("admin_up", sa.Boolean(), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("gone_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
     )
@@ -1390,6 +1391,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "id"),
         **TABLES,
     )
+    op.create_table(
+        "network_exclusions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("id", "host"),
+        **TABLES,
+    )
+    op.create_index("network_exclusions_host", "network_exclusions", ["host"], unique=False)
     op.create_table(
         "network_floating_ips",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -1634,6 +1643,7 @@ def upgrade() -> None:
         sa.Column("zone_hints", LONG, nullable=False),
         sa.Column("helpers", LONG, nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("by_hand", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("unsettled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 
-from cumulet.core.db import PRIMARY, Name, Query, Row, Transaction, stored
+from cumulet.core.db import PRIMARY, Instant, Name, Query, Row, Transaction, stored
 from cumulet.core.web.body import Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
@@ -24,9 +24,9 @@ from cumulet.services.network.routers.row import RouterRow
 AGENT = Facet("agent", "Agents")
 ZONES = Facet("availability_zone", "Availability zones")
 _NAMESPACE = uuid.UUID("9d3b1b52-3c6e-5d0e-8f2c-51d1c8c7a0de")
-L3 = "L3 agent"
+L3, DHCP_AGENT = "L3 agent", "DHCP agent"
 KINDS = {
-    "DHCP agent": ("neutron-dhcp-agent", "dhcp_agent"),
+    DHCP_AGENT: ("neutron-dhcp-agent", "dhcp_agent"),
     L3: ("neutron-l3-agent", "l3_agent"),
     "Metadata agent": ("neutron-metadata-agent", "N/A"),
     "Linux bridge agent": ("neutron-linuxbridge-agent", "N/A"),
@@ -42,6 +42,8 @@ class AgentRow(Row):
     host: Name
     admin_up: bool
     description: Name
+    gone_at: Instant
+    """It was deleted after it was last heard from, at this moment; heard from again, it is back. 0: never."""
 
 
 ATTRIBUTES = Attributes(
@@ -64,7 +66,12 @@ async def agents(room: Network) -> list[dict[str, Any]]:
         _shown(kind, node, said.get(agent_id(kind, node.name)), ports.get(node.name, 0), routers.get(node.name, 0))
         for node in nodes
         for kind in KINDS
+        if not _is_gone(said.get(agent_id(kind, node.name)), node)
     ]
+
+
+def _is_gone(said: AgentRow | None, node: NodeView) -> bool:
+    return said is not None and bool(said.gone_at) and node.last_seen <= said.gone_at
 
 
 def _shown(kind: str, node: NodeView, said: AgentRow | None, ports: int, routers: int) -> dict[str, Any]:
@@ -80,7 +87,7 @@ def _shown(kind: str, node: NodeView, said: AgentRow | None, ports: int, routers
         "host": node.name,
         "admin_state_up": said.admin_up if said else True,
         "alive": node.alive,
-        "availability_zone": node.zone if kind in ("DHCP agent", L3) else None,
+        "availability_zone": node.zone if kind in (DHCP_AGENT, L3) else None,
         "created_at": _moment(node.joined_at or node.last_seen),
         "started_at": _moment(node.joined_at or node.last_seen),
         "heartbeat_timestamp": _moment(node.last_seen),
@@ -125,7 +132,8 @@ def _narrowed(call: Call, shown: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if not fields or name in fields}
 
 
-async def _find(room: Network, call: Call) -> dict[str, Any]:
+async def find_agent(room: Network, call: Call) -> dict[str, Any]:
+    """The agent in the path. Raises AgentNotFound."""
     wanted = call.path["agent_id"]
     for agent in await agents(room) if call.may("get_agent") else []:
         if agent["id"] == wanted:
@@ -134,12 +142,12 @@ async def _find(room: Network, call: Call) -> dict[str, Any]:
 
 
 async def _show(room: Network, call: Call) -> dict[str, Any]:
-    return {"agent": _narrowed(call, await _find(room, call))}
+    return {"agent": _narrowed(call, await find_agent(room, call))}
 
 
 async def _update(room: Network, call: Call) -> dict[str, Any]:
     """An L3 agent may be taken out of service: its routers go elsewhere. The others do what their node's ports need."""
-    agent = await _find(room, call)
+    agent = await find_agent(room, call)
     call.allow("update_agent")
     wish = ATTRIBUTES.for_update(read_one(await call.request.body(1 << 16), "agent"))
     admin_up = wish.get("admin_state_up", agent["admin_state_up"])
@@ -152,12 +160,26 @@ async def _update(room: Network, call: Call) -> dict[str, Any]:
 
     async def write(tx: Transaction) -> None:
         if not await tx.update(AgentRow, {"id": agent["id"]}, admin_up=admin_up, description=text):
-            await tx.insert(AgentRow(agent["id"], agent["host"], admin_up, text))
+            await tx.insert(AgentRow(agent["id"], agent["host"], admin_up, text, 0))
         for router in await tx.find(RouterRow, host="" if admin_up else agent["host"]):
             tx.wake("router", router.id)
 
     await room.database.write(write)
-    return {"agent": await _find(room, call)}
+    return {"agent": await find_agent(room, call)}
+
+
+async def _delete(room: Network, call: Call) -> None:
+    """Forget an agent, as of a node that is no more. One whose node speaks again is back."""
+    agent = await find_agent(room, call)
+    call.allow("delete_agent")
+    node = await room.fleet.node(agent["host"])
+    seen = node.last_seen if node else 0
+
+    async def write(tx: Transaction) -> None:
+        await tx.delete(AgentRow, id=agent["id"])
+        await tx.insert(AgentRow(agent["id"], agent["host"], admin_up=True, description="", gone_at=seen))
+
+    await room.database.write(write)
 
 
 async def _zones(room: Network, call: Call) -> dict[str, Any]:
@@ -184,5 +206,6 @@ def endpoints() -> list[Endpoint]:
         Endpoint("GET", "/agents", _list, name="list_agents"),
         Endpoint("GET", "/agents/{agent_id}", _show, name="show_agent"),
         Endpoint("PUT", "/agents/{agent_id}", _update, raw=True, name="update_agent"),
+        Endpoint("DELETE", "/agents/{agent_id}", _delete, 204, name="delete_agent"),
         Endpoint("GET", "/availability_zones", _zones, name="list_availability_zones"),
     ]

@@ -109,6 +109,30 @@ class MeteringLabelRuleNotFound(errors.NotFound):
     pass
 
 
+class InvalidDHCPAgent(errors.NotFound):
+    pass
+
+
+class InvalidL3Agent(errors.Conflict):
+    pass
+
+
+class NetworkHostedByDHCPAgent(errors.Conflict):
+    pass
+
+
+class NetworkNotHostedByDhcpAgent(errors.Conflict):
+    pass
+
+
+class RouterHostedByL3Agent(errors.Conflict):
+    pass
+
+
+class RouterNotHostedByL3Agent(errors.Conflict):
+    pass
+
+
 class MeteringLabelRuleOverlaps(errors.Conflict):
     pass
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.network import NetworkDialect
 from cumulet.core.web.service import Service
-from cumulet.services.network import agents, auto_topology, ip_availability, quotas, service_providers, tags
+from cumulet.services.network import agents, auto_topology, ip_availability, quotas, scheduling, service_providers, tags
 from cumulet.services.network.address_groups import address_groups
 from cumulet.services.network.address_pools.pools import subnetpools
 from cumulet.services.network.address_pools.scopes import address_scopes
@@ -77,6 +77,8 @@ OTHERS = (
     ip_availability.POOLS,
     service_providers.SERVICE_TYPES,
     rules.TYPES,
+    scheduling.DHCP_SCHEDULER,
+    scheduling.L3_SCHEDULER,
 )
 """Facets of what is no noun."""
 
@@ -94,7 +96,7 @@ def reconcilers(room: Network) -> list[Reconciler]:
 
 def service() -> Service:
     routes = [resources_endpoint(NOUNS), *extension_endpoints(NOUNS, *OTHERS), *quotas.endpoints()]
-    for part in (agents, ip_availability, auto_topology, rules, service_providers):
+    for part in (agents, scheduling, ip_availability, auto_topology, rules, service_providers):
         routes += part.endpoints()
     for noun in TAGGED:
         routes += tags.endpoints(noun)

@@ -51,6 +51,12 @@ def network_spec(network: NetworkRow, subnets: Iterable[SubnetRow], dhcp_port: P
     )
 
 
+def without_dhcp(network: NetworkSpec) -> NetworkSpec:
+    """The network for a node that is not to answer its guests."""
+    quiet = tuple(msgspec.structs.replace(subnet, dhcp=False, dhcp_address="") for subnet in network.subnets)
+    return msgspec.structs.replace(network, subnets=quiet)
+
+
 def _subnet_spec(subnet: SubnetRow, dhcp_address: str) -> SubnetSpec:
     return SubnetSpec(
         id=subnet.id,

@@ -17,6 +17,7 @@ from cumulet.core.web.listing import Clause, Filter
 from cumulet.core.web.wire import Bool, Enum, Int, ListOf, Text, Uuid, parse_bool
 from cumulet.lib.ids import new_uuid
 from cumulet.services.network import errors, rbac
+from cumulet.services.network.exclusions import include
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.operations import erase_idle
 from cumulet.services.network.networks.row import NetworkRow, SegmentRow
@@ -349,4 +350,5 @@ async def erase_parts(room: Network, tx: Transaction, row: NetworkRow) -> None:
         await erase_subnet(room, tx, subnet)
     await tx.delete(SegmentRow, network_id=row.id)
     await rbac.unshare(tx, row.id)
+    await include(tx, row.id)
     await depart(tx, "network", row.id)

@@ -13,12 +13,13 @@ from cumulet.contracts.record import Record
 from cumulet.core.db import Transaction
 from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.fleet.public import Held, NodeView
+from cumulet.services.network.exclusions import excluded_hosts
 from cumulet.services.network.following import facts_of, hosts_of, keys_of, known_nodes, let_go
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.reconciler import note_up
 from cumulet.services.network.ports.row import DHCP, PortRow
 from cumulet.services.network.room import Network
-from cumulet.services.network.specs import location_spec, network_spec
+from cumulet.services.network.specs import location_spec, network_spec, without_dhcp
 from cumulet.services.network.stirring import settle
 from cumulet.services.network.subnets.row import SubnetRow
 
@@ -42,6 +43,7 @@ class NetworkReconciler:
                 subnets = await tx.find(SubnetRow, network_id=key)
                 dhcp = await tx.find(PortRow, network_id=key, device_owner=DHCP)
                 hosts = await hosts_of(tx, key)
+                silent = await excluded_hosts(tx, key)
         if network is None:
             await let_go(room, Kind.NETWORK, key)
             return Done()
@@ -49,7 +51,10 @@ class NetworkReconciler:
         nodes = await known_nodes(room)
         wanted = hosts & set(nodes)
         spec = network_spec(network, subnets, dhcp[0] if dhcp else None)
-        orders: Orders = [(node, Kind.NETWORK, key, spec, network.generation) for node in sorted(wanted)]
+        quiet = without_dhcp(spec)
+        orders: Orders = [
+            (node, Kind.NETWORK, key, quiet if node in silent else spec, network.generation) for node in sorted(wanted)
+        ]
         fresh = wanted - {held.node for held in helds if not held.gone}
         if fresh:
             orders += await self._locations(key, fresh, nodes)

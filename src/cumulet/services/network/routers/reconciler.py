@@ -18,6 +18,7 @@ from cumulet.core.db import Query, Transaction
 from cumulet.core.reconcile.outcome import Again, Done, Outcome
 from cumulet.services.fleet.public import Held
 from cumulet.services.network.agents import closed_hosts
+from cumulet.services.network.exclusions import excluded_hosts
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.following import facts_of, keys_of, let_go, withdraw_beyond
 from cumulet.services.network.metering.row import meters_of
@@ -59,14 +60,15 @@ class RouterReconciler:
                     await tx.find(ForwardingRow, floating_ip_id=[row.id for row in floating]) if floating else []
                 )
                 meters = await meters_of(tx, router)
-                closed = await closed_hosts(tx)
+                closed = await closed_hosts(tx) | await excluded_hosts(tx, key)
                 load: dict[str, int] = {row[0]: row[1] for row in await tx.tuples(_load_query())}
         if router is None:
             await let_go(room, Kind.ROUTER, key)
             return Done()
         zones: list[str] = msgspec.json.decode(router.zone_hints)
-        host = choose_node(await room.fleet.nodes(), load, router.host, zones, closed) if legs else ""
-        if legs and not host:
+        needed = legs or router.by_hand
+        host = choose_node(await room.fleet.nodes(), load, router.host, zones, closed) if needed else ""
+        if needed and not host:
             return Again(NO_NODE_SECONDS, "no node lives on which the router could run")
         if host != router.host or any(leg.port.host != host for leg in legs):
             await self._move(key, host)

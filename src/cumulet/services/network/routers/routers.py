@@ -11,6 +11,7 @@ from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, ListOf, Obj, Text, Uuid
 from cumulet.services.network import errors
+from cumulet.services.network.exclusions import include
 from cumulet.services.network.facets import Facet, Passed
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
@@ -104,6 +105,7 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
         zone_hints=json_text(wish.get("availability_zone_hints", [])),
         helpers="[]",
         host="",
+        by_hand=False,
         generation=1,
         unsettled=False,
     )
@@ -135,6 +137,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: RouterRow) -> 
         await set_gateway(room, tx, call, row, None)
     for leg in legs:
         await erase(room, tx, leg.port)
+    await include(tx, row.id)
     await tx.delete(ConntrackHelperRow, router_id=row.id)
     await depart(tx, "router", row.id)
 

@@ -30,6 +30,8 @@ class RouterRow(Standard):
     """Its conntrack helpers, as the view shows them."""
     host: Name
     """The node that runs it; empty: none yet."""
+    by_hand: bool
+    """An administrator chose its node: it is there even without legs."""
     generation: int
     unsettled: bool
 

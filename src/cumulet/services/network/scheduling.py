@@ -1,0 +1,176 @@
+"""Which agents serve a network or a router, and how an administrator changes that by hand.
+
+DHCP is answered by every node for its own guests, so by every DHCP agent from which the network was not taken. A router
+is on the node that it chose, or that was chosen for it; it does not choose an agent from which it was taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cumulet.core.db import Transaction
+from cumulet.core.web.body import REQUIRED, Field
+from cumulet.core.web.call import Call
+from cumulet.core.web.resource import Endpoint
+from cumulet.core.web.wire import Uuid
+from cumulet.services.network import errors
+from cumulet.services.network.agents import DHCP_AGENT, L3, agents, find_agent
+from cumulet.services.network.attributes import clean, read_object
+from cumulet.services.network.exclusions import ExclusionRow, exclude, excluded_hosts, include
+from cumulet.services.network.facets import Facet
+from cumulet.services.network.networks.networks import networks
+from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.room import Network
+from cumulet.services.network.routers.routers import routers
+from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.stirring import stir
+from cumulet.services.network.subnets.row import SubnetRow
+
+DHCP_SCHEDULER = Facet("dhcp_agent_scheduler", "Networks of DHCP agents")
+L3_SCHEDULER = Facet("l3_agent_scheduler", "Routers of L3 agents")
+
+
+async def _agent(room: Network, call: Call, kind: str) -> dict[str, Any]:
+    """The agent in the path, which must be of this kind. Raises."""
+    agent = await find_agent(room, call)
+    if agent["agent_type"] == kind:
+        return agent
+    if kind == L3:
+        raise errors.InvalidL3Agent(f"Agent {agent['id']} is not a L3 Agent or has been disabled")
+    raise errors.InvalidDHCPAgent(f"Agent {agent['id']} is not a valid DHCP Agent or has been disabled")
+
+
+async def _named(call: Call, name: str) -> str:
+    """The id in a body that holds nothing else. Raises."""
+    body = read_object(await call.request.body(1 << 16))
+    if set(body) != {name}:
+        raise errors.HTTPBadRequest(f"Failed to parse request. '{name}' is needed, and nothing else.")
+    found: str = clean(Field(name, Uuid, create=REQUIRED), body[name])
+    return found
+
+
+# ---- networks ------------------------------------------------------------------------------------------------------
+
+
+async def _networks_of(room: Network, call: Call) -> dict[str, Any]:
+    """The networks whose guests this agent serves, or would if they came to its node."""
+    call.allow("get_dhcp-networks")
+    agent = await _agent(room, call, DHCP_AGENT)
+    async with room.database.read() as tx:
+        excluded = {row.id for row in await tx.find(ExclusionRow, host=agent["host"])}
+        served = {row.network_id for row in await tx.find(SubnetRow, dhcp=True)} - excluded
+        rows = await tx.find(NetworkRow, id=sorted(served), order_by="id") if served else []
+    return {"networks": [networks.show_row(call, row) for row in rows]}
+
+
+async def _dhcp_agents_of(room: Network, call: Call) -> dict[str, Any]:
+    call.allow("get_dhcp-agents")
+    async with room.database.read() as tx:
+        network = await networks.sought(tx, call, call.path["network_id"])
+        served = bool(await tx.count(SubnetRow, network_id=network.id, dhcp=True))
+        excluded = await excluded_hosts(tx, network.id)
+    found = await agents(room) if served else []
+    return {"agents": [a for a in found if a["agent_type"] == DHCP_AGENT and a["host"] not in excluded]}
+
+
+async def _add_network(room: Network, call: Call) -> None:
+    call.allow("create_dhcp-network")
+    agent = await _agent(room, call, DHCP_AGENT)
+    network_id = await _named(call, "network_id")
+
+    async def write(tx: Transaction) -> None:
+        network = await networks.sought(tx, call, network_id)
+        served = await tx.count(SubnetRow, network_id=network.id, dhcp=True)
+        if served and agent["host"] not in await excluded_hosts(tx, network.id):
+            raise errors.NetworkHostedByDHCPAgent(
+                f"The network {network.id} has been already hosted by the DHCP Agent {agent['id']}."
+            )
+        await include(tx, network.id, agent["host"])
+        await stir(tx, NetworkRow, "network", [network.id])
+
+    await room.database.write(write)
+
+
+async def _remove_network(room: Network, call: Call) -> None:
+    """Guests of the network on that node get no more answers there."""
+    call.allow("delete_dhcp-network")
+    agent = await _agent(room, call, DHCP_AGENT)
+
+    async def write(tx: Transaction) -> None:
+        network = await networks.sought(tx, call, call.path["network_id"])
+        if agent["host"] in await excluded_hosts(tx, network.id):
+            raise errors.NetworkNotHostedByDhcpAgent(
+                f"The network {network.id} is not hosted by the DHCP agent {agent['id']}."
+            )
+        await exclude(tx, network.id, agent["host"])
+        await stir(tx, NetworkRow, "network", [network.id])
+
+    await room.database.write(write)
+
+
+# ---- routers -------------------------------------------------------------------------------------------------------
+
+
+async def _routers_of(room: Network, call: Call) -> dict[str, Any]:
+    call.allow("get_l3-routers")
+    agent = await _agent(room, call, L3)
+    async with room.database.read() as tx:
+        rows = await tx.find(RouterRow, host=agent["host"], order_by="id")
+    return {"routers": [routers.show_row(call, row) for row in rows]}
+
+
+async def _l3_agents_of(room: Network, call: Call) -> dict[str, Any]:
+    call.allow("get_l3-agents")
+    async with room.database.read() as tx:
+        router = await routers.sought(tx, call, call.path["router_id"])
+    return {"agents": [a for a in await agents(room) if a["agent_type"] == L3 and a["host"] == router.host]}
+
+
+async def _add_router(room: Network, call: Call) -> None:
+    call.allow("create_l3-router")
+    agent = await _agent(room, call, L3)
+    if not agent["admin_state_up"]:
+        raise errors.InvalidL3Agent(f"Agent {agent['id']} is not a L3 Agent or has been disabled")
+    router_id = await _named(call, "router_id")
+
+    async def write(tx: Transaction) -> None:
+        router = await routers.sought(tx, call, router_id)
+        if router.host not in ("", agent["host"]):
+            raise errors.RouterHostedByL3Agent(
+                f"The router {router.id} has been already hosted by the L3 Agent on {router.host}; remove it there."
+            )
+        await include(tx, router.id, agent["host"])
+        await tx.update(RouterRow, {"id": router.id}, host=agent["host"], by_hand=True)
+        await stir(tx, RouterRow, "router", [router.id])
+
+    await room.database.write(write)
+
+
+async def _remove_router(room: Network, call: Call) -> None:
+    """It goes to another node, if it has legs and there is one."""
+    call.allow("delete_l3-router")
+    agent = await _agent(room, call, L3)
+
+    async def write(tx: Transaction) -> None:
+        router = await routers.sought(tx, call, call.path["router_id"])
+        if router.host != agent["host"]:
+            raise errors.RouterNotHostedByL3Agent(f"The router {router.id} is not hosted by L3 agent {agent['id']}.")
+        await exclude(tx, router.id, agent["host"])
+        await tx.update(RouterRow, {"id": router.id}, host="", by_hand=False)
+        await stir(tx, RouterRow, "router", [router.id])
+
+    await room.database.write(write)
+
+
+def endpoints() -> list[Endpoint]:
+    of_dhcp, of_l3 = "/agents/{agent_id}/dhcp-networks", "/agents/{agent_id}/l3-routers"
+    return [
+        Endpoint("GET", of_dhcp, _networks_of, name="list_dhcp_networks"),
+        Endpoint("POST", of_dhcp, _add_network, 201, raw=True, name="create_dhcp_network"),
+        Endpoint("DELETE", of_dhcp + "/{network_id}", _remove_network, 204, name="delete_dhcp_network"),
+        Endpoint("GET", "/networks/{network_id}/dhcp-agents", _dhcp_agents_of, name="list_dhcp_agents"),
+        Endpoint("GET", of_l3, _routers_of, name="list_l3_routers"),
+        Endpoint("POST", of_l3, _add_router, 201, raw=True, name="create_l3_router"),
+        Endpoint("DELETE", of_l3 + "/{router_id}", _remove_router, 204, name="delete_l3_router"),
+        Endpoint("GET", "/routers/{router_id}/l3-agents", _l3_agents_of, name="list_l3_agents"),
+    ]

@@ -1,0 +1,111 @@
+"""Agents that serve networks and routers, and what an administrator changes by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cumulet.contracts.assignments import Kind
+from cumulet.services.network.room import Network
+from tests.api.network.conftest import Maker
+from tests.api.network.test_reconcilers import World, server
+from tests.support.client import Client
+from tests.support.fake_fleet import FakeFleet
+
+pytestmark = pytest.mark.db
+
+
+async def agents(admin: Client, kind: str) -> dict[str, str]:
+    """Host → id."""
+    return {agent["host"]: agent["id"] for agent in (await admin.get(f"/agents?agent_type={kind}"))["agents"]}
+
+
+async def ids(admin: Client, path: str, many: str) -> list[str]:
+    return [one["id"] for one in (await admin.get(path))[many]]
+
+
+async def test_dhcp_answers_everywhere_but_where_it_was_taken_away(
+    network: Client, make: Maker, room: Network, fleet: FakeFleet
+) -> None:
+    world = World(room, fleet)
+    admin = network.as_("admin")
+    one, two = (await agents(admin, "DHCP agent")).values()
+    net = await make.network()
+    assert await ids(admin, f"/networks/{net['id']}/dhcp-agents", "agents") == []
+    await make.subnet(net)
+    assert await ids(admin, f"/networks/{net['id']}/dhcp-agents", "agents") == [one, two]
+    await server(world, net, "a", "one")
+    await server(world, net, "b", "two")
+    path = f"/agents/{one}/dhcp-networks"
+    body = {"network_id": net["id"]}
+    assert (await admin.post(path, body, 409))["NeutronError"]["type"] == "NetworkHostedByDHCPAgent"
+    await admin.delete(f"{path}/{net['id']}")
+    await world.obey()
+    told: Any = [fleet.told(host, Kind.NETWORK)[net["id"]] for host in ("one", "two")]
+    assert [spec.subnets[0].dhcp_address for spec in told] == ["", "10.0.0.2"]
+    assert await ids(admin, path, "networks") == []
+    assert await ids(admin, f"/networks/{net['id']}/dhcp-agents", "agents") == [two]
+    assert (await admin.delete(f"{path}/{net['id']}", 409))["NeutronError"]["type"] == "NetworkNotHostedByDhcpAgent"
+    await admin.post(path, body, 201)
+    await world.obey()
+    told = fleet.told("one", Kind.NETWORK)[net["id"]]
+    assert told.subnets[0].dhcp_address == "10.0.0.2"
+    for wrong in ({}, {"network_id": "x"}, {"network_id": net["id"], "more": 1}):
+        await admin.post(path, wrong, 400)
+    await network.get(path, 403)
+    await network.delete(f"{path}/{net['id']}", 403)
+    await network.get(f"/networks/{net['id']}/dhcp-agents", 403)
+    l3 = (await agents(admin, "L3 agent"))["one"]
+    assert (await admin.get(f"/agents/{l3}/dhcp-networks", 404))["NeutronError"]["type"] == "InvalidDHCPAgent"
+
+
+async def test_a_router_goes_where_it_is_sent(network: Client, make: Maker, room: Network, fleet: FakeFleet) -> None:
+    world = World(room, fleet)
+    admin = network.as_("admin")
+    l3 = await agents(admin, "L3 agent")
+    router = await make.one("router", "/routers")
+    path, body = f"/agents/{l3['two']}/l3-routers", {"router_id": router["id"]}
+    await admin.post(path, body, 201)
+    await world.obey()
+    # Even without legs.
+    assert set(fleet.told("two", Kind.ROUTER)) == {router["id"]}
+    assert await ids(admin, f"/routers/{router['id']}/l3-agents", "agents") == [l3["two"]]
+    assert await ids(admin, path, "routers") == [router["id"]]
+    refused = (await admin.post(f"/agents/{l3['one']}/l3-routers", body, 409))["NeutronError"]
+    assert refused["type"] == "RouterHostedByL3Agent"
+    net = await make.network()
+    subnet = await make.subnet(net)
+    await network.put(f"/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    await world.obey()
+    assert set(fleet.told("two", Kind.ROUTER)) == {router["id"]}
+    await admin.delete(f"{path}/{router['id']}")
+    await world.obey()
+    assert set(fleet.told("one", Kind.ROUTER)) == {router["id"]}
+    assert not fleet.told("two", Kind.ROUTER)
+    # It does not come back when that node dies, but waits; until it is sent there again.
+    fleet.kill("one")
+    await world.settle()
+    assert not fleet.told("two", Kind.ROUTER)
+    refused = (await admin.delete(f"{path}/{router['id']}", 409))["NeutronError"]
+    assert refused["type"] == "RouterNotHostedByL3Agent"
+    fleet.revive("one")
+    await admin.delete(f"/agents/{l3['one']}/l3-routers/{router['id']}")
+    await admin.post(path, body, 201)
+    await world.obey()
+    assert set(fleet.told("two", Kind.ROUTER)) == {router["id"]}
+    await admin.put(f"/agents/{l3['one']}", {"agent": {"admin_state_up": False}})
+    assert (await admin.post(f"/agents/{l3['one']}/l3-routers", body, 409))["NeutronError"]["type"] == "InvalidL3Agent"
+
+
+async def test_an_agent_that_was_deleted_is_back_when_its_node_speaks(network: Client, fleet: FakeFleet) -> None:
+    admin = network.as_("admin")
+    l3 = await agents(admin, "L3 agent")
+    fleet.kill("one")
+    await network.delete(f"/agents/{l3['one']}", 404)
+    await admin.delete(f"/agents/{l3['one']}")
+    await admin.get(f"/agents/{l3['one']}", 404)
+    assert set(await agents(admin, "L3 agent")) == {"two"}
+    assert set(await agents(admin, "DHCP agent")) == {"one", "two"}
+    fleet.hear("one")
+    assert set(await agents(admin, "L3 agent")) == {"one", "two"}
