@@ -78,6 +78,12 @@ class FakeFleet:
             if held.gone or held.observed != held.generation:
                 self.report(node, Kind(kind), key)
 
+    def report_all_but(self, kind: Kind) -> None:
+        """Every node does everything it was told, of other kinds."""
+        for (node, other, key), held in list(self._held.items()):
+            if other != str(kind) and (held.gone or held.observed != held.generation):
+                self.report(node, Kind(other), key)
+
     def told(self, node: str, kind: Kind) -> dict[str, Record]:
         """What a node should hold of a kind, by key."""
         return {

@@ -161,6 +161,18 @@ class MeterSpec(Record, frozen=True, kw_only=True):
     rules: tuple[MeterRule, ...]
 
 
+class StandbySpec(Record, frozen=True, kw_only=True):
+    """How a router that several nodes hold agrees on the one of them that runs it, over a network of its own."""
+
+    number: int
+    """1 to 255; no other router of that network has it."""
+    priority: int
+    """Among those who could take over, the highest does."""
+    leg: InterfaceSpec
+    peers: tuple[str, ...] = ()
+    """Addresses of the others in that network."""
+
+
 class RouterSpec(Record, frozen=True, kw_only=True):
     """A router that this node runs."""
 
@@ -177,6 +189,8 @@ class RouterSpec(Record, frozen=True, kw_only=True):
     helpers: tuple[tuple[str, str, int], ...] = ()
     """(helper, protocol, port): what answers there may open further connections."""
     meters: tuple[MeterSpec, ...] = ()
+    standby: StandbySpec | None = None
+    """It is held by several nodes and runs on one of them."""
 
 
 class Fabric(Record, frozen=True, kw_only=True):
@@ -195,6 +209,8 @@ class ElementFacts(Record, frozen=True, kw_only=True):
     digest: str = ""
     """Digest of the spec that is in force; empty while it is not."""
     up: bool = False
+    active: bool = True
+    """Of what several nodes hold: this one runs it."""
     fault: Fault | None = None
 
 

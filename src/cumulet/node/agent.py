@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from cumulet.contracts.assignments import NodeFacts
 from cumulet.core.bus import MemoryBus
@@ -14,7 +14,7 @@ from cumulet.drivers.network.base import Guests, MetadataPlace, Network
 from cumulet.drivers.volume.base import Volumes
 from cumulet.lib.clock import Clock
 from cumulet.node.control_plane import ControlPlane, ControlPlaneSilent
-from cumulet.node.fabric.duty import FabricDuty
+from cumulet.node.fabric.duty import WHOLE, FabricDuty
 from cumulet.node.guests import AssignedGuests
 from cumulet.node.machines.duty import MachineDuty
 from cumulet.node.metadata.server import MetadataServer
@@ -43,6 +43,7 @@ class Agent:
         backends: Mapping[str, Volumes],
         metadata: Callable[[Guests], MetadataServer] | None = None,
         metadata_places: Callable[[], Sequence[MetadataPlace]] = tuple,
+        turned: Callable[[], Awaitable[None]] | None = None,
         forget_machine: Callable[[str], None] = lambda machine_id: None,
     ) -> None:
         self._control_plane = control_plane
@@ -54,6 +55,7 @@ class Agent:
         self.guests = AssignedGuests(self.orders)
         self.outbox = Outbox(control_plane, self.orders, clock)
         self._metadata_places = metadata_places
+        self._turned = turned
         self._metadata = metadata(self.guests) if metadata else None
         self.fabric = FabricDuty(self.orders, self.outbox, network, self._bus, self._listen_for_guests)
         machines = MachineDuty(self.orders, self.outbox, hypervisor, self.fabric.wired, forget_machine)
@@ -66,6 +68,8 @@ class Agent:
             group.create_task(self._beat())
             group.create_task(self._follow())
             group.create_task(self._watch())
+            if self._turned is not None:
+                group.create_task(self._watch_routers(self._turned))
             group.create_task(self.outbox.run())
             for loop in self.loops:
                 group.create_task(loop.run())
@@ -100,3 +104,9 @@ class Agent:
         """Look at machines that change by themselves."""
         while True:
             self._bus.wake("machine", await self._hypervisor.changed())
+
+    async def _watch_routers(self, turned: Callable[[], Awaitable[None]]) -> None:
+        """Look at routers that other nodes hold too: they turn from one to another by themselves."""
+        while True:
+            await turned()
+            self._bus.wake(WHOLE, WHOLE)

@@ -120,6 +120,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         backends={"local": drivers.volumes},
         metadata=lambda guests: MetadataServer(guests, passwords),
         metadata_places=network.metadata_places,
+        turned=network.turned,
         forget_machine=passwords.clear,
     )
     asks = AskServer(

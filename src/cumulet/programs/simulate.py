@@ -82,6 +82,7 @@ class SimulatedNode:
             facts=self.facts,
             hypervisor=self.hypervisor,
             network=self.network,
+            turned=self.network.turned,
             backends={"local": self.volumes},
         )
         cloud.fleet.local_asks[f"local:{name}"] = self.answer

@@ -75,3 +75,11 @@ class OffersMeters(Protocol):
     async def metered(self, router_id: str) -> Sequence[Metered]:
         """What the counters of a router show now. Raises LookupError for a router that is not here."""
         ...
+
+
+class HoldsTogether(Protocol):
+    """A network driver some of whose routers other nodes hold too."""
+
+    async def turned(self) -> None:
+        """Until such a router begins to run here, or ceases to; what `apply` says of it is then another."""
+        ...

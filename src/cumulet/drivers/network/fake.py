@@ -6,10 +6,13 @@ world to play a restart.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+
+import msgspec
 
 from cumulet.contracts.assignments import Fault, Kind
 from cumulet.contracts.networks import (
@@ -38,6 +41,9 @@ class FakeFabric:
     failing: dict[str, Fault] = field(default_factory=dict)
     metered: dict[tuple[str, str], Metered] = field(default_factory=dict)
     """(router, counter) → what tests let pass there."""
+    waiting: set[str] = field(default_factory=set)
+    """Routers that run on another of the nodes that hold them."""
+    turns: asyncio.Event = field(default_factory=asyncio.Event)
     changes: int = 0
     """How often something was made, changed or destroyed."""
     _facts: dict[tuple[Kind, str], ElementFacts] = field(default_factory=dict)
@@ -48,6 +54,11 @@ class FakeFabric:
 
     def mend(self, key: str) -> None:
         self.failing.pop(key, None)
+
+    def turn(self, router_id: str, *, runs: bool) -> None:
+        """The nodes that hold this router have agreed anew."""
+        (self.waiting.discard if runs else self.waiting.add)(router_id)
+        self.turns.set()
 
     def taps(self) -> set[str]:
         """The interfaces that machines can open."""
@@ -68,6 +79,8 @@ class FakeFabric:
             self.elements[key] = spec
             self._facts[key] = ElementFacts(id=spec.id, digest=digest_of(spec), up=getattr(spec, "up", True))
             self.changes += 1
+        if isinstance(spec, RouterSpec) and spec.standby:
+            return msgspec.structs.replace(self._facts[key], active=spec.id not in self.waiting)
         return self._facts[key]
 
     def _carries(self, sub: PortSpec) -> bool:
@@ -115,6 +128,10 @@ class FakeNetwork:
     def tap(self, port_id: str) -> str:
         return _tap(port_id)
 
+    async def turned(self) -> None:
+        await self._world.turns.wait()
+        self._world.turns.clear()
+
     async def metered(self, router_id: str) -> Sequence[Metered]:
         router = self._world.elements.get((Kind.ROUTER, router_id))
         if not isinstance(router, RouterSpec):
@@ -136,7 +153,8 @@ class _Journey:
         up = {spec.id for spec in specs if isinstance(spec, PortSpec) and spec.up}
         ports = [spec for spec in specs if isinstance(spec, PortSpec) and spec.id in up]
         self._ports = [port for port in ports if not port.trunk_port or port.trunk_port in up]
-        self._routers = [spec for spec in specs if isinstance(spec, RouterSpec) and spec.up]
+        routers = [spec for spec in specs if isinstance(spec, RouterSpec) and spec.up]
+        self._routers = [router for router in routers if not (router.standby and router.id in world.waiting)]
         self._judge = Judge(Fabric(groups=tuple(spec for spec in specs if isinstance(spec, GroupSpec))))
 
     def arrives(self, network_id: str, traffic: Traffic) -> bool:

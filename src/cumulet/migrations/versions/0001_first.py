@@ -1624,6 +1624,16 @@ def upgrade() -> None:
     )
     op.create_index("network_rbac_policies_target", "network_rbac_policies", ["object_type", "target"], unique=False)
     op.create_table(
+        "network_router_hosts",
+        sa.Column("router_id", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("port_id", sa.String(length=64), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("router_id", "host"),
+        **TABLES,
+    )
+    op.create_index("network_router_hosts_host", "network_router_hosts", ["host"], unique=False)
+    op.create_table(
         "network_routers",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -1643,6 +1653,8 @@ def upgrade() -> None:
         sa.Column("zone_hints", LONG, nullable=False),
         sa.Column("helpers", LONG, nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("ha", sa.Boolean(), nullable=False),
+        sa.Column("ha_number", sa.Integer(), nullable=True),
         sa.Column("by_hand", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("unsettled", sa.Boolean(), nullable=False),
@@ -1650,6 +1662,7 @@ def upgrade() -> None:
         **TABLES,
     )
     op.create_index("network_routers_host", "network_routers", ["host"], unique=False)
+    op.create_index("network_routers_number", "network_routers", ["project_id", "ha_number"], unique=True)
     op.create_index("network_routers_project", "network_routers", ["project_id"], unique=False)
     op.create_index("network_routers_unsettled", "network_routers", ["unsettled"], unique=False)
     op.create_table(
@@ -1725,6 +1738,13 @@ def upgrade() -> None:
     op.create_index("network_segments_network", "network_segments", ["network_id"], unique=False)
     op.create_index(
         "network_segments_number", "network_segments", ["network_type", "physical_network", "number"], unique=True
+    )
+    op.create_table(
+        "network_standby_networks",
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("network_id", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("project_id"),
+        **TABLES,
     )
     op.create_table(
         "network_sub_ports",

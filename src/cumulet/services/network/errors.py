@@ -301,6 +301,10 @@ class RouterInUse(errors.Conflict):
     pass
 
 
+class NoVRIDAvailable(errors.Conflict):
+    pass
+
+
 class RouterInterfaceInUseByFloatingIP(errors.Conflict):
     pass
 

@@ -12,8 +12,9 @@ from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import ElementFacts
 from cumulet.core.db import Query, Row, Transaction
 from cumulet.services.fleet.public import Held, NodeView
-from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.row import RouterHostRow
 from cumulet.services.network.stirring import DepartureRow
 
 
@@ -21,13 +22,18 @@ from cumulet.services.network.stirring import DepartureRow
 def _hosts_query() -> Query:
     c = PortRow.c
     here = c.network_id == sa.bindparam("network", type_=sa.String)
-    return Query(
-        sa.union(sa.select(c.host).where(here, c.host != ""), sa.select(c.moving_to).where(here, c.moving_to != ""))
+    living = sa.select(c.host).where(here, c.host != "")
+    coming = sa.select(c.moving_to).where(here, c.moving_to != "")
+    holding = (
+        sa.select(RouterHostRow.c.host)
+        .join(PortRow.table, c.device_id == RouterHostRow.c.router_id)
+        .where(here, c.device_owner.in_(OF_ROUTERS))
     )
+    return Query(sa.union(living, coming, holding))
 
 
 async def hosts_of(tx: Transaction, network_id: str) -> set[str]:
-    """The nodes on which a network has ports, or is about to: those that must carry it."""
+    """The nodes that must carry a network: it has ports there, or is about to, or a router's legs may come to run."""
     return {host for (host,) in await tx.tuples(_hosts_query(), {"network": network_id})}
 
 

@@ -22,7 +22,8 @@ from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.routers import routers
-from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.routers.row import RouterHostRow, RouterRow
+from cumulet.services.network.routers.standby import enroll, members_of
 from cumulet.services.network.stirring import stir
 from cumulet.services.network.subnets.row import SubnetRow
 
@@ -115,15 +116,26 @@ async def _routers_of(room: Network, call: Call) -> dict[str, Any]:
     call.allow("get_l3-routers")
     agent = await _agent(room, call, L3)
     async with room.database.read() as tx:
-        rows = await tx.find(RouterRow, host=agent["host"], order_by="id")
-    return {"routers": [routers.show_row(call, row) for row in rows]}
+        held = [member.router_id for member in await tx.find(RouterHostRow, host=agent["host"])]
+        rows = {router.id: router for router in await tx.find(RouterRow, host=agent["host"])}
+        rows |= {router.id: router for router in await tx.find(RouterRow, id=held)} if held else {}
+    return {"routers": [routers.show_row(call, row) for _, row in sorted(rows.items())]}
 
 
 async def _l3_agents_of(room: Network, call: Call) -> dict[str, Any]:
     call.allow("get_l3-agents")
     async with room.database.read() as tx:
         router = await routers.sought(tx, call, call.path["router_id"])
-    return {"agents": [a for a in await agents(room) if a["agent_type"] == L3 and a["host"] == router.host]}
+        hosts = await _hosts_of(tx, router)
+    found = [agent for agent in await agents(room) if agent["agent_type"] == L3 and agent["host"] in hosts]
+    if router.ha:
+        found = [agent | {"ha_state": "active" if agent["host"] == router.host else "standby"} for agent in found]
+    return {"agents": found}
+
+
+async def _hosts_of(tx: Transaction, router: RouterRow) -> set[str]:
+    """The nodes that hold a router."""
+    return {member.host for member in await members_of(tx, router.id)} if router.ha else {router.host} - {""}
 
 
 async def _add_router(room: Network, call: Call) -> None:
@@ -135,7 +147,13 @@ async def _add_router(room: Network, call: Call) -> None:
 
     async def write(tx: Transaction) -> None:
         router = await routers.sought(tx, call, router_id)
-        if router.host not in ("", agent["host"]):
+        hosts = await _hosts_of(tx, router)
+        if router.ha and agent["host"] not in hosts:
+            await include(tx, router.id, agent["host"])
+            await tx.update(RouterRow, {"id": router.id}, by_hand=True)
+            await enroll(room, tx, router, [*sorted(hosts), agent["host"]])
+            return
+        if router.ha or hosts - {agent["host"]}:
             raise errors.RouterHostedByL3Agent(
                 f"The router {router.id} has been already hosted by the L3 Agent on {router.host}; remove it there."
             )
@@ -153,10 +171,11 @@ async def _remove_router(room: Network, call: Call) -> None:
 
     async def write(tx: Transaction) -> None:
         router = await routers.sought(tx, call, call.path["router_id"])
-        if router.host != agent["host"]:
+        if agent["host"] not in await _hosts_of(tx, router):
             raise errors.RouterNotHostedByL3Agent(f"The router {router.id} is not hosted by L3 agent {agent['id']}.")
         await exclude(tx, router.id, agent["host"])
-        await tx.update(RouterRow, {"id": router.id}, host="", by_hand=False)
+        if not router.ha:
+            await tx.update(RouterRow, {"id": router.id}, host="", by_hand=False)
         await stir(tx, RouterRow, "router", [router.id])
 
     await room.database.write(write)

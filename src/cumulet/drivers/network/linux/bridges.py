@@ -69,6 +69,8 @@ def router_links(router: RouterSpec, networks: Mapping[str, NetworkSpec], node: 
         return _pair(name, interface.mac, inside, element, networks[interface.network_id], isolated=False)
 
     links = [leg(names.router_leg(interface.port_id), interface) for interface in router.interfaces]
+    if router.standby:
+        links.append(leg(names.standby_leg(router.standby.leg.port_id), router.standby.leg))
     if router.gateway:
         links.append(leg(names.gateway_leg(router.gateway.port_id), router.gateway))
     return links

@@ -49,6 +49,7 @@ def checked(fabric: Fabric) -> tuple[Fabric, dict[Element, Fault]]:
     def check_whole_router(router: RouterSpec) -> None:
         check_router(router)
         legs = [*router.interfaces, *([router.gateway] if router.gateway else [])]
+        legs += [router.standby.leg] if router.standby else []
         _require(all(leg.network_id in known for leg in legs), "one of its networks is not here")
 
     return (
@@ -154,6 +155,12 @@ def check_router(router: RouterSpec) -> None:
     checked_id(router.id)
     for leg in (*router.interfaces, *([router.gateway] if router.gateway else [])):
         _leg(leg)
+    if router.standby:
+        _leg(router.standby.leg)
+        _require(router.standby.number in range(1, 256), f"a router with the number {router.standby.number}")
+        _require(router.standby.priority in range(1, 255), f"a router of priority {router.standby.priority}")
+        for peer in router.standby.peers:
+            _ipv4(peer)
     for hop in router.next_hops:
         ipaddress.ip_address(hop)
     for floating in router.floating:

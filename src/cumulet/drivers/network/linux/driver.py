@@ -18,21 +18,25 @@ from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.checks import checked
 from cumulet.drivers.network.linux.commands import Commands, Run
-from cumulet.drivers.network.linux.dnsmasq import DhcpServers
+from cumulet.drivers.network.linux.dnsmasq import Dnsmasq
 from cumulet.drivers.network.linux.faults import of_failure
 from cumulet.drivers.network.linux.guarding import Guarding
 from cumulet.drivers.network.linux.held import FIELDS, Held, read_held, write_held
 from cumulet.drivers.network.linux.insides import Insides
+from cumulet.drivers.network.linux.keepalived import Keepalived, looker
 from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.plan import Plan, plan
 from cumulet.drivers.network.linux.probe import refuse_if_unfit
+from cumulet.drivers.network.linux.residents import Residents
 from cumulet.drivers.network.linux.sandbox import ensure_namespace
 from cumulet.drivers.network.linux.uplink import ensure_uplink
 from cumulet.drivers.network.linux.wiring import Wiring
 from cumulet.drivers.network.rules import is_guests
 from cumulet.lib import process
+from cumulet.lib.netns import inside
 
+_LOOK_SECONDS = 1.0
 _FAILURES = (process.ProcessFailed, OSError, TimeoutError, ValueError)
 
 
@@ -61,7 +65,10 @@ class LinuxNetwork:
         self._guarding = Guarding(self._commands, node)
         self._wiring = Wiring(self._commands, node)
         self._insides = Insides(self._commands, node)
-        self._servers = DhcpServers(folder / "dnsmasq")
+        self._servers = Residents(folder / "dnsmasq", Dnsmasq)
+        self._standbys = Residents(folder / "keepalived", Keepalived)
+        self._active: dict[str, bool] = {}
+        """Whether each router that other nodes hold too runs here."""
         self._held = Held()
         self._known = Fabric()
         """What of it made sense when it was last looked at."""
@@ -75,6 +82,7 @@ class LinuxNetwork:
         async with self._lock:
             await self._begin()
             await self._hold(self._held.joined(fabric))
+            await self._look_who_runs()
             return self._facts(fabric)
 
     async def remove(self, kind: Kind, key: str) -> None:
@@ -112,6 +120,7 @@ class LinuxNetwork:
         """Stop watching. Everything that was made goes on without us."""
         await self._insides.close()
         self._servers.abandon()
+        self._standbys.abandon()
 
     async def _begin(self) -> None:
         """Once: see that this kernel can filter, and take up what was held. And from time to time, look again."""
@@ -133,7 +142,7 @@ class LinuxNetwork:
 
     async def _hold(self, held: Held) -> None:
         """Make what is held so, unless it is, and no server died."""
-        if held == self._settled and not self._servers.dead():
+        if held == self._settled and not self._servers.dead() and not self._standbys.dead():
             return
         if held != self._held:
             write_held(self._folder / "held.json", held)
@@ -177,6 +186,25 @@ class LinuxNetwork:
         self._places = wanted.places
         return faults
 
+    async def turned(self) -> None:
+        """Until a router that other nodes hold too begins to run here, or ceases to."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if await self._look_who_runs():
+                return
+
+    async def _look_who_runs(self) -> bool:
+        """Whether it has changed."""
+        before, self._active = self._active, {}
+        for router in self._known.routers:
+            if router.standby:
+                namespace = names.router_namespace(self._node.namespace, router.id)
+                try:
+                    self._active[router.id] = await inside(namespace, looker(router.standby))
+                except (OSError, TimeoutError):
+                    self._active[router.id] = False
+        return self._active != before
+
     async def _connect_host(self, fabric: Fabric) -> dict[Element, Fault]:
         external = [network for network in fabric.networks if network.external]
         if self._node.uplink is None or self._uplinked == external:
@@ -194,20 +222,28 @@ class LinuxNetwork:
         for element, (namespace, text) in wanted.servers.items():
             if element not in failed:
                 try:
-                    await self._servers.server(element[1], namespace).ensure(text)
+                    await self._servers.of(element[1], namespace).ensure(text)
                 except _FAILURES as error:
                     faults[element] = of_failure(element, error)
+        for key, (namespace, conf) in wanted.standbys.items():
+            if (Kind.ROUTER, key) not in failed:
+                try:
+                    await self._standbys.of(key, namespace).ensure(conf)
+                except _FAILURES as error:
+                    faults[Kind.ROUTER, key] = of_failure((Kind.ROUTER, key), error)
         return faults
 
     async def _retire(self, wanted: Plan, everything: set[Element]) -> dict[Element, Fault]:
         """A network that gave up DHCP, a router that is switched off: what served them goes, as ordered."""
         faults: dict[Element, Fault] = {}
-        started, made = self._servers.found(), self._insides.found()
+        started, made, kept = self._servers.found(), self._insides.found(), self._standbys.found()
         needed = {interior.namespace for interior in wanted.interiors}
         for element in everything:
             try:
                 if element[1] in started and element not in wanted.servers:
                     await self._servers.stop(element[1], self._node.namespace)
+                if element[1] in kept and element[1] not in wanted.standbys:
+                    await self._standbys.stop(element[1], self._node.namespace)
                 for namespace in [name for name, of in made.items() if of == element and name not in needed]:
                     await self._insides.remove(namespace)
             except _FAILURES as error:
@@ -219,6 +255,8 @@ class LinuxNetwork:
         _, key = element
         if key in self._servers.found():
             await self._servers.stop(key, self._node.namespace)
+        if key in self._standbys.found():
+            await self._standbys.stop(key, self._node.namespace)
         await self._wiring.remove(element)
         for namespace, of in self._insides.found().items():
             if of == element:
@@ -237,7 +275,8 @@ class LinuxNetwork:
         known = self._digests.get(element)
         if known is None or known[0] != spec:
             known = self._digests[element] = (spec, digest_of(spec))
-        return ElementFacts(id=spec.id, digest=known[1], up=getattr(spec, "up", True))
+        active = self._active.get(spec.id, False) if isinstance(spec, RouterSpec) and spec.standby else True
+        return ElementFacts(id=spec.id, digest=known[1], up=getattr(spec, "up", True), active=active)
 
 
 async def _guarded(everything: set[Element], work: Awaitable[dict[Element, Fault]]) -> dict[Element, Fault]:

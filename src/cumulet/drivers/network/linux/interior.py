@@ -30,6 +30,11 @@ _ALWAYS = (
 )
 QUIET_SETTINGS = (*_ALWAYS, *_NO_FORWARDING)
 ROUTER_SETTINGS = (*_ALWAYS, ("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1"))
+STANDBY_SETTINGS = (
+    *ROUTER_SETTINGS,
+    # Legs with the same MAC stand on other nodes: the kernel must not speak as one before it is this one's turn.
+    ("ipv6/conf/default/addr_gen_mode", "1"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Interior:
     """(path below /proc/sys/net, value)."""
     owns_routes: bool = True
     """No routes are here but these."""
+    sign: str = ""
+    """While this address is here, somebody else gives the legs addresses besides; without it they have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +114,9 @@ def lines_inside(wanted: Interior, found: FoundInterior) -> list[str]:
     loopback = found.legs.get("lo")
     if loopback is None or not loopback.up:
         lines.append("link set dev lo up")
+    others = any(f"{wanted.sign}/32" in leg.addresses for leg in found.legs.values())
     for leg in wanted.legs:
-        lines += _leg_lines(leg, found.legs.get(leg.name))
+        lines += _leg_lines(leg, found.legs.get(leg.name), alone=not others)
     # Routes go when their legs go down, so they are laid anew if a leg was not up before.
     laid = all(leg.name in found.legs and found.legs[leg.name].up for leg in wanted.legs if leg.up)
     if wanted.owns_routes:
@@ -131,7 +139,7 @@ def new_addresses(wanted: Interior, found: FoundInterior) -> list[tuple[str, str
     ]
 
 
-def _leg_lines(leg: Leg, there: Leg | None) -> list[str]:
+def _leg_lines(leg: Leg, there: Leg | None, *, alone: bool) -> list[str]:
     changes = []
     if there is None or there.mac != leg.mac:
         changes.append(f"address {leg.mac}")
@@ -139,7 +147,8 @@ def _leg_lines(leg: Leg, there: Leg | None) -> list[str]:
         changes.append(f"mtu {leg.mtu}")
     lines = [f"link set dev {leg.name} {' '.join(changes)}"] if changes else []
     present = set(there.addresses) if there else set()
-    lines += [f"addr del {address} dev {leg.name}" for address in sorted(present - set(leg.addresses))]
+    if alone:
+        lines += [f"addr del {address} dev {leg.name}" for address in sorted(present - set(leg.addresses))]
     for address in leg.addresses:
         if address not in present:
             lines.append(f"addr add {address} dev {leg.name}" + (" nodad" if ":" in address else ""))

@@ -54,6 +54,11 @@ def gateway_leg(port_id: str) -> str:
     return f"qg-{checked_id(port_id)[:_SHORT]}"
 
 
+def standby_leg(port_id: str) -> str:
+    """A router's leg beside those on other nodes that could take over; both ends."""
+    return f"ha-{checked_id(port_id)[:_SHORT]}"
+
+
 def dhcp_leg(network_id: str) -> str:
     """The leg of the DHCP namespace in its network; both ends."""
     return f"dhc{checked_id(network_id)[:_SHORT]}"

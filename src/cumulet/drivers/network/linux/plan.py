@@ -16,6 +16,7 @@ from cumulet.drivers.network.linux import dhcp, names, routers, vxlan
 from cumulet.drivers.network.linux.bridges import bridge_mac, network_links, port_link, router_links
 from cumulet.drivers.network.linux.filter import ruleset
 from cumulet.drivers.network.linux.interior import Interior, Leg
+from cumulet.drivers.network.linux.keepalived import configuration, standing_back
 from cumulet.drivers.network.linux.links import Link
 from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
@@ -37,6 +38,8 @@ class Plan:
     queues: Mapping[str, int]
     """Tap → kbit/s towards the guest."""
     tagged: frozenset[Tagged]
+    standbys: Mapping[str, tuple[str, str]]
+    """Router → (namespace, what its keepalived is told)."""
     servers: Mapping[Element, tuple[str, dhcp.DhcpText]]
     """Network or router → (namespace, what its dnsmasq is told)."""
     places: tuple[MetadataPlace, ...]
@@ -49,6 +52,8 @@ def plan(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Plan:
     for port in fabric.ports:
         ports[port.network_id].append(port)
     local = [port for port in fabric.ports if port.host == node.name and is_guests(port)]
+    inner = {router.id: routers.router_interior(router, networks, node) for router in fabric.routers}
+    kept = [router for router in fabric.routers if router.standby and router.up]
     answering = [network for network in fabric.networks if dhcp.has_dhcp(network)]
     return Plan(
         rules=ruleset(fabric, node, zones),
@@ -59,13 +64,14 @@ def plan(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Plan:
         ),
         interiors=(
             *(dhcp.dhcp_interior(network, node) for network in answering),
-            *(routers.router_interior(router, networks, node) for router in fabric.routers),
+            *(standing_back(inner[r.id], r) if r.standby else inner[r.id] for r in fabric.routers),
             *(_host_gateway(network, node) for network in fabric.networks if _has_host_gateway(network, node)),
         ),
         translations={router.id: routers.translation(router) for router in fabric.routers},
         entries=frozenset(entry for n in fabric.networks for entry in vxlan.entries(n, ports[n.id], node)),
         queues={names.tap(port.id): port.ingress_kbps for port in local if port.ingress_kbps},
         tagged=tagged(local),
+        standbys={r.id: (inner[r.id].namespace, configuration(r, inner[r.id])) for r in kept},
         servers={**_dhcp_servers(answering, ports, node), **_advertisers(fabric.routers, networks, node)},
         places=(
             *(place for network in answering for place in dhcp.metadata_places(network, node)),

@@ -98,6 +98,8 @@ async def probe(commands: Commands, node: Node, which: Callable[[str], str | Non
     found.append(Finding("IPv6", True, Path("/proc/sys/net/ipv6").exists(), "start the kernel without ipv6.disable=1"))
     if not all(finding.works for finding in found):
         return found
+    standby = which("keepalived") is not None
+    found.append(Finding("routers that several nodes hold", False, standby, "install the package keepalived"))
     namespace = f"{node.namespace}-probe"
     await delete_namespace(commands, namespace)
     try:

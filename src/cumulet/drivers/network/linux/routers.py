@@ -12,7 +12,7 @@ from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import ForwardingSpec, InterfaceSpec, NetworkSpec, RouterSpec
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import names
-from cumulet.drivers.network.linux.interior import ROUTER_SETTINGS, Interior, Leg
+from cumulet.drivers.network.linux.interior import ROUTER_SETTINGS, STANDBY_SETTINGS, Interior, Leg
 from cumulet.drivers.network.linux.meters import no_meters
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.rules import forwarded
@@ -22,6 +22,7 @@ METADATA_PORT = 9697
 """Where the redirected questions of guests arrive; port 80 of a router belongs to forwardings."""
 TABLE = "inet cumulet"
 _FROM_OUTSIDE = 0x1
+_MEMBERSHIP = "icmpv6 type { mld-listener-report, mld2-listener-report, mld-listener-done } drop"
 _HELPERS = {
     **{(name, "tcp"): name for name in ("ftp", "irc", "pptp", "sane", "sip")},
     **{(name, "udp"): name for name in ("amanda", "netbios-ns", "sip", "snmp", "tftp")},
@@ -32,7 +33,7 @@ _HELPERS = {
 
 
 def router_interior(router: RouterSpec, networks: Mapping[str, NetworkSpec], node: Node) -> Interior:
-    """What the router's namespace should hold."""
+    """What the router's namespace should hold where the router runs."""
     legs = [_leg(router, names.router_leg(i.port_id), i, networks, ()) for i in router.interfaces]
     if router.gateway:
         # A floating address is the router's own, as far as the external network can see.
@@ -40,12 +41,14 @@ def router_interior(router: RouterSpec, networks: Mapping[str, NetworkSpec], nod
         own = {str(ipaddress.ip_interface(address).ip) for address in router.gateway.addresses}
         extra = tuple(f"{address}/32" for address in sorted(floating - own))
         legs.append(_leg(router, names.gateway_leg(router.gateway.port_id), router.gateway, networks, extra))
+    if router.standby:
+        legs.append(_leg(router, names.standby_leg(router.standby.leg.port_id), router.standby.leg, networks, ()))
     return Interior(
         names.router_namespace(node.namespace, router.id),
         (Kind.ROUTER, router.id),
         tuple(legs),
         _routes(router),
-        ROUTER_SETTINGS,
+        STANDBY_SETTINGS if router.standby else ROUTER_SETTINGS,
     )
 
 
@@ -126,6 +129,9 @@ def translation(router: RouterSpec) -> str:
     lines += _chain("after", "nat hook postrouting priority srcnat", after)
     # Advertisements leave from here, but DHCP is answered elsewhere.
     lines += _chain("own", "filter hook input priority filter", ["udp dport 547 drop"])
+    if router.standby:
+        # The kernel would speak of its groups as soon as a leg is up, and bridges would look for the router here.
+        lines += _chain("quiet", "filter hook output priority filter", [_MEMBERSHIP])
     return "\n".join([*lines, "}", ""])
 
 

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cumulet.drivers.network.linux.commands import Commands, add_namespaces, delete_namespace, namespaces
-from cumulet.drivers.network.linux.dnsmasq import DhcpServers
+from cumulet.drivers.network.linux.dnsmasq import Dnsmasq
+from cumulet.drivers.network.linux.keepalived import Keepalived
 from cumulet.drivers.network.linux.names import checked_node, namespace_owner
+from cumulet.drivers.network.linux.residents import Residents
 
 _SETTINGS = (
     ("ipv4/ip_forward", "0"),
@@ -37,9 +39,9 @@ async def ensure_namespace(commands: Commands, name: str) -> None:
 
 async def remove_namespace(commands: Commands, name: str, folder: Path) -> None:
     """The node's namespace with all its networks and routers, and what ran for them. `folder` is the driver's."""
-    servers = DhcpServers(folder / "dnsmasq")
-    for key in servers.found():
-        await servers.stop(key, name)
+    for residents in (Residents(folder / "dnsmasq", Dnsmasq), Residents(folder / "keepalived", Keepalived)):
+        for key in residents.found():
+            await residents.stop(key, name)
     for namespace in namespaces():
         if namespace_owner(checked_node(name), namespace) is not None:
             await delete_namespace(commands, namespace)

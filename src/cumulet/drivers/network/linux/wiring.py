@@ -6,7 +6,7 @@ Looks, compares, acts. What was made is remembered, so that an unchanged plan ru
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 
 from cumulet.contracts.assignments import Fault, Kind
 from cumulet.drivers.network.linux.commands import Commands
@@ -87,11 +87,18 @@ class Wiring:
         if have is None:
             have = frozenset(await self._commands.entries(self._node.namespace))
         self._entries = None
+        try:
+            await self._change_entries(have, wanted)
+        except ProcessFailed:
+            # A frame may have moved an entry to where it came in; so look what there is, and go on from that.
+            await self._change_entries(await self._commands.entries(self._node.namespace), wanted)
+        self._entries = wanted
+        return {}
+
+    async def _change_entries(self, have: Set[Entry], wanted: Set[Entry]) -> None:
         bridge_lines, ip_lines = changes(set(have), set(wanted))
         await self._commands.bridge(self._node.namespace, bridge_lines)
         await self._commands.ip(self._node.namespace, ip_lines)
-        self._entries = wanted
-        return {}
 
     async def ensure_queues(self, wanted: Mapping[str, int]) -> dict[Element, Fault]:
         if wanted == self._queues:

@@ -13,9 +13,10 @@ DHCP = "network:dhcp"
 INTERFACE = "network:router_interface"
 GATEWAY = "network:router_gateway"
 FLOATING = "network:floatingip"
+STANDBY = "network:router_ha_interface"
 SUB_PORT = "trunk:subport"
 OF_ROUTERS = (INTERFACE, GATEWAY)
-OF_THE_SERVICE = (INTERFACE, GATEWAY, FLOATING)
+OF_THE_SERVICE = (INTERFACE, GATEWAY, FLOATING, STANDBY)
 """Ports that go only with the noun they belong to."""
 
 

@@ -1,4 +1,5 @@
-"""Brings each router to one living node, its legs with it, and moves it when that node dies.
+"""Brings each router to one living node, its legs with it, and moves it when that node dies. One that several nodes
+hold is brought to all of them; where it runs they decide, and its legs are said to be there.
 
 The node is written first, into the router's row and those of its leg ports; networks and ports follow by themselves,
 because a leg bound to a node makes that node carry its network. Then the router's text is ordered there, and taken from
@@ -27,7 +28,8 @@ from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.placing import choose_node
-from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.routers.row import RouterHostRow, RouterRow
+from cumulet.services.network.routers.standby import choose_nodes, enroll, runs_on, standbys
 from cumulet.services.network.specs import router_spec
 from cumulet.services.network.stirring import settle, stir
 
@@ -60,24 +62,36 @@ class RouterReconciler:
                     await tx.find(ForwardingRow, floating_ip_id=[row.id for row in floating]) if floating else []
                 )
                 meters = await meters_of(tx, router)
+                together = await standbys(tx, router) if router.ha else {}
                 closed = await closed_hosts(tx) | await excluded_hosts(tx, key)
                 load: dict[str, int] = {row[0]: row[1] for row in await tx.tuples(_load_query())}
         if router is None:
             await let_go(room, Kind.ROUTER, key)
             return Done()
+        needed = bool(legs) or router.by_hand
+        helds = await room.fleet.held(Kind.ROUTER, key)
+        nodes = await room.fleet.nodes()
         zones: list[str] = msgspec.json.decode(router.zone_hints)
-        needed = legs or router.by_hand
-        host = choose_node(await room.fleet.nodes(), load, router.host, zones, closed) if needed else ""
+        members: list[str] = []
+        if router.ha:
+            members = choose_nodes(nodes, load, list(together), zones, closed, room.most_standbys) if needed else []
+            if members != list(together):
+                await room.database.write(lambda tx: enroll(room, tx, router, members))
+                return Again(0, f"the router is held by {', '.join(members) or 'nobody'}")
+            host = runs_on(members, router.host, helds, {node.name for node in nodes if node.alive})
+        else:
+            host = choose_node(nodes, load, router.host, zones, closed) if needed else ""
+            members = [host] if host else []
         if needed and not host:
             return Again(NO_NODE_SECONDS, "no node lives on which the router could run")
         if host != router.host or any(leg.port.host != host for leg in legs):
             await self._move(key, host)
             return Again(0, f"the router goes to {host or 'nowhere'}")
-        helds = await room.fleet.held(Kind.ROUTER, key)
-        if host:
-            spec = router_spec(router, legs, floating, forwardings, meters)
-            await room.fleet.assign(host, Kind.ROUTER, key, spec, router.generation)
-        await withdraw_beyond(room, Kind.ROUTER, key, helds, {host})
+        spec = router_spec(router, legs, floating, forwardings, meters)
+        for member in members:
+            mine = msgspec.structs.replace(spec, standby=together.get(member))
+            await room.fleet.assign(member, Kind.ROUTER, key, mine, router.generation)
+        await withdraw_beyond(room, Kind.ROUTER, key, helds, members)
         await self._note(router, helds)
         return Done()
 
@@ -143,9 +157,10 @@ class NodeWatcher:
         if alive != self._alive.get(key):
             self._alive[key] = alive
             async with self._room.database.read() as tx:
-                routers = await tx.find(RouterRow, host="" if alive else key)
-            for router in routers:
-                self._room.bus.wake(str(Kind.ROUTER), router.id)
+                routers = {router.id for router in await tx.find(RouterRow, host="" if alive else key)}
+                routers |= {member.router_id for member in await tx.find(RouterHostRow, host=key)}
+            for router in sorted(routers):
+                self._room.bus.wake(str(Kind.ROUTER), router)
         return Again(WATCH_SECONDS) if node else Done()
 
     async def unsettled(self, after: str, limit: int) -> Sequence[str]:

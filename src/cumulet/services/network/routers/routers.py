@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from cumulet.core.db import Transaction
+from cumulet.core.db import Duplicate, Transaction
+from cumulet.core.db.engine import Collision
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, ListOf, Obj, Text, Uuid
@@ -21,6 +22,7 @@ from cumulet.services.network.routers.gateway import NO_GATEWAY, set_gateway
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.routes import checked_routes, given_routes, routes_of
 from cumulet.services.network.routers.row import ConntrackHelperRow, RouterRow
+from cumulet.services.network.routers.standby import disband, number_of
 from cumulet.services.network.standard import STANDARD, json_text, standard
 from cumulet.services.network.stirring import depart, stir
 from cumulet.services.network.wires import FixedIps, Routes
@@ -65,6 +67,11 @@ routers = Noun(
             ),
         ),
         Facet(
+            "l3-ha",
+            "Routers that several nodes hold",
+            (Field("ha", Bool, create=OPTIONAL, update=OPTIONAL, rule="get_router:ha"),),
+        ),
+        Facet(
             "expose-l3-conntrack-helper",
             "Conntrack helpers in routers",
             (Field("conntrack_helpers", Text(), source=Passed("helpers")),),
@@ -105,11 +112,16 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
         zone_hints=json_text(wish.get("availability_zone_hints", [])),
         helpers="[]",
         host="",
+        ha=wish.get("ha", False),
+        ha_number=await number_of(tx, wish["project_id"]) if wish.get("ha") else None,
         by_hand=False,
         generation=1,
         unsettled=False,
     )
-    await tx.insert(row)
+    try:
+        await tx.insert(row)
+    except Duplicate as race:  # its number was taken meanwhile
+        raise Collision("number") from race
     return row
 
 
@@ -118,14 +130,33 @@ async def update(room: Network, call: Call, tx: Transaction, row: RouterRow, wis
     changes: dict[str, Any] = {name: wish[name] for name in ("name", "description") if name in wish}
     if "admin_state_up" in wish:
         changes["admin_up"] = wish["admin_state_up"]
+    if wish.get("ha", row.ha) != row.ha:
+        changes |= await _held(room, tx, row, several=wish["ha"])
     if "external_gateway_info" in wish:
         changes |= await set_gateway(room, tx, call, row, wish["external_gateway_info"])
     if "routes" in wish:
         changes["routes"] = await checked_routes(room, tx, row, wish["routes"] or [])
-    changed: RouterRow = await routers.save(room, tx, row, **changes)
+    try:
+        changed: RouterRow = await routers.save(room, tx, row, **changes)
+    except Duplicate as race:
+        raise Collision("number") from race
     if changed is not row:
         await stir(tx, RouterRow, "router", [row.id])
     return changed
+
+
+async def _held(room: Network, tx: Transaction, row: RouterRow, *, several: bool) -> dict[str, Any]:
+    """The columns of a router that several nodes are to hold from now on, or only one."""
+    if row.admin_up:
+        raise errors.InvalidInput(
+            "Bad router request: Cannot change HA attribute of active routers. Please set router admin_state_up to "
+            "False prior to upgrade.",
+            type_name="BadRequest",
+        )
+    if several:
+        return {"ha": True, "ha_number": await number_of(tx, row.project_id)}
+    await disband(room, tx, row)
+    return {"ha": False, "ha_number": None}
 
 
 @routers.deleting
@@ -137,6 +168,8 @@ async def delete(room: Network, call: Call, tx: Transaction, row: RouterRow) -> 
         await set_gateway(room, tx, call, row, None)
     for leg in legs:
         await erase(room, tx, leg.port)
+    if row.ha:
+        await disband(room, tx, row)
     await include(tx, row.id)
     await tx.delete(ConntrackHelperRow, router_id=row.id)
     await depart(tx, "router", row.id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import sqlalchemy as sa
 
-from cumulet.core.db import Id, Json, Name, Number, Ref, Row, Short, stored
+from cumulet.core.db import PRIMARY, Id, Json, Name, Number, Ref, Row, Short, stored
 from cumulet.services.network.standard import Standard
 
 
@@ -13,6 +15,7 @@ from cumulet.services.network.standard import Standard
     sa.Index("network_routers_project", "project_id"),
     sa.Index("network_routers_host", "host"),
     sa.Index("network_routers_unsettled", "unsettled"),
+    sa.Index("network_routers_number", "project_id", "ha_number", unique=True),
 )
 class RouterRow(Standard):
     """A router. Its legs are ports whose device it is; `gateway` repeats for the view what its gateway port says."""
@@ -30,10 +33,33 @@ class RouterRow(Standard):
     """Its conntrack helpers, as the view shows them."""
     host: Name
     """The node that runs it; empty: none yet."""
+    ha: bool
+    """Several nodes hold it; `host` is the one where it runs."""
+    ha_number: Annotated[int, sa.Integer] | None
+    """Its number among those of its project; null for others."""
     by_hand: bool
     """An administrator chose its node: it is there even without legs."""
     generation: int
     unsettled: bool
+
+
+@stored("network_router_hosts", sa.Index("network_router_hosts_host", "host"))
+class RouterHostRow(Row):
+    """One of the nodes that hold a router together, with its leg in the network beside."""
+
+    router_id: Annotated[str, sa.String(36), PRIMARY]
+    host: Annotated[str, sa.String(255), PRIMARY]
+    port_id: Ref
+    place: Number
+    """The lower, the more it is preferred."""
+
+
+@stored("network_standby_networks")
+class StandbyNetworkRow(Row):
+    """The network by which the nodes of a project's routers see each other."""
+
+    project_id: Annotated[str, sa.String(64), PRIMARY]
+    network_id: Ref
 
 
 @stored(
