@@ -26,7 +26,7 @@ from tests.support.backups import Vault
 from tests.support.volume_keys import key_of
 
 GIB = 1 << 30
-MAPLE, BIRCH, CEDAR = (f"{number:08x}-1111-4000-8000-000000000000" for number in range(3))
+MAPLE, BIRCH, CEDAR, LOCKED = (f"{number:08x}-1111-4000-8000-000000000000" for number in range(4))
 MONDAY, TUESDAY = (f"{number:08x}-2222-4000-8000-000000000000" for number in range(2))
 IMAGE = ImageRef(id="11112222-3333-4444-8555-666677778888", sha512="0" * 128, disk_format="qcow2", size=200_000)
 
@@ -573,3 +573,26 @@ async def test_nothing_of_an_encrypted_volume_lies_open(tmp_path: Path) -> None:
     await ensured(backend, msgspec.structs.replace(spec, restores=1, restore_from=KEPT))
     assert backend.holds(BIRCH, "one")
     backend.files.close()
+
+
+async def test_what_is_there_is_taken_over_under_another_id(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,)))
+    backend.write(MAPLE, "one")
+    backend.restart()
+    spec = VolumeSpec(id=BIRCH, size_gib=2, adopt=MAPLE, snapshots=(MONDAY,))
+    for _ in range(2):
+        facts = await ensured(backend, spec)
+        assert (facts.size_gib, facts.snapshots, facts.snapshot_sizes) == (2, (MONDAY,), (2,))
+        assert backend.holds(BIRCH, "one")
+    assert [facts.id for facts in await backend.volumes.found()] == [BIRCH]
+
+
+@pytest.mark.parametrize(("adopt", "code"), [(MAPLE, 409), (CEDAR, 404), (BIRCH, 404), (LOCKED, 400)])
+async def test_what_cannot_be_taken_over_stays_where_it_is(backend: Backend, adopt: str, code: int) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    await ensured(backend, VolumeSpec(id=LOCKED, size_gib=1, encrypted=code == 400))
+    backend.open(MAPLE, "machine")
+    facts = await backend.volumes.ensure(VolumeSpec(id=BIRCH, size_gib=1, adopt=adopt))
+    assert facts.fault is not None
+    assert (facts.fault.code, facts.size_gib) == (code, 0)
+    assert {facts.id: facts.encrypted for facts in await backend.volumes.found()} == {MAPLE: False, LOCKED: code == 400}

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography.fernet import Fernet
 
 from cumulet.contracts.assignments import Kind
@@ -112,9 +113,9 @@ class Nodes(FakeFleet):
         hypervisor = self.hypervisors[node]
         if what == "console_log":
             return await hypervisor.console_log(parameters["machine"], 1 << 20)
+        if what == "volumes_found":
+            return msgspec.json.encode(await self.backends[node].found())
         if what == "diagnostics":
-            import msgspec
-
             return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))
         if what == "password":
             return self.passwords.get(parameters["machine"], b"")

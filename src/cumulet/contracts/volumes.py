@@ -22,6 +22,8 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """Made as a copy of this volume of the same backend."""
     snapshot_id: str = ""
     """Made from this snapshot of the same backend."""
+    adopt: str = ""
+    """Made of the volume of this name that is found on the backend and belongs to nobody: it has the new id then."""
     snapshots: tuple[str, ...] = ()
     """Snapshots that must exist; those gone from here are removed."""
     reverts: int = 0
@@ -45,6 +47,9 @@ class VolumeFacts(Record, frozen=True, kw_only=True):
     size_gib: int
     digest: str = ""
     snapshots: tuple[str, ...] = ()
+    snapshot_sizes: tuple[int, ...] = ()
+    """GiB that the volume had when each of them was taken."""
+    encrypted: bool = False
     reverts: int = 0
     restores: int = 0
     connected_to: tuple[str, ...] = ()

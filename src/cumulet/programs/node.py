@@ -25,7 +25,7 @@ from cumulet.drivers.network.linux.commands import Commands, namespaces
 from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.uplink import remove_uplink
-from cumulet.drivers.volume.base import Backups, Keys
+from cumulet.drivers.volume.base import Backups, Keys, Volumes
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib import process
 from cumulet.lib.clock import SystemClock
@@ -127,7 +127,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         facts.address,
         hashlib.sha256(secret.encode()).hexdigest(),
         clock,
-        _answers(hypervisor, network, passwords),
+        _answers(hypervisor, network, drivers.volumes, passwords),
         _tunnels(hypervisor),
         {
             "snapshot": DiskCopies(hypervisor, state / "node" / "copies").copy,
@@ -255,9 +255,14 @@ class _LateMachines:
         await self.hypervisor.drop_volume_snapshot(volume_id, snapshot_id)
 
 
-def _answers(hypervisor: QemuHypervisor, network: OffersMeters, passwords: FilePasswords) -> dict[str, Answerer]:
+def _answers(
+    hypervisor: QemuHypervisor, network: OffersMeters, volumes: Volumes, passwords: FilePasswords
+) -> dict[str, Answerer]:
     async def console_log(parameters: Mapping[str, str]) -> bytes:
         return await hypervisor.console_log(parameters["machine"], int(parameters.get("limit", "0")) or 1 << 20)
+
+    async def volumes_found(parameters: Mapping[str, str]) -> bytes:
+        return msgspec.json.encode(await volumes.found())
 
     async def diagnostics(parameters: Mapping[str, str]) -> bytes:
         return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))
@@ -279,6 +284,7 @@ def _answers(hypervisor: QemuHypervisor, network: OffersMeters, passwords: FileP
         "console_log": console_log,
         "diagnostics": diagnostics,
         "luggage": luggage,
+        "volumes_found": volumes_found,
         "meters": meters,
         "password": password,
         "clear_password": clear_password,

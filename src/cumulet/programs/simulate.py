@@ -115,6 +115,8 @@ class SimulatedNode:
                 raise NotFound(str(error)) from error
         if ask.what in ("password", "clear_password"):
             return b""  # Nobody is at home in a simulated machine to leave one.
+        if ask.what == "volumes_found":
+            return msgspec.json.encode(await self.volumes.found())
         try:
             if ask.what == "diagnostics":
                 return msgspec.json.encode(await self.hypervisor.diagnostics(machine))

@@ -115,7 +115,7 @@ class FakeVolumes:
     async def _fulfil(self, spec: VolumeSpec) -> Fault | None:
         key = await self._keys(spec.id) if spec.encrypted else ""
         if spec.id not in self._world.volumes:
-            made = self._make(spec, key)
+            made = self._adopt(spec) if spec.adopt else self._make(spec, key)
             if isinstance(made, Fault):
                 return made
             self._world.volumes[spec.id] = made
@@ -124,6 +124,17 @@ class FakeVolumes:
             return Fault(message="This volume's data or its source's is damaged.", code=500)
         fault = self._revert(spec, volume) or await self._restore(spec, volume)
         return fault or self._grow(spec, volume) or self._match_snapshots(spec, volume)
+
+    def _adopt(self, spec: VolumeSpec) -> FakeVolume | Fault:
+        volume = self._world.volumes.get(spec.adopt)
+        if volume is None:
+            return Fault(message=f"There is no volume {spec.adopt} here to take over.", code=404)
+        if self._world.open_in.get(spec.adopt):
+            return Fault(message=f"Volume {spec.adopt} is in use.", code=409)
+        if volume.key:
+            return Fault(message=f"Volume {spec.adopt} is encrypted, and nobody has its key.", code=400)
+        volume.reverts = volume.restores = 0
+        return self._world.volumes.pop(spec.adopt)
 
     def _make(self, spec: VolumeSpec, key: str) -> FakeVolume | Fault:
         size, content = 0, _NOTHING
@@ -198,6 +209,8 @@ class FakeVolumes:
             size_gib=volume.size_gib,
             digest=digest,
             snapshots=tuple(volume.snapshots),
+            snapshot_sizes=tuple(size for size, _ in volume.snapshots.values()),
+            encrypted=bool(volume.key),
             reverts=volume.reverts,
             restores=volume.restores,
             connected_to=tuple(sorted(self._world.open_in.get(volume_id, ()))),

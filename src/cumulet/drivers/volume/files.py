@@ -219,12 +219,24 @@ class FileVolumes:
             if not is_uuid(name):
                 raise ValueError(f"not an id of a snapshot: {name!r}")
         if not self._folder.file(spec.id).exists():
-            await self._make(spec)
+            await (self._adopt(spec) if spec.adopt else self._make(spec))
         await self._revert(spec)
         await self._restore(spec)
         if self._folder.virtual_size(spec.id) < spec.size_gib * GIB:
             await self._grow(spec)
         await self._match_snapshots(spec)
+
+    async def _adopt(self, spec: VolumeSpec) -> None:
+        if spec.adopt == spec.id:
+            raise Impossible(f"There is no volume {spec.adopt} here to take over.", 404)
+        async with self._alone(spec.adopt):
+            if not self._folder.file(spec.adopt).exists():
+                raise Impossible(f"There is no volume {spec.adopt} here to take over.", 404)
+            if await self._machines_with(spec.adopt):
+                raise Impossible(f"Volume {spec.adopt} is in use.", 409)
+            if self._folder.is_encrypted(spec.adopt):
+                raise Impossible(f"Volume {spec.adopt} is encrypted, and nobody has its key.", 400)
+            await finished(self._pool, self._folder.rename, spec.adopt, spec.id)
 
     async def _make(self, spec: VolumeSpec) -> None:
         part = self._parts / f"{spec.id}.qcow2"

@@ -38,10 +38,13 @@ class Folder:
             header = read_header(self.file(volume_id))
         except NotQcow2:
             return VolumeFacts(id=volume_id, size_gib=0, fault=Fault(message="The file of this volume is damaged."))
+        snapshots = {name: size for name, size in header.snapshots.items() if is_uuid(name)}
         return VolumeFacts(
             id=volume_id,
             size_gib=-(-header.virtual_size // GIB),
-            snapshots=tuple(name for name in header.snapshots if is_uuid(name)),
+            snapshots=tuple(snapshots),
+            snapshot_sizes=tuple(-(-size // GIB) for size in snapshots.values()),
+            encrypted=header.encrypted,
             reverts=self.count(volume_id, REVERTS),
             restores=self.count(volume_id, RESTORES),
         )
@@ -90,6 +93,12 @@ class Folder:
         finally:
             os.close(descriptor)
         publish(part, self.file(volume_id))
+
+    def rename(self, old: str, new: str) -> None:
+        """Let a volume have another id, and a life of its own."""
+        for of in (REVERTS, RESTORES):
+            self._counter(old, of).unlink(missing_ok=True)
+        publish(self.file(old), self.file(new))
 
     def remove(self, volume_id: str) -> None:
         for file in (self.file(volume_id), *(self._counter(volume_id, of) for of in (REVERTS, RESTORES))):

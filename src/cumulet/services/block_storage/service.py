@@ -21,6 +21,8 @@ from cumulet.services.block_storage.group_types import group_types
 from cumulet.services.block_storage.groups import resource as group_routes
 from cumulet.services.block_storage.groups.resource import groups
 from cumulet.services.block_storage.groups.snapshots import group_snapshots
+from cumulet.services.block_storage.manageable import snapshots as manageable_snapshots
+from cumulet.services.block_storage.manageable import volumes as manageable_volumes
 from cumulet.services.block_storage.messages import messages
 from cumulet.services.block_storage.qos_specs import qos_specs
 from cumulet.services.block_storage.room import BlockStorage
@@ -36,7 +38,18 @@ from cumulet.services.block_storage.volumes.resource import volumes
 
 VERBS = (attachment_actions, encryption, records, uploads, volume_actions)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
-PARTS = (about, clusters, defaults, group_routes, pools, quota_sets, services, zones)
+PARTS = (
+    about,
+    clusters,
+    defaults,
+    group_routes,
+    manageable_snapshots,
+    manageable_volumes,
+    pools,
+    quota_sets,
+    services,
+    zones,
+)
 """Files whose nouns are plain routes."""
 
 

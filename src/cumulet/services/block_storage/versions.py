@@ -9,6 +9,7 @@ LEDGER = {
     "3.3": "Messages say why something failed.",
     "3.5": "Messages are filtered, sorted and paged.",
     "3.7": "Services can form clusters.",
+    "3.8": "What nodes have and nobody here is listed, and can be managed.",
     "3.9": "Backups can be renamed.",
     "3.10": "Volumes are filtered by their group.",
     "3.11": "There are group types.",

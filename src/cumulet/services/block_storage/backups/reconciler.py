@@ -27,7 +27,7 @@ from cumulet.services.block_storage.backups.row import HOLD, BackupRow
 from cumulet.services.block_storage.errors import BackupNotFound
 from cumulet.services.block_storage.messages import Action
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.snapshots.row import SnapshotRow, on_node
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
 ATTEMPTS = 10
@@ -70,7 +70,8 @@ class BackupReconciler:
         if row.attempts >= ATTEMPTS or room.clock.now() - row.created_at > DEADLINE:
             return await self._fail(row, f"The node {volume.node} did not send the whole content of the volume.")
         await room.database.write(lambda tx: tx.update(BackupRow, {"id": row.id}, attempts=row.attempts + 1))
-        pieces = room.fleet.stream(volume.node, "volume_data", volume=volume.id, snapshot=row.snapshot_id)
+        name = on_node(snapshot) if snapshot else ""
+        pieces = room.fleet.stream(volume.node, "volume_data", volume=volume.id, snapshot=name)
         limit = row.size * GIB + LARGEST_TABLE
         try:
             before = await self._table(parent) if row.parent_id else None

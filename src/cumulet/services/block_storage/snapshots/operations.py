@@ -46,6 +46,7 @@ async def take(
             size=current.size,
             metadata=metadata,
             group_snapshot_id=group_snapshot_id,
+            kept_as="",
             hold="",
             wanted=True,
             made=False,

@@ -25,6 +25,8 @@ class SnapshotRow(Row):
     """GiB of the volume at that moment."""
     metadata: Json
     group_snapshot_id: Ref
+    kept_as: Ref
+    """Its name on the node, if that is not its id: it was there before it was known here."""
     hold: Short
     """What else holds it, as its status says: `backing-up`."""
     wanted: bool
@@ -39,3 +41,8 @@ class SnapshotRow(Row):
     """Derived at every write by `status.py`."""
     created_at: Instant
     updated_at: Instant
+
+
+def on_node(snapshot: SnapshotRow) -> str:
+    """The name by which a snapshot's node knows it."""
+    return snapshot.kept_as or snapshot.id

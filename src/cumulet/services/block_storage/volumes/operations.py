@@ -58,6 +58,15 @@ class Content:
     """The source's own type, which the copy has too when no other was asked for."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """A volume that is on a node and belongs to nobody, which becomes one of somebody's."""
+
+    node: str
+    id: str
+    snapshots: tuple[str, ...]
+
+
 async def admit(room: BlockStorage, caller: Caller, source: Source) -> Content:
     """The source exists, the caller may use it, and it is complete."""
     if source.image_id:
@@ -156,12 +165,15 @@ async def make(
     content: Content | None = None,
     caller: Caller | None = None,
     group_id: str = "",
+    found: Found | None = None,
 ) -> VolumeRow:
     """Store the wish for a volume, within the project's quota."""
     content = content or Content(bootable=bool(source.image_id))
     kind = await choice.choose(room, project_id, type_name or content.type_id, caller)
     specs: dict[str, str] = msgspec.json.decode(kind.extra_specs) if kind else {}
     encryption = keys.wished(kind)
+    if found and encryption:
+        raise InvalidInput(f"the type {type_name} asks for encryption, which what is there has not")
     if content.encrypted and not encryption:
         raise InvalidInput("what it is made of is encrypted; choose a type with encryption")
     now = room.clock.now()
@@ -178,6 +190,8 @@ async def make(
         source_image_id=source.image_id,
         source_volume_id=source.volume_id,
         snapshot_id=source.snapshot_id,
+        adopt=found.id if found else "",
+        left=msgspec.json.encode(found.snapshots if found else ()).decode(),
         encryption=msgspec.json.encode(encryption).decode() if encryption else "",
         encryption_key_id="",
         metadata=msgspec.json.encode({**content.metadata, **metadata}).decode(),
@@ -192,9 +206,10 @@ async def make(
         restore_from=source.backup_id,
         restores=1 if source.backup_id else 0,
         wanted=True,
+        released=False,
         generation=1,
-        node="",
-        backend="",
+        node=found.node if found else "",
+        backend=room.backend if found else "",
         made_size=0,
         made_reverts=0,
         made_restores=0,

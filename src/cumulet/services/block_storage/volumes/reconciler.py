@@ -16,7 +16,7 @@ from cumulet.services.block_storage import messages
 from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.messages import Action
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.snapshots.row import SnapshotRow, on_node
 from cumulet.services.block_storage.types.row import TypeRow
 from cumulet.services.block_storage.volumes import store
 from cumulet.services.block_storage.volumes.placing import choose, missing
@@ -62,6 +62,11 @@ class VolumeReconciler:
         async with self._room.database.read() as tx:
             if await self._is_copied(tx, volume):
                 return Again(COPY_SECONDS, "another volume is being made of this one")
+        if volume.released:
+            for leg in legs:
+                await self._room.fleet.forget(leg.node, Kind.VOLUME, volume.id)
+            await self._room.database.write(lambda tx: store.remove(tx, volume))
+            return Done()
         outcome = await self._let_go(volume.id, legs)
         alive = {node.name for node in await self._room.fleet.nodes() if node.alive}
         if any(leg.node in alive for leg in legs):
@@ -128,6 +133,7 @@ class VolumeReconciler:
         async with self._room.database.read() as tx:
             snapshots = await tx.find(SnapshotRow, volume_id=volume.id, order_by="created_at")
             copied = await self._copied(tx, snapshots)
+            source = await tx.get(SnapshotRow, id=volume.snapshot_id) if volume.snapshot_id else None
         image = None
         if volume.source_image_id:
             image = await self._room.image.ref(volume.source_image_id)
@@ -146,10 +152,14 @@ class VolumeReconciler:
             backend=volume.backend,
             image=image,
             volume_id=volume.source_volume_id,
-            snapshot_id=volume.snapshot_id,
-            snapshots=tuple(row.id for row in snapshots if (row.wanted and not row.fault) or row.id in copied),
+            snapshot_id=on_node(source) if source else volume.snapshot_id,
+            adopt=volume.adopt,
+            snapshots=(
+                *(on_node(row) for row in snapshots if (row.wanted and not row.fault) or row.id in copied),
+                *msgspec.json.decode(volume.left, type=list[str]),
+            ),
             reverts=volume.reverts,
-            revert_to=volume.revert_to,
+            revert_to=next((on_node(row) for row in snapshots if row.id == volume.revert_to), volume.revert_to),
             restores=volume.restores if not volume.fault else volume.made_restores,
             restore_from=volume.restore_from,
             encrypted=bool(volume.encryption_key_id),

@@ -131,7 +131,7 @@ _Lenient = Body("volume", volumes.fields, beside=volumes.beside, extra=True)
 _LenientUpdate = Body("volume", volumes.fields, verb="update", extra=True)
 
 
-_NOT_AT_ONCE = (
+NOT_AT_ONCE = (
     "os-vol-host-attr:host",
     "os-vol-mig-status-attr:migstat",
     "os-vol-mig-status-attr:name_id",
@@ -195,7 +195,7 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
         caller=call.caller,
         group_id=group_id,
     )
-    return shown_without(volumes, call, row, *_NOT_AT_ONCE)
+    return shown_without(volumes, call, row, *NOT_AT_ONCE)
 
 
 @volumes.create(RULE + "create", status=202, since=_SINCE_FIELDS_ARE_CHECKED)
@@ -262,7 +262,7 @@ async def _update(room: BlockStorage, call: Call, row: VolumeRow) -> dict[str, A
     if not values:
         raise InvalidInput("Must specify at least one of name, description or metadata.")
     changed = await room.database.write(lambda tx: store.change(room, tx, row.id, **values))
-    return shown_without(volumes, call, changed, *_NOT_AT_ONCE)
+    return shown_without(volumes, call, changed, *NOT_AT_ONCE)
 
 
 @volumes.update(RULE + "update", since=_SINCE_FIELDS_ARE_CHECKED)

@@ -29,6 +29,10 @@ class VolumeRow(Row):
     source_image_id: Ref
     source_volume_id: Ref
     snapshot_id: Ref
+    adopt: Ref
+    """The volume on its node that it was made of, which was there and belonged to nobody."""
+    left: Json
+    """Names of snapshots on its node that nobody here has."""
     encryption: Json
     """How it is encrypted, as its type said; empty text: it is not."""
     encryption_key_id: Ref
@@ -49,6 +53,8 @@ class VolumeRow(Row):
     restores: Number
     wanted: bool
     """False: it should go."""
+    released: bool
+    """It should go from here, and its bytes stay where they are."""
     generation: Number
     node: Name
     backend: Short

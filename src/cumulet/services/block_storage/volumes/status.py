@@ -20,7 +20,7 @@ def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
     if volume.fault:
         return _failed(volume)
     if not volume.made_size:
-        return "creating"
+        return "managing" if volume.adopt else "creating"
     if volume.made_size < volume.size:
         return "extending"
     if volume.made_reverts < volume.reverts:
@@ -38,7 +38,7 @@ def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
 
 def _failed(volume: VolumeRow) -> str:
     if not volume.made_size:
-        return "error"
+        return "error_managing" if volume.adopt else "error"
     return "error_restoring" if volume.made_restores < volume.restores else "error_extending"
 
 

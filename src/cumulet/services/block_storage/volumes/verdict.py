@@ -11,7 +11,7 @@ from typing import Any
 
 from cumulet.contracts.volumes import VolumeFacts
 from cumulet.services.block_storage.messages import Action
-from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.snapshots.row import SnapshotRow, on_node
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
 
@@ -49,8 +49,8 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
         verdict.volume["made_restores"] = facts.restores
     there = set(facts.snapshots)
     pending = [s for s in snapshots if s.wanted and not s.made and not s.fault]
-    verdict.made = [s.id for s in pending if s.id in there]
-    verdict.gone = [s.id for s in snapshots if not s.wanted and s.id not in there and (current or s.made)]
+    verdict.made = [s.id for s in pending if on_node(s) in there]
+    verdict.gone = [s.id for s in snapshots if not s.wanted and on_node(s) not in there and (current or s.made)]
     if facts.fault is None or not current or volume.fault:
         return verdict
     verdict.reason = facts.fault.message
@@ -67,6 +67,6 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
         verdict.volume["fault"] = verdict.reason
         verdict.cause = Action.EXTEND
     else:
-        verdict.failed = [s.id for s in pending if s.id not in there]
+        verdict.failed = [s.id for s in pending if on_node(s) not in there]
         verdict.cause = Action.SNAPSHOT_CREATE if verdict.failed else None
     return verdict

@@ -1,0 +1,158 @@
+"""Volumes that a node has and nobody here: listed, taken over as somebody's, and let go of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cumulet.contracts.assignments import Kind
+from cumulet.contracts.volumes import VolumeFacts
+from cumulet.core.db import Transaction
+from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
+from cumulet.core.web.call import Call
+from cumulet.core.web.resource import Endpoint
+from cumulet.core.web.wire import AnyObject, Anything, Bool, Text
+from cumulet.lib.ids import new_uuid
+from cumulet.services.block_storage.asking import shown_without
+from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume
+from cumulet.services.block_storage.manageable.finding import (
+    VOLUME,
+    brief,
+    found_on,
+    host_asked,
+    meant,
+    node_of,
+    page,
+    reference,
+)
+from cumulet.services.block_storage.metadata import Metadata
+from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
+from cumulet.services.block_storage.types import quotas
+from cumulet.services.block_storage.volumes import operations, store
+from cumulet.services.block_storage.volumes.operations import Content, Found, Source
+from cumulet.services.block_storage.volumes.resource import NOT_AT_ONCE, volumes
+from cumulet.services.block_storage.volumes.row import VolumeRow
+
+RULE = "volume_extension:"
+
+
+async def _listed(room: BlockStorage, call: Call) -> list[dict[str, Any]]:
+    call.allow(RULE + "list_manageable")
+    found = await found_on(room, await node_of(room, host_asked(call)))
+    managed, ordered = await _known(room, [facts.id for facts in found])
+    return page(call, [_shown(facts, managed, ordered) for facts in found])
+
+
+async def _known(room: BlockStorage, ids: list[str]) -> tuple[set[str], set[str]]:
+    """Which of these are volumes here, and of which a node still has an order, such as to destroy them."""
+    async with room.database.read() as tx:
+        managed = {row.id for row in await tx.find(VolumeRow, id=ids)} if ids else set()
+    held = await room.fleet.held_many(Kind.VOLUME, ids) if ids else {}
+    return managed, {id for id, legs in held.items() if legs}
+
+
+def _shown(facts: VolumeFacts, managed: set[str], ordered: set[str]) -> dict[str, Any]:
+    reason = _why_not(facts, managed, ordered)
+    return {
+        "reference": reference(VOLUME, facts.id),
+        "size": facts.size_gib,
+        "safe_to_manage": not reason,
+        "reason_not_safe": reason or None,
+        "cinder_id": facts.id if facts.id in managed else None,
+        "extra_info": None,
+    }
+
+
+def _why_not(facts: VolumeFacts, managed: set[str], ordered: set[str]) -> str:
+    """Why a volume cannot be taken over; empty: it can."""
+    if facts.id in managed:
+        return "already managed"
+    if facts.id in ordered:
+        return "being deleted"
+    if facts.connected_to:
+        return "volume in use"
+    if facts.encrypted:
+        return "encrypted, and nobody has its key"
+    return "its data is damaged" if facts.fault else ""
+
+
+async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
+    return {"manageable-volumes": brief(await _listed(room, call))}
+
+
+async def detail(room: BlockStorage, call: Call) -> dict[str, Any]:
+    return {"manageable-volumes": await _listed(room, call)}
+
+
+_FIELDS = (
+    Field("host", Text(255, 1).or_null(), create=OPTIONAL),
+    Field("cluster", Text().or_null(), create=OPTIONAL, since="3.16"),
+    Field("ref", AnyObject, create=REQUIRED),
+    Field("name", Text().or_null(), create=OPTIONAL),
+    Field("description", Text().or_null(), create=OPTIONAL),
+    Field("volume_type", Text().or_null(), create=OPTIONAL),
+    Field("availability_zone", Text().or_null(), create=OPTIONAL),
+    Field("metadata", Metadata.or_null(), create=OPTIONAL),
+    Field("bootable", Bool, create=OPTIONAL),
+)
+_Manage = Body("volume", _FIELDS)
+
+
+async def manage(room: BlockStorage, call: Call) -> dict[str, Any]:
+    call.allow(RULE + "volume_manage")
+    wish = call.wish
+    if not wish.get("host"):
+        raise InvalidInput("host: say on which host the volume is; there are no clusters here")
+    node, id = await node_of(room, wish["host"]), meant(VOLUME, wish["ref"])
+    facts = next((facts for facts in await found_on(room, node) if facts.id == id), None)
+    if facts is None:
+        raise InvalidInput(f"there is no {VOLUME}{id} on {node}; the list of manageable volumes tells what there is")
+    if reason := _why_not(facts, *await _known(room, [id])):
+        raise InvalidInput(f"{VOLUME}{id} cannot be managed: {reason}")
+    row = await operations.make(
+        room,
+        new_uuid(),
+        call.caller.project_id,
+        call.caller.user_id,
+        Source(),
+        size=facts.size_gib,
+        name=wish.get("name") or "",
+        description=wish.get("description") or "",
+        zone=wish.get("availability_zone") or "",
+        type_name=wish.get("volume_type") or "",
+        metadata=wish.get("metadata") or {},
+        content=Content(bootable=bool(wish.get("bootable"))),
+        caller=call.caller,
+        found=Found(node, id, facts.snapshots),
+    )
+    return shown_without(volumes, call, row, *NOT_AT_ONCE)
+
+
+@volumes.action("os-unmanage", RULE + "volume_unmanage", kind=Anything)
+async def unmanage(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    """The volume goes from here; its bytes stay on its node, where it can be managed again."""
+
+    async def write(tx: Transaction) -> None:
+        current = await store.held(room, tx, row.id)
+        if current.status not in ("available", "error_managing"):
+            raise InvalidVolume(f"status must be available to unmanage it, not {current.status}")
+        if current.encryption_key_id:
+            raise InvalidVolume("Unmanaging encrypted volumes is not supported.")
+        if await tx.find(SnapshotRow, volume_id=row.id, limit=1):
+            raise InvalidVolume("it has snapshots; delete or unmanage these first")
+        amounts = {"volumes": 1, "gigabytes": current.size}
+        await quotas.give_back(room, tx, current.project_id, current.type_id, **amounts)
+        await store.change(room, tx, row.id, wanted=False, released=True)
+
+    await room.database.write(write)
+
+
+ROUTES = tuple(
+    endpoint
+    for path, since in (("/manageable_volumes", "3.8"), ("/os-volume-manage", ""))
+    for endpoint in (
+        Endpoint("GET", path, index, since=since, name="manageable_volumes"),
+        Endpoint("GET", f"{path}/detail", detail, since=since, name="manageable_volumes_detail"),
+        Endpoint("POST", path, manage, 202, body=_Manage, since=since, name="volume_manage"),
+    )
+)
