@@ -18,6 +18,8 @@ from cumulet.services.block_storage.backups import reading
 from cumulet.services.block_storage.errors import InvalidVolume, VolumeNotFound, VolumeUnreachable
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.service import service
+from cumulet.services.block_storage.snapshots import operations as snapshots
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes import keys, operations
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
@@ -76,6 +78,22 @@ class VolumeDoor:
         content = await operations.admit(self._room, caller, operations.Source(snapshot_id=snapshot_id))
         metadata = msgspec.json.decode(content.image_metadata, type=dict[str, str])
         return SnapshotView(snapshot_id, content.least_gib, content.bootable, metadata)
+
+    async def take_snapshot(self, volume_id: str, snapshot_id: str, user_id: str, name: str) -> str:
+        """A snapshot of a volume, also of one in use, under an id that the caller chose; asked again, its status."""
+        async with self._room.database.read() as tx:
+            row = await tx.get(SnapshotRow, id=snapshot_id)
+            volume = await _volume(tx, volume_id) if row is None else None
+        if volume is not None:
+            row = await snapshots.take(self._room, volume, snapshot_id, user_id=user_id, name=name, in_use=True)
+        return row.status if row is not None else "deleted"
+
+    async def drop_snapshot(self, snapshot_id: str) -> None:
+        """Let go of a snapshot that its maker does not want; nothing happens to one that is gone."""
+        async with self._room.database.read() as tx:
+            row = await tx.get(SnapshotRow, id=snapshot_id)
+        if row is not None:
+            await snapshots.delete(self._room, row, force=True)
 
     async def sizes(self, volume_ids: Sequence[str]) -> dict[str, int]:
         """How large these volumes are now, in GiB, of those that are there."""

@@ -1,15 +1,18 @@
-"""Images of servers: begun by an action, filled by a one-shot that carries the disk from node to image store."""
+"""Images of servers: begun by an action, filled by a one-shot that carries the disk from node to image store.
+
+The image of a server that boots from a volume holds no bytes: it says of which snapshots its volumes are to be made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import sqlalchemy as sa
 
-from cumulet.core.db import PRIMARY, Instant, Query, Ref, Row, Short, Transaction, stored
+from cumulet.core.db import PRIMARY, Instant, Json, Query, Ref, Row, Short, Transaction, stored
 from cumulet.core.errors import BadRequest, CloudError, Conflict
 from cumulet.core.reconcile import Again, Done, Outcome
 from cumulet.core.web.body import OPTIONAL, REQUIRED
@@ -26,12 +29,14 @@ from cumulet.services.compute.servers.admission import within
 from cumulet.services.compute.servers.look import flavor_of
 from cumulet.services.compute.servers.operations import VERBS, Alter, act, check
 from cumulet.services.compute.servers.resource import servers
-from cumulet.services.compute.servers.row import ServerRow, Wanted
+from cumulet.services.compute.servers.row import DiskRow, ServerRow, Wanted
 from cumulet.services.compute.servers.store import note
+from cumulet.services.compute.servers.tell import json_of
 from cumulet.services.compute.servers.wishes import ServerMetadata
 
 ATTEMPTS = 3
 RETRY_SECONDS = 5.0
+LOOK_AGAIN = 1.0
 INTENT = "intent"
 INTENT_SECONDS = 60
 ACTIONS = {"snapshot": "createImage", "backup": "createBackup"}
@@ -51,8 +56,42 @@ class SnapshotRow(Row):
     kind: Short
     """`snapshot`, `backup` or `shelve`; `intent` until the server's row says so too."""
     rotation: int
+    copies: Json
+    """What the image stands for when it has no bytes: snapshots that are to be taken of volumes."""
     attempts: int
     created_at: Instant
+
+
+class Copy(msgspec.Struct):
+    """A snapshot that belongs to an image."""
+
+    volume_id: str
+    snapshot_id: str
+    name: str
+
+
+_copies = msgspec.json.Decoder(list[Copy])
+
+
+def mapping_of(disk: DiskRow, snapshot_id: str) -> dict[str, Any]:
+    """How the image says that a server made of it is to have a copy of this disk."""
+    return {
+        "source_type": "snapshot",
+        "destination_type": "volume",
+        "snapshot_id": snapshot_id,
+        "volume_id": None,
+        "image_id": None,
+        "no_device": None,
+        "volume_size": disk.size,
+        "volume_type": None,
+        "device_name": f"/dev/{disk.device}",
+        "device_type": disk.device_type or "disk",
+        "disk_bus": disk.bus or "virtio",
+        "guest_format": None,
+        "boot_index": disk.boot_index if disk.boot_index >= 0 else None,
+        "delete_on_termination": disk.delete_on_termination,
+        "tag": disk.tag or None,
+    }
 
 
 def properties_of(row: ServerRow, kind: str, metadata: dict[str, str]) -> dict[str, str]:
@@ -76,14 +115,19 @@ async def begin(
     room: Compute, call: Call, row: ServerRow, name: str, kind: str, metadata: dict[str, str], more: dict[str, str]
 ) -> str:
     """A queued image for this server's disk."""
-    if not row.image_ref:
-        raise Conflict(
-            f"Instance {row.id} is booted from a volume: make a snapshot of the volume, and an image of that."
-        )
-    image_id = new_uuid()
+    image_id, of_volumes = new_uuid(), not row.image_ref
     flavor = flavor_of(row)
+    copies: list[Copy] = []
+    if of_volumes:
+        async with room.database.read() as tx:
+            disks = await tx.find(DiskRow, server_id=row.id, wanted="attached", local=False, order_by="device")
+        copies = [Copy(disk.volume_id, new_uuid(), f"snapshot for {name}"[:255]) for disk in disks]
+        mappings = [mapping_of(disk, copy.snapshot_id) for disk, copy in zip(disks, copies, strict=True)]
+        more = more | {
+            "block_device_mapping": json_of(mappings), "bdm_v2": "True", "root_device_name": row.root_device,
+        }  # fmt: skip
     # Written down before the image is made: should this request end in the middle, the image is found and taken back.
-    intent = SnapshotRow(image_id, row.id, INTENT, 0, 0, room.clock.now())
+    intent = SnapshotRow(image_id, row.id, INTENT, 0, json_of(copies), 0, room.clock.now())
     await room.database.write(lambda tx: tx.insert(intent))
     try:
         await room.images.create_for_snapshot(
@@ -91,8 +135,8 @@ async def begin(
             image_id,
             name,
             properties_of(row, kind, metadata) | more,
-            disk_format="qcow2",
-            min_disk=flavor.disk,
+            disk_format="raw" if of_volumes else "qcow2",
+            min_disk=0 if of_volumes else flavor.disk,
             min_ram=0,
         )
     except CloudError:
@@ -200,6 +244,8 @@ class SnapshotReconciler:
             return Done()
         if server is None or server.deleted_at or server.wanted == Wanted.GONE or not server.host:
             return await self.end(row, failed="The server is no longer there.")
+        if row.copies != "[]":
+            return await self.take_copies(row, server.user_id, now)
         if row.attempts >= ATTEMPTS or now - row.created_at > DEADLINE:
             return await self.end(row, failed="The disk could not be copied.")
         await self.room.database.write(lambda tx: tx.update(SnapshotRow, {"id": key}, attempts=row.attempts + 1))
@@ -212,6 +258,31 @@ class SnapshotReconciler:
             return Again(RETRY_SECONDS, error.message)
         if row.kind == "backup":
             await self.rotate(row, server)
+        return await self.end(row)
+
+    async def take_copies(self, row: SnapshotRow, user_id: str, now: int) -> Outcome:
+        """The image is whole when all its snapshots are."""
+        waiting = False
+        for copy in _copies.decode(row.copies):
+            try:
+                status = await self.room.volumes.take_snapshot(copy.volume_id, copy.snapshot_id, user_id, copy.name)
+            except CloudError as error:
+                if error.status >= 500:
+                    return Again(RETRY_SECONDS, error.message)
+                return await self.end(row, failed=error.message)
+            if status not in ("creating", "available"):
+                return await self.end(
+                    row, failed=f"Snapshot {copy.snapshot_id} of volume {copy.volume_id} is {status}."
+                )
+            waiting = waiting or status == "creating"
+        if waiting and now - row.created_at > DEADLINE:
+            return await self.end(row, failed="The snapshots of its volumes were not taken in time.")
+        if waiting:
+            return Again(LOOK_AGAIN, "the snapshots of its volumes are being taken")
+        try:
+            await self.room.images.upload(row.id, nothing())
+        except CloudError as error:
+            return await self.end(row, failed=error.message)
         return await self.end(row)
 
     async def rotate(self, row: SnapshotRow, server: ServerRow) -> None:
@@ -230,6 +301,8 @@ class SnapshotReconciler:
         """The server is told, and the image of a failure goes."""
         if failed:
             await self.room.images.abandon(row.id)
+            for copy in _copies.decode(row.copies):
+                await self.room.volumes.drop_snapshot(copy.snapshot_id)
 
         def alter(server: ServerRow) -> None:
             server.job = ""
@@ -254,6 +327,12 @@ class SnapshotReconciler:
 
     async def every(self, after: str, limit: int) -> Sequence[str]:
         return await self.unsettled(after, limit)
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    """The bytes of an image that has none."""
+    return
+    yield b""
 
 
 @cache

@@ -19,7 +19,14 @@ from cumulet.services.compute.links import ref_id
 from cumulet.services.compute.neighbours import ImageLike, NicRequest
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import ServerGroupRow
-from cumulet.services.compute.servers.block_devices import Plan, ordered, usable_snapshot, usable_volume, wished
+from cumulet.services.compute.servers.block_devices import (
+    Plan,
+    of_image,
+    ordered,
+    usable_snapshot,
+    usable_volume,
+    wished,
+)
 
 CREATE = "os_compute_api:servers:create"
 
@@ -158,6 +165,8 @@ async def admit_disks(room: Compute, call: Call, admitted: Admitted) -> None:
             if image_id and image_id != plan.source_id:
                 raise InvalidServer("Block Device Mapping is Invalid: two different images to boot from.")
             image_id = plan.source_id
+    if image_id:
+        plans = [*of_image(await image_for(room, call, image_id), plans), *plans]
     boots_volume = any(plan.boot_index == 0 and not plan.local for plan in plans)
     if boots_volume and not any(plan.local and plan.source == "image" for plan in plans):
         image_id = ""  # both may be named; the disk that is to be booted from is the more precise of the two

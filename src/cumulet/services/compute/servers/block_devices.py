@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from cumulet.core.errors import CloudError
 from cumulet.core.web.call import Call
@@ -12,7 +14,7 @@ from cumulet.core.web.versions import version
 from cumulet.lib.ids import is_uuid
 from cumulet.services.compute.errors import InvalidServer
 from cumulet.services.compute.flavors import Flavor
-from cumulet.services.compute.neighbours import SnapshotLike, VolumeLike
+from cumulet.services.compute.neighbours import ImageLike, SnapshotLike, VolumeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.spec import free_device
 
@@ -49,6 +51,59 @@ def wished(wish: dict[str, Any]) -> list[Plan]:
     if plans and not wish.get("imageRef") and not any(plan.boot_index == 0 for plan in plans):
         plans[0] = replace(plans[0], boot_index=0)
     return plans + [of_new(item) for item in new if not item.get("no_device")]
+
+
+def of_image(image: ImageLike, wished: Sequence[Plan]) -> list[Plan]:
+    """The disks that an image stands for, but for those in whose place others are wished. Raises InvalidServer."""
+    text = image.properties.get("block_device_mapping")
+    if not text:
+        return []
+    try:
+        items = msgspec.json.decode(text, type=list[Mapped])
+    except msgspec.DecodeError as error:
+        raise InvalidServer(INVALID + f"image {image.id} has a block_device_mapping that is none: {error}") from error
+    plans = [
+        of_new(
+            {
+                "source_type": item.source_type,
+                "destination_type": item.destination_type,
+                "uuid": item.snapshot_id or item.volume_id or item.image_id,
+                "boot_index": item.boot_index,
+                "volume_size": item.volume_size,
+                "device_name": item.device_name,
+                "disk_bus": item.disk_bus,
+                "device_type": item.device_type,
+                "guest_format": item.guest_format,
+                "delete_on_termination": item.delete_on_termination,
+                "tag": item.tag,
+            }
+        )
+        for item in items
+        if not item.no_device
+    ]
+    taken = {plan.device for plan in wished if plan.device} | {
+        f"boot {plan.boot_index}" for plan in wished if plan.boot_index >= 0
+    }
+    return [plan for plan in plans if not {plan.device, f"boot {plan.boot_index}"} & taken]
+
+
+class Mapped(msgspec.Struct):
+    """One disk in an image's property `block_device_mapping`, which anybody may have written."""
+
+    source_type: Literal["blank", "image", "snapshot", "volume"] = "blank"
+    destination_type: Literal["local", "volume"] | None = None
+    snapshot_id: str | None = None
+    volume_id: str | None = None
+    image_id: str | None = None
+    no_device: bool | None = None
+    volume_size: Annotated[int, msgspec.Meta(ge=0, le=1 << 31)] | None = None
+    device_name: str | None = None
+    device_type: Literal["disk", "cdrom"] | None = None
+    disk_bus: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    guest_format: str | None = None
+    boot_index: Annotated[int, msgspec.Meta(ge=-1, le=1 << 31)] | None = None
+    delete_on_termination: bool | None = None
+    tag: Annotated[str, msgspec.Meta(max_length=60)] | None = None
 
 
 def of_old(item: dict[str, Any]) -> Plan:
@@ -93,7 +148,7 @@ def of_new(item: dict[str, Any]) -> Plan:
             bus=item.get("disk_bus") or "",
             device_type=item.get("device_type") or "",
             volume_type=item.get("volume_type") or "",
-            delete_on_termination=item["delete_on_termination"],
+            delete_on_termination=bool(item["delete_on_termination"]),
             tag=item.get("tag") or "",
         )
     )
