@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cumulet.contracts.machines import Power
@@ -74,6 +76,49 @@ async def test_a_shelved_server_holds_no_host_and_comes_back(cloud: SmallCloud) 
     after = await cloud.page(server["id"])
     assert after["addresses"] == page["addresses"]
     assert cloud.machine(server["id"]) == (after["OS-EXT-SRV-ATTR:host"], Power.RUNNING)
+    await cloud.image.get(f"/images/{image['id']}", 404)
+    assert after["image"]["id"] == page["image"]["id"]
+    assert machine_of(cloud, server["id"]).spec.disks[0].image.id == page["image"]["id"]
+
+
+async def test_a_shelved_server_is_given_volumes_and_gives_them_up(cloud: SmallCloud) -> None:
+    cloud.volume_room.reaches_everywhere = True
+    server, volume, other = await cloud.make_server(), await cloud.make_volume(), await cloud.make_volume()
+    await cloud.do(server["id"], "shelve")
+    for one in (volume, other):
+        path = f"/servers/{server['id']}/os-volume_attachments"
+        await cloud.compute.post(path, {"volumeAttachment": {"volumeId": one}}, 200)
+        await cloud.settle()
+        shown = (await cloud.volume.get(f"/volumes/{one}"))["volume"]
+        assert (shown["status"], shown["attachments"][0]["server_id"]) == ("in-use", server["id"])
+    await cloud.compute.delete(f"{path}/{other}", 202)
+    await cloud.settle()
+    assert (await cloud.volume.get(f"/volumes/{other}"))["volume"]["status"] == "available"
+    await cloud.do(server["id"], "unshelve")
+    assert [disk.id for disk in machine_of(cloud, server["id"]).running.disks][1:] == [volume]
+    assert (await cloud.volume.get(f"/volumes/{volume}"))["volume"]["status"] == "in-use"
+
+
+def machine_of(cloud: SmallCloud, server_id: str) -> Any:
+    node, _ = cloud.machine(server_id) or ("", None)
+    return cloud.nodes.worlds[node].machines[server_id]
+
+
+async def test_a_project_without_a_network_is_given_one(cloud: SmallCloud) -> None:
+    wish = {"name": "s", "flavorRef": "42", "imageRef": await cloud.make_image(), "networks": "auto"}
+    client = cloud.compute.at("2.37")
+    await client.post("/servers", {"server": wish}, 400)  # nobody has prepared that
+    admin = cloud.network.as_("admin")
+    external = {"name": "public", "router:external": True, "is_default": True}
+    network = (await admin.post("/networks", {"network": external}))["network"]
+    subnet = {"network_id": network["id"], "ip_version": 4, "cidr": "198.51.100.0/24"}
+    await admin.post("/subnets", {"subnet": subnet})
+    pool = {"name": "pool", "prefixes": ["10.200.0.0/16"], "is_default": True, "shared": True}
+    await admin.post("/subnetpools", {"subnetpool": pool | {"default_prefixlen": 24}})
+    made = [(await client.post("/servers", {"server": wish}, 202))["server"]["id"] for _ in range(2)]
+    await cloud.settle()
+    for id in made:
+        assert list((await cloud.page(id))["addresses"]) == ["auto_allocated_network"]
 
 
 async def test_rebuild_takes_a_new_image_and_keeps_the_place(cloud: SmallCloud) -> None:

@@ -197,7 +197,8 @@ class FrontDoor:
         choices = by_method.get(request.method)
         if choices is None and request.method == "HEAD":
             choices = by_method.get("GET")
-        if choices is None and request.path.endswith("/"):
+        strict = self.dialect.last_slash_counts and not (choices and choices[0][0].open)
+        if (choices is None or strict) and request.path.endswith("/"):
             raise NotFound("The last part of the path, an id, is empty.")
         if choices is None:
             allowed = ", ".join(sorted(by_method))

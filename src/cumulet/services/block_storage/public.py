@@ -177,7 +177,7 @@ class VolumeDoor:
                     f"Volume {volume.id} lives on node {volume.node}, whose backend {volume.backend!r} cannot be "
                     f"reached from {host}."
                 )
-            if attachment.status == "reserved":
+            if attachment.status == "reserved" or not attachment.host:
                 await attachments.set_to(self._room, tx, attachment_id, status="attaching", host=host, device=device)
             encrypted = bool(volume.encryption_key_id)
             return VolumeConnection(volume_id=volume.id, backend=volume.backend, encrypted=encrypted)

@@ -15,6 +15,8 @@ class Dialect:
 
     quota_status: ClassVar[int] = 403
     malformed_version_status: ClassVar[int] = 400
+    last_slash_counts: ClassVar[bool] = False
+    """A path that ends with a slash is that of a thing without a name, not that of a list."""
 
     def __init__(self, *, service: str = "", header: str = "", earliest: str = "", latest: str = "") -> None:
         self.service = service

@@ -27,6 +27,8 @@ _WORDS = {
 class ComputeDialect(Dialect):
     """`{"itemNotFound": {"code": 404, "message": …}}`."""
 
+    last_slash_counts = True
+
     def fault(self, status: int, error: CloudError, request: Request) -> Any:
         return {_WORDS.get(status, "computeFault"): {"code": status, "message": error.message}}
 
@@ -35,3 +37,4 @@ class BlockStorageDialect(ComputeDialect):
     """As compute, but a full quota is 413."""
 
     quota_status = 413
+    last_slash_counts = False

@@ -92,6 +92,9 @@ class FakeMachines:
         machine.started_at = machine.written_at = now
         disk = "rescue disk" if machine.spec.rescue else "disk"
         machine.lines.append((now, f"Booting from {disk}..."))
+        machine.lines.append((now, f"Memory: {machine.spec.memory_mib} MiB, processors: {machine.spec.vcpus}"))
+        machine.lines += [(now, f"net{place}: {nic.mac}") for place, nic in enumerate(machine.spec.nics)]
+        machine.lines.append((now, "Welcome to a simulated machine."))
         machine.lines.append((now + round(self.boot_seconds * SECOND), f"{machine.spec.guest.hostname} login:"))
         if self._mean_life_seconds:
             life = self._random.expovariate(1 / self._mean_life_seconds)

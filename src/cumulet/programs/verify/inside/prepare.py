@@ -32,7 +32,7 @@ SERVICES = {
     "placement": ("placement", ("placement",)),
 }
 GUEST_LOGIN = {"image_ssh_user": "cirros", "image_ssh_password": "gocubsgo"}
-IMAGE, OTHER_IMAGE = "verify-image", "verify-image-alt"
+IMAGE, OTHER_IMAGE, SHARED_TYPE = "verify-image", "verify-image-alt", "verify-multiattach"
 IMAGE_LIMITS = ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading")
 UNLIMITED = -1
 FLAVORS = (("verify.1", 0, 1), ("verify.2", 64, 2))  # name, more memory than asked for (MiB), disk (GiB)
@@ -127,7 +127,7 @@ class Preparation:
         self.put(
             "validation",
             run_validation=options.guests,
-            connect_method="floating",
+            connect_method="floating" if options.guests else "fixed",
             auth_method="keypair",
             security_group=True,
             security_group_rules=True,
@@ -300,6 +300,10 @@ class Preparation:
                 "volume", vendor_name=pool.get("vendor_name"), storage_protocol=first(pool.get("storage_protocol"))
             )
         shared = [kind.name for kind in storage.types() if (kind.extra_specs or {}).get("multiattach") == "<is> True"]
+        if not shared:
+            kind = storage.create_type(name=SHARED_TYPE)
+            storage.update_type_extra_specs(kind, multiattach="<is> True")
+            shared = [SHARED_TYPE]
         self.put("volume", volume_type_multiattach=first(shared))
 
     def object_storage(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from cumulet.core.errors import CloudError, Forbidden
+from cumulet.core.errors import CloudError, Conflict, Forbidden
 from cumulet.core.web.call import Call
 from cumulet.services.compute.errors import InvalidServer, Limited
 from cumulet.services.compute.flavors import Flavor, copy_of, visible_flavor
@@ -256,11 +256,24 @@ async def admit_networks(room: Compute, call: Call, admitted: Admitted) -> None:
     chosen = asked if asked == "auto" or asked == "none" else requests_for(asked, admitted)
     try:
         admitted.nics = list(await room.networks.check(call.caller, chosen, admitted.groups))
+        if asked == "auto" and not admitted.nics:
+            admitted.nics = [NicRequest(network_id=await own_network(room, call))]
     except CloudError as error:
         # What is not there, or is a taken address, is the fault of the wish; a port in use is a conflict.
         if error.status == 404 or error.type_name == "IpAddressInUse":
             raise InvalidServer(error.message) from error
         raise
+
+
+async def own_network(room: Compute, call: Call) -> str:
+    """The network that a project without one is given. Raises InvalidServer where no administrator prepared that."""
+    try:
+        made = await room.networks.api.ask(call.caller, "GET", f"/auto-allocated-topology/{call.caller.project_id}")
+    except Conflict as error:
+        raise InvalidServer(
+            f"Unable to automatically allocate a network for project {call.caller.project_id}: {error.message}"
+        ) from error
+    return str(made["auto_allocated_topology"]["id"])
 
 
 def requests_for(asked: Sequence[dict[str, Any]] | None, admitted: Admitted) -> list[NicRequest]:

@@ -133,6 +133,9 @@ async def attach(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
         if isinstance(error, Duplicate):
             raise Conflict(f"volume {volume.id} already attached, or device /dev/{disk.device} in use") from error
         raise
+    if row.offloaded:
+        # No machine will say that it has the volume: for now it is the server's by this word alone.
+        await room.volumes.connected(disk.id)
     return {"volumeAttachment": shown(call, disk, made=True)}
 
 

@@ -21,8 +21,8 @@ from cumulet.services.compute.servers.counted import held
 from cumulet.services.compute.servers.ladder import LOOK_AGAIN, Ladder
 from cumulet.services.compute.servers.look import Look, look_at
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, TagRow, Wanted
-from cumulet.services.compute.servers.store import copy_of, note, save
-from cumulet.services.compute.servers.tell import tell_facts
+from cumulet.services.compute.servers.store import copy_of, note, save, touch
+from cumulet.services.compute.servers.tell import json_of, tell_facts
 
 INTENT_SECONDS = 60
 
@@ -94,6 +94,8 @@ class ServerReconciler:
         step = next_step(self.ladder.goals, look, wanted=True)
         if step is not None:
             return await step.act(look)
+        if look.server.shelved_image_id:
+            return await self.forget_shelving(look)
         await self.settle(look)
         return Done()
 
@@ -156,6 +158,8 @@ class ServerReconciler:
             return Again(LOOK_AGAIN, "the image of its disk is being stored")
         if self.ladder.has_machine(look):
             return await self.ladder.withdraw(look)
+        if look.dropped:
+            return await self.ladder.trim(look)
         for disk in look.kept:
             if not disk.local and disk.connection:
                 await self.room.volumes.keep(disk.id)
@@ -176,6 +180,20 @@ class ServerReconciler:
 
         await note(self.room, server.id, alter)
         return Done()
+
+    async def forget_shelving(self, look: Look) -> Outcome:
+        """Back on a host it is again a server of the image it was made of; the one that brought it back goes."""
+        server, now = look.server, self.room.clock.now()
+        original = await self.room.images.ref(server.image_id) if server.image_id else None
+        await self.room.images.delete(server.shelved_image_id)
+
+        def alter(row: ServerRow) -> None:
+            row.shelved_image_id = ""
+            row.image_ref = json_of(original) if original is not None else row.image_ref
+            touch(row, now)
+
+        await note(self.room, server.id, alter)
+        return Again()
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
