@@ -58,7 +58,12 @@ EXCUSES = (
     ),
     (r"[Ee]xternal identity provider|external.?idp|[Ff]ederated identity is not|K2K", "needs an identity provider"),
     (r"[Pp]ublic network.*not shared|project_networks_reachable|shared_physical_network", "topology"),
-    (r"[Ff]ormat enforcement prevents", "the cloud looks into images, and this one would be a fake"),
+    (
+        r"[Ff]ormat enforcement prevents|does not allow them to be uploaded",
+        "the cloud looks into images, and this one would be a fake",
+    ),
+    (r"does not currently reject unusable images", "the test takes what is usable only"),
+    (r"do_secure_hash is enabled", "the test is about a cloud that leaves this off"),
     (r"pip install|is not installed on the (client|test)|requires the .* (binary|command)", "a tool is not installed"),
 )
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import formats  # type: ignore[import-not-found]  # it lies beside this file, which runs outside the package
 import keystoneauth1.exceptions
 import openstack
 
@@ -196,6 +197,7 @@ class Preparation:
             http_store_enabled=any(store.get("type") == "http" for store in stores),
             store_weight_enabled=len({store.get("weight", 0) for store in stores}) > 1,
         )
+        self.put("image", images_manifest_file=formats.write(Path(self.options.workspace) / "formats"))
         self.put("image", image_caching_enabled=image.get("/cache").status_code == 200)
 
     def _image_file(self, folder: Path) -> tuple[Path, str]:
