@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 from keystoneauth1.exceptions import HttpError
-from keystoneauth1.identity.v3 import OidcAccessToken, OidcPassword
+from keystoneauth1.identity.v3 import OidcAccessToken, OidcClientCredentials, OidcPassword
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
@@ -25,7 +25,14 @@ RULES = [
             {"groups": "{3}", "domain": {"name": "Default"}},
         ],
         "remote": [{"type": name} for name in REMOTE],
-    }
+    },
+    {
+        "local": [
+            {"user": {"name": "{0}"}},
+            {"group": {"name": "mathematicians", "domain": {"name": "Default"}}},
+        ],
+        "remote": [{"type": "OIDC-client_id"}, {"type": "OIDC-client_id", "any_one_of": ["robot"]}],
+    },
 ]
 WAY = {"identity_provider": "acme", "protocol": "openid"}
 PLACE = {"project_name": "demo", "project_domain_name": "Default"}
@@ -73,6 +80,20 @@ def test_a_password_at_the_provider_opens_the_cloud(cloud: RunningCloud, websso:
     assert again.get_access(Session()).user_id == access.user_id
     with pytest.raises(HttpError):
         by_password(cloud, "wrong").get_access(Session())
+
+
+def test_a_program_opens_the_cloud_as_itself(cloud: RunningCloud, websso: str) -> None:
+    plugin = OidcClientCredentials(
+        f"{cloud.url}/identity/v3",
+        **WAY,
+        **PLACE,
+        client_id="robot",
+        client_secret=CLIENTS["robot"],
+        access_token_endpoint=f"{cloud.issuer}/token/",
+        scope="openid",
+    )
+    access = plugin.get_access(Session())
+    assert (access.username, access.role_names) == ("robot", ["reader"])
 
 
 def test_a_token_of_the_provider_opens_the_cloud(cloud: RunningCloud, websso: str) -> None:

@@ -1,7 +1,7 @@
 """A real OpenID Connect provider, django-oauth-toolkit, in a process of its own.
 
-It knows one person and two clients: `cloud`, to which browsers return and which may ask about tokens, and `shell`, by
-which programs get tokens with a password.
+It knows one person and three clients: `cloud`, to which browsers return and which may ask about tokens; `shell`, by
+which programs get tokens with a password; and `robot`, which is somebody itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 PERSON, PASSWORD = "ada", "analytical engine"
-CLIENTS = {"cloud": "between the two", "shell": "of the shell"}
+CLIENTS = {"cloud": "between the two", "shell": "of the shell", "robot": "of the robot"}
 START_LIMIT = 60.0
 
 
@@ -106,6 +106,11 @@ def _fill(redirect_uri: str) -> None:
     from django.core.management import call_command
     from oauth2_provider.models import Application
 
+    grants = {
+        "cloud": Application.GRANT_AUTHORIZATION_CODE,
+        "shell": Application.GRANT_PASSWORD,
+        "robot": Application.GRANT_CLIENT_CREDENTIALS,
+    }
     call_command("migrate", verbosity=0)
     User.objects.create_user(PERSON, "ada@x.test", PASSWORD)
     for name, secret in CLIENTS.items():
@@ -114,9 +119,7 @@ def _fill(redirect_uri: str) -> None:
             client_id=name,
             client_secret=secret,
             client_type=Application.CLIENT_CONFIDENTIAL,
-            authorization_grant_type=(
-                Application.GRANT_AUTHORIZATION_CODE if name == "cloud" else Application.GRANT_PASSWORD
-            ),
+            authorization_grant_type=grants[name],
             redirect_uris=redirect_uri,
             algorithm=Application.RS256_ALGORITHM,
             skip_authorization=True,

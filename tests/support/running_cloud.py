@@ -38,7 +38,7 @@ trusted_dashboards = ["{dashboard}"]
 issuer = "{issuer}"
 client_id = "cloud"
 client_secret = "between the two"
-audiences = ["cloud", "shell"]
+audiences = ["cloud", "shell", "robot"]
 introspection_endpoint = "{issuer}/introspect/"
 
 [identity.saml]

@@ -179,7 +179,7 @@ def test_group_ids_of_an_attribute() -> None:
     assert found.group_ids == ("abc", "123")
 
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="{};"), max_size=12)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="{};\0"), max_size=12)
 CARRIED = st.lists(st.lists(TEXTS, min_size=1, max_size=3), min_size=1, max_size=4)
 
 
@@ -272,3 +272,11 @@ def test_whatever_the_rules_there_is_a_user_or_a_reason(
     assert found.person.name
     assert all(group.domain for group in found.groups)
     assert mapped(read, attributes, version, HOME) == found
+
+
+@pytest.mark.parametrize("text", ["a\0b", "half \ud800"])
+def test_what_cannot_be_kept_lets_nobody_in(text: str) -> None:
+    with pytest.raises(Unmapped):
+        mapped(rules_of([NAMED]), {"UserName": ["j"], "Other": ["x", text]}, "1.0", HOME)
+    with pytest.raises(ValueError, match="rules"):
+        rules_of([rule({"user": {"name": "a\0b"}})])

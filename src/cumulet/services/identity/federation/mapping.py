@@ -31,6 +31,7 @@ LOCAL, EPHEMERAL = "local", "ephemeral"
 MOST = 10_000
 """Values that one template may become."""
 _PLACE = re.compile(r"\{(\d{1,6})\}")
+_HALVES = re.compile(r"[\ud800-\udfff]")
 _JSON = "JSON:"
 """Begins a group that another cloud wrote with its domain."""
 
@@ -72,6 +73,9 @@ def mapped(rules: Sequence[Rule], attributes: Attributes, version: str, home: st
     user, user_domain = None, None
     found = Mapped(Person(EPHEMERAL, "", "", "", DomainWords()))
     matched = False
+    for name, values in attributes.items():
+        if not all(_is_sound(text) for text in (name, *values)):
+            raise Unmapped(f"the attribute {name!r:.80} holds what no name may hold")
     for rule in rules:
         carried = carry(rule.remote, attributes)
         if carried is None:
@@ -90,6 +94,11 @@ def mapped(rules: Sequence[Rule], attributes: Attributes, version: str, home: st
     if person.type == LOCAL:
         return Mapped(person)  # a user of this cloud has the groups that he has here
     return replace(found, person=person)
+
+
+def _is_sound(text: str) -> bool:
+    """Can it be kept? A NUL and half a character cannot, and what others send may hold either."""
+    return "\0" not in text and not _HALVES.search(text)
 
 
 def carry(remote: Sequence[Remote], attributes: Attributes) -> list[list[str]] | None:

@@ -37,7 +37,7 @@ mappings = Noun(
     [
         Field("id", Id),
         Field("rules", Anything.also(_checked), create=REQUIRED, update=REQUIRED, source=raw("rules")),
-        Field("schema_version", Enum(*VERSIONS), create=OPTIONAL, update=OPTIONAL),
+        Field("schema_version", Enum(*VERSIONS).or_null(), create=OPTIONAL, update=OPTIONAL),
     ],
     target=lambda row: {"target": {"mapping": {"id": row.id}}},
     missing=Missing,
@@ -49,7 +49,7 @@ async def create(room: Identity, call: Call) -> MappingRow:
     row = MappingRow(
         chosen_id(call.path["mapping_id"]),
         msgspec.json.encode(call.wish["rules"]).decode(),
-        call.wish.get("schema_version", VERSIONS[0]),
+        call.wish.get("schema_version") or VERSIONS[0],
         room.clock.now(),
     )
     try:
@@ -74,7 +74,7 @@ async def show(room: Identity, call: Call, row: MappingRow) -> MappingRow:
 async def update(room: Identity, call: Call, row: MappingRow) -> MappingRow:
     changes = {"rules": msgspec.json.encode(call.wish["rules"]).decode()}
     if "schema_version" in call.wish:
-        changes["schema_version"] = call.wish["schema_version"]
+        changes["schema_version"] = call.wish["schema_version"] or VERSIONS[0]
 
     async def write(tx: Transaction) -> MappingRow:
         await tx.update(MappingRow, {"id": row.id}, **changes)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 T = TypeVar("T")
-Value = Annotated[str, msgspec.Meta(max_length=4096)]
+Value = Annotated[str, msgspec.Meta(max_length=4096, pattern=r"^[^\x00]*\Z")]
 Values = Annotated[list[Value], msgspec.Meta(max_length=1000)]
 CONDITIONS = ("any_one_of", "not_any_of", "whitelist", "blacklist")
 VERSIONS = ("1.0", "2.0")

@@ -105,8 +105,8 @@ async def plan_for(tx: Transaction, protocol: ProtocolRow, mapped: Mapped, now: 
 
 
 async def _plan_user(tx: Transaction, protocol: ProtocolRow, person: Person, now: int) -> Plan:
-    if max(len(person.id), len(person.name)) > LONGEST_NAME or "\0" in person.id + person.name:
-        raise Unmapped("the user's id or name is too long, or holds a NUL")
+    if max(len(person.id), len(person.name)) > LONGEST_NAME:
+        raise Unmapped("the user's id or name is too long")
     where = {"idp_id": protocol.idp_id, "protocol_id": protocol.id, "unique_id": person.id}
     identity = await tx.get(FederatedIdentityRow, **where)
     user = await tx.get(UserRow, id=identity.user_id) if identity else None

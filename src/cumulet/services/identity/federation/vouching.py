@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -54,8 +55,9 @@ async def _answer(room: Identity, call: Call, *, enveloped: bool) -> Response:
     async with room.database.read() as tx:
         attributes = await _about(tx, room, valid)
     settings, now = room.settings.saml, room.clock.now()
+    signer = await _signer(room)
     try:
-        message = response(_signer(room), cloud.sp_url, valid.user.name, attributes, now, settings.assertion_seconds)
+        message = response(signer, cloud.sp_url, valid.user.name, attributes, now, settings.assertion_seconds)
     except ValueError as error:
         raise InvalidValue("A name in the assertion holds a character that XML cannot hold.") from error
     if enveloped:
@@ -123,16 +125,18 @@ async def metadata(room: Identity, call: Call) -> Response:
         for binding, path in ((POST, OF_PROVIDER), (BY_PAOS, AUTH))
     ]
     sso_url, about = public(settings, "/auth/OS-FEDERATION/saml2")[0], settings.saml
-    element = document(_signer(room), sso_url, about.organization, about.contact_email, consumers)
+    element = document(await _signer(room), sso_url, about.organization, about.contact_email, consumers)
     return Response(200, write(element), {"Content-Type": "text/xml"})
 
 
-def _signer(room: Identity) -> Any:
+async def _signer(room: Identity) -> Any:
     from cumulet.services.identity.federation.saml.issuing import Signer
     from cumulet.services.identity.federation.saml.keys import key_pair
 
     settings = room.settings
-    return Signer(entity_id(settings), *key_pair(settings.saml, settings.state, room.clock.now()))
+    # In a thread: where there is no key yet, making one takes a while.
+    pair = await asyncio.to_thread(key_pair, settings.saml, settings.state, room.clock.now())
+    return Signer(entity_id(settings), *pair)
 
 
 ROUTES = (

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 SECONDS = 10.0
 MOST_BYTES = 1 << 20
 THREADS = 4
+MOST_WAITING = 64
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -45,16 +46,23 @@ class Outside:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, "outside")
+        self._asked = 0
 
     async def ask(self, question: Question) -> Answer:
         """The answer, whatever its status; redirections are not followed. Raises Unreachable."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _ask, question)
+        if self._asked >= MOST_WAITING:
+            raise Unreachable(f"{question.url}: too many questions wait for an answer already")
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _ask, question)
+        finally:
+            self._asked -= 1
 
 
 def _ask(question: Question) -> Answer:
-    parts = urlsplit(question.url)
     ends = time.monotonic() + SECONDS
     try:
+        parts = urlsplit(question.url)
         connection = _connection(question)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(question.method, target, question.body or None, dict(question.headers))

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from cumulet.lib.clock import SECOND, Clock
-from cumulet.services.identity.federation.oidc.outside import Ask, Question, Unreachable
+from cumulet.services.identity.federation.oidc.outside import Answer, Ask, Question, Unreachable
 from cumulet.services.identity.federation.settings import OidcSettings
 
 Claims = dict[str, Any]
@@ -77,17 +77,10 @@ class OpenIdProvider:
         return keys
 
     async def _json(self, question: Question) -> dict[str, Any]:
-        status, document = await self._answer(question)
-        if status != 200:
-            raise Unreachable(f"{question.url}: answers {status}")
-        return document
+        return _document(question, await self._asked(question), 200)
 
-    async def _answer(self, question: Question) -> tuple[int, dict[str, Any]]:
-        answer = await self._ask(replace(question, ca_file=self.settings.ca_file))
-        try:
-            return answer.status, msgspec.json.decode(answer.body, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Unreachable(f"{question.url}: answers {answer.status} without JSON") from error
+    async def _asked(self, question: Question) -> Answer:
+        return await self._ask(replace(question, ca_file=self.settings.ca_file))
 
     # ---- what somebody brings --------------------------------------------------------------------------------------
 
@@ -155,14 +148,14 @@ class OpenIdProvider:
     async def _with_userinfo(self, claims: Claims, token: str) -> Claims:
         """The claims and what the provider tells beside them of the same person."""
         url = await self.endpoint("userinfo_endpoint")
-        if not url:
-            return claims
+        if not url or not (claims.get("sub") or claims.get("username")):
+            return claims  # it is the token of a program, about which there is nothing to tell
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        status, told = await self._answer(Question(url, headers=headers))
-        if status in (401, 403):
+        question = Question(url, headers=headers)
+        answer = await self._asked(question)
+        if answer.status in (401, 403):
             return claims  # the token is good for something else than this
-        if status != 200:
-            raise Unreachable(f"{url}: answers {status}")
+        told = _document(question, answer, 200)
         if claims.get("sub", told.get("sub")) != told.get("sub"):
             raise Untrusted("the provider tells of somebody else than of the token's owner")
         return {**told, **claims}
@@ -194,10 +187,12 @@ class OpenIdProvider:
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        status, given = await self._answer(self._as_client(await self.endpoint("token_endpoint"), form))
+        question = self._as_client(await self.endpoint("token_endpoint"), form)
+        answer = await self._asked(question)
+        given = _document(question, answer, 200, 400, 401)
         id_token, access_token = given.get("id_token"), given.get("access_token")
-        if status != 200 or not isinstance(id_token, str):
-            raise Untrusted(f"the provider gives nothing for the code: {given.get('error', status)!r:.100}")
+        if answer.status != 200 or not isinstance(id_token, str):
+            raise Untrusted(f"the provider gives nothing for the code: {given.get('error', answer.status)!r:.100}")
         claims = await self.verified(id_token, (self.settings.client_id,), nonce)
         return await self._with_userinfo(claims, access_token) if isinstance(access_token, str) else claims
 
@@ -209,6 +204,16 @@ class OpenIdProvider:
         pair = f"{quote(settings.client_id, safe='')}:{quote(settings.client_secret, safe='')}"
         headers = {**FORM, "Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
         return Question(url, "POST", headers, urlencode(form).encode())
+
+
+def _document(question: Question, answer: Answer, *wanted: int) -> dict[str, Any]:
+    """The JSON of an answer with one of these statuses. Raises Unreachable."""
+    if answer.status not in wanted:
+        raise Unreachable(f"{question.url}: answers {answer.status}")
+    try:
+        return msgspec.json.decode(answer.body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreachable(f"{question.url}: answers without JSON") from error
 
 
 def _texts(value: Any) -> list[str]:
