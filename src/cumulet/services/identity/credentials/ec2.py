@@ -67,23 +67,24 @@ async def index(room: Identity, call: Call, user: UserRow) -> dict[str, Any]:
     return call.dialect.page("credentials", shown, url=url, query=call.request.query, marker="")
 
 
-async def _of_user(room: Identity, call: Call, user: UserRow, rule: str) -> CredentialRow:
-    call.allow(RULE + rule, target(user.id))
+async def _keys(room: Identity, call: Call, rule: str) -> CredentialRow:
+    """The keys of the path, if the rule allows it for him whose they are, under whatever address they are named."""
     async with room.database.read() as tx:
-        row = await tx.get(CredentialRow, id=id_of_access(call.path["credential_id"]), type=EC2, user_id=user.id)
+        row = await tx.get(CredentialRow, id=id_of_access(call.path["credential_id"]), type=EC2)
     if row is None:
         raise Missing(f"Could not find credential: {call.path['credential_id'][:64]}.")
+    call.allow(RULE + rule, target(row.user_id))
     return row
 
 
 @users.item("GET", "", suffix=f"{_PATH}/{{credential_id}}")
 async def show(room: Identity, call: Call, user: UserRow) -> dict[str, Any]:
-    return {"credential": _shown(room, call, await _of_user(room, call, user, "ec2_get_credential"))}
+    return {"credential": _shown(room, call, await _keys(room, call, "ec2_get_credential"))}
 
 
 @users.item("DELETE", "", suffix=f"{_PATH}/{{credential_id}}", status=204)
 async def delete(room: Identity, call: Call, user: UserRow) -> None:
-    row = await _of_user(room, call, user, "ec2_delete_credential")
+    row = await _keys(room, call, "ec2_delete_credential")
     await room.database.write(lambda tx: tx.delete(CredentialRow, id=row.id))
 
 
