@@ -48,6 +48,10 @@ def iso(head: bytes = b"") -> bytes:
     return (head.ljust(32768, b"\0") + volume).ljust(40 * 2048, b"\0")
 
 
+def ploop(magic: bytes = b"WithouFreSpacExt", size: int = GIB) -> bytes:
+    return struct.pack("<16sIIIIIQ", magic, 2, 16, 4, 2048, 1, size >> 9).ljust(1 << 16, b"\0")
+
+
 def luks() -> bytes:
     return struct.pack(">6sH32s32s32sII", b"LUKS\xba\xbe", 1, b"aes", b"xts", b"sha256", 4096, 64).ljust(1 << 16, b"\0")
 
@@ -58,6 +62,8 @@ def luks() -> bytes:
         pytest.param(qcow2(), "qcow2", "qcow2", GIB, id="qcow2"),
         pytest.param(qcow2(version=2), "qcow2", "qcow2", GIB, id="old qcow2"),
         pytest.param(vmdk(descriptor()), "vmdk", "vmdk", 1 << 20, id="vmdk"),
+        pytest.param(ploop(), "ploop", "ploop", GIB, id="ploop"),
+        pytest.param(ploop(b"WithoutFreeSpace"), "ploop", "ploop", GIB, id="old ploop"),
         pytest.param(bytes(70000), "raw", "raw", 70000, id="raw"),
         pytest.param(b"", "raw", "raw", 0, id="nothing"),
         pytest.param(b"*" * 1000, "raw", "raw", 1000, id="text"),
@@ -110,7 +116,10 @@ PASSWORDS = 'RW 2048 FLAT "/etc/passwd" 0'
         pytest.param(iso(qcow2(backing=104)[:512]), "qcow2", "several formats", id="iso inside a qcow2"),
         pytest.param(iso(), "raw", "declared as raw", id="iso that claims to be raw"),
         pytest.param(luks(), "qcow2", "declared as qcow2", id="encrypted, that claims to be qcow2"),
-        pytest.param(qcow2(), "ploop", "declared as ploop", id="a format nobody here can open"),
+        pytest.param(qcow2(), "ploop", "declared as ploop", id="qcow2 as ploop"),
+        pytest.param(ploop(), "raw", "declared as raw", id="ploop as raw"),
+        pytest.param(b"x" * 4096, "ploop", "declared as ploop", id="anything as ploop"),
+        pytest.param(ploop()[:30], "ploop", "size cannot be read", id="the beginning of ploop"),
     ],
 )
 def test_an_attack_is_refused_with_its_reason(content: bytes, declared: str, reason: str) -> None:

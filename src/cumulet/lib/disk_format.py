@@ -11,6 +11,7 @@ to the end is refused, not taken for raw.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,14 @@ _ACCEPTED = {
 _PLAIN = {"raw", "gpt", "iso", "luks"}
 """Files that are the disk itself, byte for byte."""
 
-_QEMU_NAMES = {"raw": "raw", "gpt": "raw", "iso": "raw", "ami": "raw", "aki": "raw", "ari": "raw", "vhd": "vpc"}
+_QEMU_NAMES = {
+    **dict.fromkeys(("raw", "gpt", "iso", "ami", "aki", "ari"), "raw"),
+    "vhd": "vpc",
+    "ploop": "parallels",
+}
+
+_PLOOP = {b"WithoutFreeSpace": "<36xI", b"WithouFreSpacExt": "<36xQ"}
+"""How a ploop image begins, and where its sectors are counted. It names no other file, whatever stands in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,8 @@ class Inspection:
     """The verdict on one file."""
 
     format: str
-    """`raw`, `gpt` (raw with a GPT or MBR), `iso`, `luks`, `qcow2`, `vmdk`, `vdi`, `vhd`, `vhdx` or `qed`."""
+    """`raw`, `gpt` (raw with a GPT or MBR), `iso`, `luks`, `qcow2`, `vmdk`, `vdi`, `vhd`, `vhdx`,
+    `qed` or `ploop`."""
     virtual_size: int
     """Bytes of the disk that a guest would see."""
     safe: bool
@@ -65,9 +74,12 @@ class Inspector:
         self._candidates = [inspector() for name, inspector in ALL_FORMATS.items() if name != "raw"]
         self._failed: set[FileInspector] = set()
         self._head = bytearray()
+        self._start = b""
         self._size = 0
 
     def feed(self, chunk: bytes) -> None:
+        if len(self._start) < _SECTOR:
+            self._start += chunk[: _SECTOR - len(self._start)]
         if self._size < _HEAD_BYTES:
             self._head += chunk
             if len(self._head) >= _HEAD_BYTES:
@@ -90,10 +102,21 @@ class Inspector:
             found = [candidate for candidate in found if str(candidate) == "iso"]
         if len(found) > 1:
             return Inspection("raw", self._size, False, (f"it looks like several formats: {', '.join(names)}",))
+        if not found and self._start[:16] in _PLOOP:
+            return self._judge_ploop(_PLOOP[self._start[:16]])
         if not found:
             mismatch = self._mismatch("raw")
             return Inspection("raw", self._size, not mismatch, tuple(mismatch))
         return self._judge(found[0])
+
+    def _judge_ploop(self, form: str) -> Inspection:
+        reasons = self._mismatch("ploop")
+        sectors = 0
+        if len(self._start) < struct.calcsize(form):
+            reasons.append("its size cannot be read")
+        else:
+            (sectors,) = struct.unpack_from(form, self._start)
+        return Inspection("ploop", sectors * _SECTOR, not reasons, tuple(reasons))
 
     def _judge(self, found: FileInspector) -> Inspection:
         name = str(found)

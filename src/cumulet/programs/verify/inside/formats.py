@@ -22,8 +22,9 @@ CONVERTED = {
     "vdi": ("vdi", ""),
     "vhd": ("vpc", "subformat=dynamic"),
     "vhdx": ("vhdx", ""),
+    "ploop": ("parallels", ""),
 }
-_NAMES = {"vpc": "vhd"}
+_NAMES = {"vpc": "vhd", "parallels": "ploop"}
 
 
 def write(folder: Path) -> Path | None:

@@ -16,8 +16,6 @@ _MOST_CHUNKS = 256
 
 _ARCHIVES = {"ova", "docker", "compressed"}
 """Containers whose bytes are an archive and not a disk; nothing here opens them."""
-_UNKNOWN_FORMATS = {"ploop"}
-"""Formats without a signature, which nothing here opens either."""
 
 
 class Measure:
@@ -42,8 +40,7 @@ class Measure:
         self._named = self._sha512 if algorithm == "sha512" else hashlib.new(algorithm)
         self._announced = announced
         self._expected = (value, md5)
-        opaque = container_format in _ARCHIVES or disk_format in _UNKNOWN_FORMATS
-        self._inspector = None if opaque else Inspector(disk_format)
+        self._inspector = None if container_format in _ARCHIVES else Inspector(disk_format)
 
     @property
     def md5(self) -> str:
