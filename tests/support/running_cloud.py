@@ -58,6 +58,7 @@ audience_required = false
 [image]
 show_locations = true
 show_direct_url = true
+import_format = "raw"
 
 [image.stores.fast]
 type = "file"

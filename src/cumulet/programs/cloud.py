@@ -119,6 +119,8 @@ class Cloud:
             show_locations=settings.image.show_locations,
             show_direct_url=settings.image.show_direct_url,
             secure_hash=settings.image.secure_hash,
+            import_format=settings.image.import_format,
+            workshop=image_stores.workshop(settings.image, state),
             cache=FileImageStore(state / "image-cache") if settings.image.cache_mib else None,
             cache_limit=settings.image.cache_mib << 20,
             place=f"http://{settings.node_name or socket.gethostname()}:{settings.port}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import msgspec
 
@@ -81,6 +82,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     show_locations: bool = False
     """Owners see where their images lie, and may add places on web servers to them."""
     show_direct_url: bool = False
+    import_format: Literal["", "raw", "qcow2", "vmdk", "vdi"] = ""
+    """What disks are converted to when they are imported; empty: they stay what they are."""
     cache_mib: int = 10_240
     """The room for copies of images whose stores are far away; 0: none are kept."""
     secure_hash: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,14 @@ from cumulet.drivers.image_store.rbd import RbdImageStore
 from cumulet.drivers.image_store.s3 import S3ImageStore
 from cumulet.drivers.image_store.s3_signing import Keys
 from cumulet.drivers.image_store.swift import Account, SwiftImageStore
+from cumulet.drivers.image_store.workshop import Workshop
+from cumulet.drivers.network.linux.sandbox import is_rootless
+from cumulet.lib.process import User
 from cumulet.programs.image_settings import FileStore, HttpStore, ImageSettings, RbdStore, S3Store, Store, SwiftStore
 from cumulet.services.image.room import Offer
+
+CONVERTER = 63_999
+"""Root has images converted by this user number, which no distribution gives out."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,14 @@ def make(settings: ImageSettings, state: Path) -> Stores:
     drivers = {name: _driver(name, taking[name], state) for name in sorted(taking, key=lambda name: name != first)}
     offers = {name: _offer(store) for name, store in named.items()}
     return Stores(drivers, web, offers)
+
+
+def workshop(settings: ImageSettings, state: Path) -> Workshop | None:
+    """Where imports are converted, if they are."""
+    if not settings.import_format:
+        return None
+    rootful = os.geteuid() == 0 and not is_rootless()
+    return Workshop(state / "image-workshop", User(CONVERTER, CONVERTER) if rootful else None)
 
 
 def _driver(name: str, store: Store, state: Path) -> ImageStore:

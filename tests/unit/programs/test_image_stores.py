@@ -95,6 +95,8 @@ def test_stores_over_a_network_show_how_they_are_reached_and_no_secrets(tmp_path
         ('[image.stores.x]\ntype = "tape"', "tape"),
         ('[image.stores.x]\ntype = "file"\nfolder = "/x"', "folder"),
         ("[image.stores.x]\nweight = 1", "type"),
+        ('image.import_format = "tape"', "import_format"),
+        ("image.cache_mib = -1", "cache_mib"),
         ('[image.stores.x]\ntype = "s3"\nurl = "http://h"\nbucket = "b"\naccess_key = "k"', "secret_key"),
         (
             '[image]\nstores.x = {type = "s3", url = "h", bucket = "b", access_key = "k", secret_key = "s"}',

@@ -31,7 +31,7 @@ class FileImageStore:
     def __init__(self, folder: Path) -> None:
         self._images = folder / "images"
         self._images.mkdir(parents=True, exist_ok=True, mode=0o750)
-        self._parts, self._lock = _own_parts(folder / "parts")
+        self._parts, self._lock = own_parts(folder / "parts")
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="images")
 
     async def put(self, image_id: str, chunks: AsyncIterator[bytes], limit: int) -> int:
@@ -86,7 +86,7 @@ class FileImageStore:
         return self._images / image_id[:2] / image_id[2:4] / image_id
 
 
-def _own_parts(folder: Path) -> tuple[Path, int]:
+def own_parts(folder: Path) -> tuple[Path, int]:
     """A new folder for this process's parts, and the descriptor that locks it; those of dead processes are removed."""
     folder.mkdir(exist_ok=True, mode=0o750)
     gate = _lock(folder, fcntl.LOCK_EX)

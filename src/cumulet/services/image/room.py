@@ -11,6 +11,7 @@ from cumulet.core.access.quota import UNLIMITED, Quota, UnifiedLimits
 from cumulet.core.room import Room
 from cumulet.drivers.image_store.base import ImageStore
 from cumulet.drivers.image_store.web import Outside
+from cumulet.drivers.image_store.workshop import Workshop
 
 SIZES = ("image_size_total", "image_stage_total")
 """In MiB."""
@@ -47,6 +48,10 @@ class Image(Room):
     show_direct_url: bool = False
     secure_hash: bool = True
     """What is only read is hashed too."""
+    import_format: str = ""
+    """What imported disks are converted to; empty: they stay what they are."""
+    workshop: Workshop | None = None
+    """Where that is done."""
     cache: ImageStore | None = None
     """Copies near this process; None: it keeps none."""
     cache_limit: int = 0

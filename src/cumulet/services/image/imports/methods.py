@@ -86,6 +86,16 @@ def check_image(request: ImportRequest, row: ImageRow, stores: Sequence[str]) ->
             raise WrongStatus(f"Image {row.id} already exists in {', '.join(held)}.")
 
 
+_NOT_CONVERTED = ("", "iso", "ami", "ari", "aki")
+"""Formats that say what an image is for."""
+
+
+def is_converted(method: Method, row: ImageRow, wanted: str, claimed: str) -> bool:
+    """Whether an import brings a disk into the format that the operator wants. A claimed digest keeps it as it is."""
+    comes = method.name in (GLANCE_DIRECT, WEB_DOWNLOAD) and row.container_format == "bare" and not claimed
+    return bool(wanted) and comes and row.disk_format not in (wanted, *_NOT_CONVERTED)
+
+
 IMPORTING, FAILED = "os_glance_importing_to_stores", "os_glance_failed_import"
 """The properties by which a client follows an import: the stores still to come, and those that failed."""
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from cumulet.core.db import Query
 from cumulet.core.errors import CloudError
 from cumulet.core.reconcile import Done, Outcome
-from cumulet.drivers.image_store.base import NotStored
+from cumulet.drivers.image_store.base import NotStored, StoreFull, TooLarge
+from cumulet.drivers.image_store.workshop import NotConverted
 from cumulet.lib.ids import new_uuid
-from cumulet.services.image.errors import DataRefused, ImageNotFound, ImportFailed
+from cumulet.services.image.errors import DataRefused, DataTooLarge, ImageNotFound, ImportFailed
 from cumulet.services.image.images import status
 from cumulet.services.image.images.data import open_bytes, put
 from cumulet.services.image.images.measure import Measure
 from cumulet.services.image.images.operations import change, change_receiving
 from cumulet.services.image.images.row import ImageRow
 from cumulet.services.image.imports import progress, web
-from cumulet.services.image.imports.methods import COPY_IMAGE, GLANCE_DIRECT, WEB_DOWNLOAD, importing_to
+from cumulet.services.image.imports.methods import COPY_IMAGE, GLANCE_DIRECT, WEB_DOWNLOAD, importing_to, is_converted
 from cumulet.services.image.imports.order import Order, order_of
 from cumulet.services.image.imports.reading import read_through
 from cumulet.services.image.imports.tasks import TOPIC, UNFINISHED, TaskRow, note_begun, note_ended
@@ -147,23 +150,47 @@ async def _import(room: Image, image: ImageRow, order: Order) -> None:
     )
     done: list[str] = []
     failed: list[str] = []
-    for name in order.backend:
-        bytes_ = room.stores[done[0]].get(key) if done else measure.over(chunks, room.pool)
-        try:
-            await put(room, room.stores[name], key, bytes_)
-            done.append(name)
-        except CloudError:
-            # A source can be read once; and half a success is only one where the client said so.
-            if not done or order.import_req.all_stores_must_succeed:
-                raise
-            failed.append(name)
+    async with _as_it_shall_be(room, image, order, measure, chunks) as (measure, chunks, disk_format):
+        for name in order.backend:
+            bytes_ = room.stores[done[0]].get(key) if done else measure.over(chunks, room.pool)
+            try:
+                await put(room, room.stores[name], key, bytes_)
+                done.append(name)
+            except CloudError:
+                # A source can be read once; and half a success is only one where the client said so.
+                if not done or order.import_req.all_stores_must_succeed:
+                    raise
+                failed.append(name)
     staged = image.staged_key
 
     def finish(row: ImageRow) -> ImageRow:
-        return progress.told(status.finish(row, measure, done), importing=(), failed=failed)
+        row = replace(status.finish(row, measure, done), disk_format=disk_format)
+        return progress.told(row, importing=(), failed=failed)
 
     await change_receiving(room, image.id, key, finish)
     await _remove(room, "", staged)
+
+
+@asynccontextmanager
+async def _as_it_shall_be(
+    room: Image, image: ImageRow, order: Order, measure: Measure, chunks: AsyncIterator[bytes]
+) -> AsyncIterator[tuple[Measure, AsyncIterator[bytes], str]]:
+    """What to measure the bytes with, the bytes, and their format: converted, where the operator wants it."""
+    if room.workshop is None or not is_converted(order.import_req.method, image, room.import_format, order.hash_value):
+        yield measure, chunks, image.disk_format
+        return
+    wanted, arriving = room.import_format, measure.over(chunks, room.pool)
+    try:
+        async with room.workshop.converted(
+            arriving, image.disk_format, wanted, room.largest, lambda: measure.virtual_size
+        ) as made:
+            yield Measure(wanted, image.container_format), made, wanted
+    except TooLarge as error:
+        raise DataTooLarge(f"Image exceeds the storage limit: at most {room.largest} bytes are kept.") from error
+    except StoreFull as error:
+        raise DataTooLarge(f"Image storage media is full: {error}. Ask the operator to add disk space.") from error
+    except NotConverted as error:
+        raise DataRefused(f"Image data was refused: {error}") from error
 
 
 async def _source(room: Image, image: ImageRow, order: Order) -> tuple[ImageRow | None, AsyncIterator[bytes]]:
