@@ -23,6 +23,7 @@ COMMANDS = {
     "migrate": ("cumulet.programs.migrate", "Bring the database to this version's schema."),
     "image": ("cumulet.programs.images.command", "Build or download cloud images."),
     "policy": ("cumulet.programs.policy", "List the rules in force, or check a policy file."),
+    "mapping": ("cumulet.programs.mapping", "Try what the rules of a mapping make of somebody's attributes."),
     "verify": ("cumulet.programs.verify.command", "Judge a running cloud with Tempest."),
 }
 """Name, the module that has it, and one line of help."""

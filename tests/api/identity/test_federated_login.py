@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
 from cumulet.services.identity.federation.settings import OidcSettings, ProxySettings
-from tests.api.identity.cloud import Client, Cloud, by_token, open_cloud
+from tests.api.identity.cloud import Client, Cloud, by_password, by_token, open_cloud
 from tests.api.identity.test_federation import MAPPINGS, PROVIDERS, make_mapping, make_provider
 from tests.support.clock import JumpingClock
 from tests.support.openid_provider import CLIENT, ISSUER, SECRET, OpenIdWorld
@@ -306,6 +306,28 @@ async def test_a_user_of_this_cloud_who_comes_from_elsewhere(unprepared: Meeting
     user_id = person.body["user"]["id"]
     await meeting.admin.patch(f"/users/{user_id}", {"user": {"enabled": False}})
     await meeting.come(meeting.token(preferred_username="demo"), 401)
+
+
+async def test_a_user_who_has_to_prove_himself_twice(unprepared: Meeting) -> None:
+    local = {"user": {"name": "{0}", "type": "local", "domain": {"name": "Default"}}}
+    meeting = await unprepared.prepare([{"local": [local], "remote": [{"type": "OIDC-preferred_username"}]}])
+    users = (await meeting.admin.get("/users?name=demo"))["users"]
+    options = {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["openid", "password"]]}
+    await meeting.admin.patch(f"/users/{users[0]['id']}", {"user": {"options": options}})
+    half = await meeting.come(meeting.token(preferred_username="demo"), 401)
+    assert half.json()["receipt"]["methods"] == ["openid"]
+    receipt = {"openstack-auth-receipt": half.headers["openstack-auth-receipt"]}
+    whole = await meeting.cloud.enter(by_password("demo"), receipt)
+    assert sorted(whole.body["methods"]) == ["openid", "password"]
+
+
+async def test_somebody_who_comes_often_stays_active(database: Database, bus: MemoryBus, tmp_path: Path) -> None:
+    meeting = await (await open_meeting(database, bus, tmp_path, inactive_days=2)).prepare()
+    for _ in range(3):
+        await meeting.enter()
+        meeting.clock.jump(36 * 3600)
+    meeting.clock.jump(36 * 3600)
+    await meeting.come(meeting.token(), 401)
 
 
 async def test_a_user_who_is_tied_to_a_name_elsewhere(meeting: Meeting) -> None:

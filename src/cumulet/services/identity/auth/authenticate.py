@@ -27,6 +27,7 @@ from cumulet.services.identity.tokens.delegation import Void
 from cumulet.services.identity.tokens.payload import METHODS, Token, new_audit_id
 from cumulet.services.identity.tokens.seal import seal
 from cumulet.services.identity.tokens.validation import Valid, resolve
+from cumulet.services.identity.users.row import UserRow
 
 Method = Callable[[Identity, dict[str, Any]], Awaitable[Proof]]
 
@@ -46,15 +47,23 @@ async def authenticate(room: Identity, auth: dict[str, Any], receipt: str = "") 
     """A new token and what is true of it; or the receipt of a proof that needs another one."""
     proof, methods = await prove(room, auth["identity"], receipt)
     alone = proof.parent or proof.credential or proof.access_token_id
-    missing = [] if alone else has_to_add_up(proof.user)
-    if missing and not any(set(rule) <= set(methods) for rule in missing):
-        async with room.database.read() as tx:
-            domain = await project_of(tx, proof.user.domain_id)
-        assert domain is not None
-        return give_receipt(room, proof.user, {"id": domain.id, "name": domain.name}, methods, missing)
+    unfinished = None if alone else await receipt_for(room, proof.user, methods)
+    if unfinished is not None:
+        return unfinished
     async with room.database.read() as tx:
         scope = await scope_of(tx, auth.get("scope"), proof)
     return await issue(room, proof, methods, scope)
+
+
+async def receipt_for(room: Identity, user: UserRow, methods: tuple[str, ...]) -> Response | None:
+    """The receipt of a proof that needs another one beside it; None: it is enough."""
+    needed = has_to_add_up(user)
+    if not needed or any(set(rule) <= set(methods) for rule in needed):
+        return None
+    async with room.database.read() as tx:
+        domain = await project_of(tx, user.domain_id)
+    assert domain is not None
+    return give_receipt(room, user, {"id": domain.id, "name": domain.name}, methods, needed)
 
 
 async def prove(room: Identity, identity: dict[str, Any], receipt: str) -> tuple[Proof, tuple[str, ...]]:

@@ -48,7 +48,7 @@ async def check_password(room: Identity, user: UserRow | None, password: str) ->
         await count_failure(room, user)
         raise AuthenticationFailed
     await check_standing(room, user)
-    await _note_success(room, user)
+    await note_success(room, user)
 
 
 async def check_standing(room: Identity, user: UserRow) -> None:
@@ -77,7 +77,8 @@ async def count_failure(room: Identity, user: UserRow) -> None:
     await room.database.write(write)
 
 
-async def _note_success(room: Identity, user: UserRow) -> None:
+async def note_success(room: Identity, user: UserRow) -> None:
+    """He has been here: wrong guesses are forgotten, and the account counts as used."""
     values: dict[str, int] = {"failures": 0, "failed_at": 0} if user.failures else {}
     if room.settings.inactive_days and user.active_at:  # a directory counts for itself
         values["active_at"] = room.clock.now()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 
 from cumulet.core.db import Duplicate
-from cumulet.services.identity.auth.authenticate import issue
+from cumulet.core.web.request import Response
+from cumulet.services.identity.auth.authenticate import issue, receipt_for
 from cumulet.services.identity.auth.body import FEDERATED
 from cumulet.services.identity.auth.lookup import named_user
-from cumulet.services.identity.auth.password import check_standing
+from cumulet.services.identity.auth.password import check_standing, note_success
 from cumulet.services.identity.auth.proof import Proof, Voucher
 from cumulet.services.identity.auth.scope import Scope
 from cumulet.services.identity.directories.looking import look_up
@@ -40,8 +41,11 @@ async def find_way(room: Identity, idp_id: str, protocol_id: str) -> tuple[Ident
 
 async def enter(
     room: Identity, provider: IdentityProviderRow, protocol: ProtocolRow, attributes: Attributes
-) -> tuple[str, Valid]:
-    """A token without a scope for somebody with these attributes. Raises AuthenticationFailed."""
+) -> tuple[str, Valid] | Response:
+    """A token without a scope for somebody with these attributes; or the receipt of a proof that needs another one.
+
+    Raises AuthenticationFailed.
+    """
     try:
         found = await _mapped(room, provider, protocol, attributes)
         if found.person.type == LOCAL:
@@ -57,6 +61,10 @@ async def enter(
         raise AuthenticationFailed from reason
     await check_standing(room, user)
     method = protocol.id if protocol.id in FEDERATED else "mapped"
+    unfinished = await receipt_for(room, user, (method,))
+    if unfinished is not None:
+        return unfinished
+    await note_success(room, user)
     return await issue(room, Proof(user, (method,), voucher=voucher), (method,), Scope())
 
 

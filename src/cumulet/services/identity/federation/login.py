@@ -20,7 +20,10 @@ async def auth(room: Identity, call: Call) -> Response:
     wants_question = PAOS_TYPE in call.request.headers.get("accept", "") and provider.id in room.settings.saml_providers
     if wants_question and not brings_assertion(room, call, provider):
         return _ask(room, protocol)
-    text, valid = await enter(room, provider, protocol, await presented(room, call, provider, protocol))
+    result = await enter(room, provider, protocol, await presented(room, call, provider, protocol))
+    if isinstance(result, Response):
+        return result
+    text, valid = result
     return Response.json(201, token_body(valid, None), {SUBJECT: text, "Vary": "X-Auth-Token"})
 
 

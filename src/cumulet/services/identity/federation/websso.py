@@ -94,8 +94,10 @@ async def deliver(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """The page that takes a person's token to the dashboard."""
-    text, _ = await enter(room, provider, protocol, attributes)
-    return form.page(origin, {"token": text}, headers)
+    result = await enter(room, provider, protocol, attributes)
+    if isinstance(result, Response):
+        return result
+    return form.page(origin, {"token": result[0]}, headers)
 
 
 async def _there(room: Identity, provider: IdentityProviderRow, protocol: ProtocolRow, origin: str) -> Response:

@@ -119,15 +119,20 @@ class OpenIdProvider:
         from joserfc import jwt
         from joserfc.errors import JoseError
 
-        for again in (False, True):
-            keys = await self._key_set(again=again)
-            try:
-                return dict(jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims)
-            except (JoseError, ValueError, TypeError, KeyError) as error:
-                # Perhaps he signs with a newer key than we know.
-                if again or self._keys[1] is not keys:
-                    raise Untrusted(f"a token is not signed by {self.settings.issuer}: {error}") from error
-        raise AssertionError("unreachable")
+        def opened(keys: Any) -> Claims:
+            return dict(jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims)
+
+        keys = await self._key_set()
+        try:
+            return opened(keys)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            newer = await self._key_set(again=True)  # perhaps he signs with a newer one than we know
+            if newer is keys:
+                raise Untrusted(f"a token is not signed by {self.settings.issuer}: {error}") from error
+        try:
+            return opened(newer)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise Untrusted(f"a token is not signed by {self.settings.issuer}: {error}") from error
 
     async def _introspected(self, token: str, audiences: Sequence[str]) -> Claims:
         """What the provider answers when he is asked about a token that says nothing by itself."""

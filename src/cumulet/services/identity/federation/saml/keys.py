@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from cumulet.lib.clock import SECOND
+from cumulet.lib.ids import new_hex
 from cumulet.services.identity.federation.settings import SamlSettings
 
 YEARS = 10
@@ -46,9 +47,7 @@ def _make(file: Path, now: int) -> None:
         .sign(key, hashes.SHA256())
     )
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = file.with_suffix(".new")
-    with contextlib.suppress(FileNotFoundError):
-        aside.unlink()
+    aside = file.with_name(f".{new_hex()}")
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
         output.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         output.write(certificate.public_bytes(Encoding.PEM))
