@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +30,11 @@ def enter(cloud: RunningCloud, **how: Any) -> Any:
     return keystone.Client(session=session.Session(auth=auth), interface="public")
 
 
+def doctor(cloud: RunningCloud) -> str:
+    command = [sys.executable, "-m", "cumulet", "doctor", "--state", str(cloud.clouds_yaml.parent)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+
+
 def test_a_login_from_a_directory(cloud: RunningCloud, directory: Directory) -> None:
     at_home = {"user_domain_id": "default", "project_domain_id": "default", "project_name": "admin"}
     admin = enter(cloud, username="admin", password=cloud.password, **at_home)
@@ -49,6 +56,8 @@ def test_a_login_from_a_directory(cloud: RunningCloud, directory: Directory) -> 
     with pytest.raises(refusals.Forbidden, match="only read here"):
         admin.users.delete(users["alice"])
 
+    assert f"ok       Directory of domain {domain.id}: 4 users, 2 groups" in doctor(cloud)
+
     broken = (
         ({"tls_cacertfile": "/nowhere"}, "tls_cacertfile"),
         ({"tls_cacertfile": None}, "certificate"),
@@ -58,4 +67,5 @@ def test_a_login_from_a_directory(cloud: RunningCloud, directory: Directory) -> 
         admin.domain_configs.update(domain, {"ldap": options})
         with pytest.raises(refusals.ServiceUnavailable, match=why):
             admin.users.list(domain=domain)
+    assert f"note     Directory of domain {domain.id}: The users of this domain are kept elsewhere" in doctor(cloud)
     assert alice.auth.projects()  # a token goes on with what was known

@@ -9,9 +9,13 @@ from cumulet.contracts.assignments import NodeFacts
 from cumulet.core.access.policy_file import PolicyFileError
 from cumulet.core.db import Database, Query
 from cumulet.core.db.connect import connect
+from cumulet.lib.clock import SystemClock
 from cumulet.programs import policy
 from cumulet.programs.doctor.finding import MODES, Finding
 from cumulet.programs.settings import Settings
+from cumulet.services.identity.directories.domain import DomainDirectory
+from cumulet.services.identity.directories.registry import usable
+from cumulet.services.identity.errors import DirectoryUnavailable
 
 SHOWN = 5
 """Orphans named; of more, the number is said."""
@@ -29,7 +33,8 @@ async def database(settings: Settings) -> list[Finding]:
     try:
         async with opened.read() as tx:
             await tx.scalar(Query(sa.select(sa.literal_column("1"))))
-        return [Finding("Database", True, opened.backend.dialect), *await _nodes(opened)]
+        found = [Finding("Database", True, opened.backend.dialect), *await _nodes(opened)]
+        return found + await _directories(opened, settings)
     except Exception as error:
         return [Finding("Database", False, f"{type(error).__name__}: {error}", remedy, MODES)]
     finally:
@@ -45,6 +50,33 @@ async def _nodes(opened: Database) -> list[Finding]:
             return []
         rows = await tx.find(NodeRow, order_by="name")
     return [orphans(msgspec.json.decode(row.facts, type=NodeFacts)) for row in rows if row.facts]
+
+
+async def _directories(opened: Database, settings: Settings) -> list[Finding]:
+    """Whether the directories that keep users answer, and have any."""
+    from cumulet.programs.migrate import version
+    from cumulet.services.identity.directories.registry import Directories
+    from cumulet.services.identity.domain_config.row import DomainConfigRow
+    from cumulet.services.identity.tokens.keys import KeyRepository
+
+    async with opened.read() as tx:
+        if not await version(tx) or not await tx.find(DomainConfigRow, limit=1):
+            return []
+        keys = KeyRepository(settings.state / "credential-keys", active=1)
+        read = await Directories(SystemClock(), 0).read(tx, lambda text: keys.fernet.decrypt(text.encode()).decode())
+    return [await directory(domain_id, found) for domain_id, found in read.items()]
+
+
+async def directory(domain_id: str, found: DomainDirectory | str) -> Finding:
+    """What a domain's directory answers."""
+    name, remedy = f"Directory of domain {domain_id}", f"change the options with PATCH /v3/domains/{domain_id}/config"
+    try:
+        users, groups = len(await usable(found).people()), len(await usable(found).groups())
+    except DirectoryUnavailable as error:
+        return Finding(name, False, error.message, remedy)
+    if not users:
+        return Finding(name, False, "it answers, and no user is found", f"{remedy}: user_tree_dn, user_objectclass, …")
+    return Finding(name, True, f"{users} users, {groups} groups")
 
 
 def orphans(facts: NodeFacts) -> Finding:
