@@ -80,6 +80,9 @@ class PortSpec(Record, frozen=True, kw_only=True):
     up: bool = True
     egress_kbps: int = 0
     ingress_kbps: int = 0
+    egress_kpps: int = 0
+    ingress_kpps: int = 0
+    """Thousands of packets a second."""
     dscp: int | None = None
     trunk_port: str = ""
     """The port whose interface carries this one's frames, under a tag; empty: it has an interface of its own."""

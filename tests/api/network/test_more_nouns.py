@@ -69,8 +69,15 @@ async def test_policies_of_service(network: Client) -> None:
     marks = f"/qos/policies/{policy['id']}/dscp_marking_rules"
     await manager.post(marks, {"dscp_marking_rule": {"dscp_mark": 10}})
     await manager.post(marks, {"dscp_marking_rule": {"dscp_mark": 9}}, 400)
+    packets = f"/qos/policies/{policy['id']}/packet_rate_limit_rules"
+    for direction in ("egress", "ingress"):
+        wish = {"max_kpps": 2, "direction": direction}
+        counted = (await manager.post(packets, {"packet_rate_limit_rule": wish}))["packet_rate_limit_rule"]
+        assert (counted["max_kpps"], counted["max_burst_kpps"], counted["direction"]) == (2, 0, direction)
+    await manager.post(packets, {"packet_rate_limit_rule": {"max_kpps": 5}}, 409)
+    assert len((await network.get(packets.removeprefix("/qos")))["packet_rate_limit_rules"]) == 2
     shown = (await network.get(f"/qos/policies/{policy['id']}"))["policy"]["rules"]
-    assert {r["type"] for r in shown} == {"bandwidth_limit", "dscp_marking"}
+    assert {r["type"] for r in shown} == {"bandwidth_limit", "dscp_marking", "packet_rate_limit"}
     alias = f"/qos/alias-bandwidth-limit-rules/{rule['id']}"
     changed = await manager.put(alias, {"alias_bandwidth_limit_rule": {"max_kbps": 7}})
     assert changed["alias_bandwidth_limit_rule"]["max_kbps"] == 7

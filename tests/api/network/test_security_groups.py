@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.network.conftest import Maker
 from tests.support.client import Client
+from tests.support.personas import DEMO
 
 pytestmark = pytest.mark.db
 
@@ -109,3 +110,33 @@ async def test_address_groups(network: Client, make: Maker) -> None:
     less = await network.put(path + "/remove_addresses", {"address_group": {"addresses": ["10.1.0.0/16"]}})
     assert less["address_group"]["addresses"] == ["10.2.0.5/32"]
     await network.put(path + "/remove_addresses", {"address_group": {"addresses": ["10.1.0.0/16"]}}, 404)
+
+
+async def test_new_groups_are_as_stateful_as_is_said(network: Client) -> None:
+    path, one = "/security-groups-default-statefulness", "security_groups_default_statefulness"
+    admin, manager = network.as_("admin"), network.as_("manager")
+
+    async def group(client: Client, **wish: object) -> bool:
+        made = (await client.post("/security-groups", {"security_group": {"name": "g", **wish}}))["security_group"]
+        return bool(made["stateful"])
+
+    assert await group(network)
+    await network.post(path, {one: {"stateful": False}}, 403)
+    await manager.post(path, {one: {"stateful": False, "project_id": None}}, 400)
+    everywhere = (await admin.post(path, {one: {"stateful": False, "project_id": None}}))[one]
+    assert (everywhere["project_id"], everywhere["stateful"]) == (None, False)
+    assert not await group(network)
+    assert await group(network, stateful=True)
+    mine = (await manager.post(path, {one: {"stateful": True}}))[one]
+    assert mine["project_id"] == DEMO
+    assert await group(network)
+    assert not await group(network.as_("stranger"))
+    await manager.post(path, {one: {"stateful": True}}, 409)
+    assert (await manager.put(f"{path}/{mine['id']}", {one: {"stateful": False}}))[one]["stateful"] is False
+    assert not await group(network)
+    await network.as_("stranger").get(f"{path}/{mine['id']}", 404)
+    await manager.delete(f"{path}/{everywhere['id']}", 404)
+    await manager.delete(f"{path}/{mine['id']}")
+    await admin.delete(f"{path}/{everywhere['id']}")
+    assert (await admin.get(path))[one] == []
+    assert await group(network)

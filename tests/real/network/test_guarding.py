@@ -361,3 +361,33 @@ async def test_addresses_of_a_port_that_went_are_free_of_its_flows(world: LinuxW
     opened.close()
     await world.driver.remove(Kind.PORT, BOB.id)
     assert b"10.0.0.11" not in await world.commands.flows(world.namespace)
+
+
+@pytest.mark.parametrize("side", ["egress_kpps", "ingress_kpps"])
+async def test_packets_are_counted_in_both_directions(world: LinuxWorld, fabric: Fabric, side: str) -> None:
+    sender, receiver = world.guest("eve"), world.guest("bob")
+    limited = EVE if side == "egress_kpps" else BOB
+    await receiver.listen("udp", 9)
+
+    async def arrived(number: int) -> int:
+        """How many of so many packets, sent at once, come through."""
+
+        def send() -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+                for _ in range(number):
+                    opened.sendto(b"x", ("10.0.0.11", 9))
+
+        await sender.do(send)
+        found = 0
+        while await receiver.receive(9, NOTHING_COMES_SECONDS):
+            found += 1
+        return found
+
+    await sender.ping("10.0.0.11", SOMETHING_COMES_SECONDS)
+    assert await arrived(200) == 200
+    slow = tuple(msgspec.structs.replace(p, **{side: 1}) if p.id == limited.id else p for p in fabric.ports)
+    await world.driver.apply(with_(fabric, ports=slow))
+    # A tenth of a second's worth at once, and a packet for each millisecond that sending took.
+    assert 100 <= await arrived(2000) < 1000
+    await world.driver.apply(fabric)
+    assert await arrived(200) == 200

@@ -163,3 +163,17 @@ def test_youth_ends_whether_it_had_begun_or_not() -> None:
     first, second = youth_ends([ANN.id]).splitlines()
     assert first.startswith("add element")
     assert second.startswith("delete element")
+
+
+def test_packets_are_limited_where_a_guest_speaks_and_where_it_hears() -> None:
+    limited = msgspec.structs.replace(ANN, egress_kpps=2, ingress_kpps=3)
+    found = rules(with_(FABRIC, ports=(limited,)))
+    assert found.chains[f"bridge cumulet shape-{ANN.id}"].rules == (
+        "limit rate over 2000/second burst 200 packets drop",
+    )
+    assert found.chains[f"bridge cumulet count-{ANN.id}"].rules == (
+        "limit rate over 3000/second burst 300 packets drop",
+    )
+    assert not [
+        name for name in rules(FABRIC).chains if ANN.id in name and name.split()[2].startswith(("shape", "count"))
+    ]

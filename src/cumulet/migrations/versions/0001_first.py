@@ -1390,6 +1390,15 @@ def upgrade() -> None:
     )
     op.create_index("network_default_rules_once", "network_default_rules", ["fingerprint"], unique=True)
     op.create_table(
+        "network_default_statefulness",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("stateful", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("network_default_statefulness_project", "network_default_statefulness", ["project_id"], unique=True)
+    op.create_table(
         "network_departures",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),

@@ -83,7 +83,7 @@ def read_one(raw: bytes, one: str) -> dict[str, Any]:
 def read_some(raw: bytes, one: str, many: str) -> tuple[list[dict[str, Any]], bool]:
     """The things to create, and whether they came as many."""
     body = read_object(raw)
-    if many not in body:
+    if many not in body or one == many:
         return [read_one(raw, one)], False
     items = body[many]
     if len(body) != 1 or not isinstance(items, list) or not items or len(items) > MOST_AT_ONCE:

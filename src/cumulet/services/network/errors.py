@@ -141,6 +141,10 @@ class DefaultSecurityGroupRuleNotFound(errors.NotFound):
     pass
 
 
+class DefaultStatefulnessNotFound(errors.NotFound):
+    pass
+
+
 class ExtensionNotFound(errors.NotFound):
     pass
 

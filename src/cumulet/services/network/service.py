@@ -29,6 +29,7 @@ from cumulet.services.network.routers.conntrack_helpers import conntrack_helpers
 from cumulet.services.network.routers.reconciler import NodeWatcher, RouterReconciler
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.security_groups.default_rules import default_rules
+from cumulet.services.network.security_groups.default_statefulness import default_statefulness
 from cumulet.services.network.security_groups.groups import security_groups
 from cumulet.services.network.security_groups.reconciler import GroupReconciler
 from cumulet.services.network.security_groups.rules import security_group_rules
@@ -50,6 +51,7 @@ NOUNS: tuple[Noun, ...] = (
     policies,
     *RULES,
     default_rules,
+    default_statefulness,
     subnetpools,
     address_scopes,
     address_groups,

@@ -92,6 +92,8 @@ def port_spec(port: PortRow, tunnel: str, limits: Iterable[QosRuleRow], trunk_po
         up=port.admin_up,
         egress_kbps=rates.get(("bandwidth_limit", "egress"), 0),
         ingress_kbps=rates.get(("bandwidth_limit", "ingress"), 0),
+        egress_kpps=rates.get(("packet_rate_limit", "egress"), 0),
+        ingress_kpps=rates.get(("packet_rate_limit", "ingress"), 0),
         dscp=rates.get(("dscp_marking", "")),
         trunk_port=trunk_port,
         tag=tag,

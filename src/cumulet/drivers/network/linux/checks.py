@@ -29,6 +29,7 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
 _VNIS, _VLANS, _PORTS = range(1, 1 << 24), range(1, 4095), range(1 << 16)
 _MTUS = range(68, 65536)
 _KBPS = range(1 << 31)
+_KPPS = range(1 << 31)
 
 Spec = TypeVar("Spec", NetworkSpec, PortSpec, GroupSpec, RouterSpec)
 
@@ -119,6 +120,7 @@ def check_port(port: PortSpec) -> None:
             _mac(mac)
         _cidr(cidr)
     _require(port.egress_kbps in _KBPS and port.ingress_kbps in _KBPS, "its bandwidth")
+    _require(port.egress_kpps in _KPPS and port.ingress_kpps in _KPPS, "its rate of packets")
     if port.trunk_port:
         checked_id(port.trunk_port)
         _require(port.tag in _VLANS, f"no frame has the tag {port.tag}")

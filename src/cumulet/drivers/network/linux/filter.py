@@ -69,10 +69,14 @@ def ruleset(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Ruleset:
         chains[f"{BRIDGE} guard-{port.id}"] = Chain(guard_rules(port))
         chains[f"{BRIDGE} egress-{port.id}"] = Chain(_port_rules(port, "egress", groups))
         chains[f"{BRIDGE} ingress-{port.id}"] = Chain(_port_rules(port, "ingress", groups))
-    shaped = [port for port in ports if port.egress_kbps or port.dscp is not None]
+    shaped = [port for port in ports if port.egress_kbps or port.egress_kpps or port.dscp is not None]
     for port in shaped:
         chains[f"{BRIDGE} shape-{port.id}"] = Chain(_shape_rules(port))
-    for name, members in (("guard", guarded), ("egress", guarded), ("ingress", guarded), ("shape", shaped)):
+    counted = [port for port in ports if port.ingress_kpps]
+    for port in counted:
+        chains[f"{BRIDGE} count-{port.id}"] = Chain((_packet_rule(port.ingress_kpps),))
+    by_kind = {"guard": guarded, "egress": guarded, "ingress": guarded, "shape": shaped, "count": counted}
+    for name, members in by_kind.items():
         jumps = frozenset(f'"{tap(port.id)}" : jump {name}-{port.id}' for port in members)
         sets[f"{BRIDGE} {name}"] = Elements("type ifname : verdict", jumps, "map")
     return Ruleset(chains, sets)
@@ -110,6 +114,8 @@ def _bridge_hooks() -> dict[str, Chain]:
         f"{BRIDGE} between-ports-2": Chain(
             ('oifname "tap*" oifname != @taps drop', resolve, leave), hook("forward", 11)
         ),
+        # The last place, so that only what a guest would get is counted.
+        f"{BRIDGE} to-ports": Chain(("oifname vmap @count",), hook("postrouting", 200)),
         # The namespace itself has an address on external networks.
         f"{BRIDGE} to-node": Chain((resolve, arrive), hook("input", 10)),
         f"{BRIDGE} from-node": Chain((resolve, leave), hook("output", 11)),
@@ -178,7 +184,14 @@ def _shape_rules(port: PortSpec) -> tuple[str, ...]:
     if port.egress_kbps:
         per_second = port.egress_kbps * 125
         rules.append(f"limit rate over {per_second} bytes/second burst {burst_bytes(port.egress_kbps)} bytes drop")
+    if port.egress_kpps:
+        rules.append(_packet_rule(port.egress_kpps))
     return tuple(rules)
+
+
+def _packet_rule(kpps: int) -> str:
+    """What passes at once is what the rate allows in a tenth of a second, as with bytes."""
+    return f"limit rate over {kpps * 1000}/second burst {kpps * 100} packets drop"
 
 
 def burst_bytes(kbps: int) -> int:

@@ -103,6 +103,8 @@ def shown_rule(rule: QosRuleRow) -> dict[str, Any]:
     shown: dict[str, Any] = {"id": rule.id, "qos_policy_id": rule.policy_id, "type": rule.type}
     if rule.type == "bandwidth_limit":
         return shown | {"max_kbps": rule.rate, "max_burst_kbps": rule.burst, "direction": rule.direction}
+    if rule.type == "packet_rate_limit":
+        return shown | {"max_kpps": rule.rate, "max_burst_kpps": rule.burst, "direction": rule.direction}
     return shown | {"dscp_mark": rule.rate}
 
 

@@ -19,9 +19,9 @@ from cumulet.services.network.qos.policies import policies, show_rules
 from cumulet.services.network.qos.row import PolicyRow, QosRuleRow
 from cumulet.services.network.room import Network
 
-BANDWIDTH, DSCP = "bandwidth_limit", "dscp_marking"
+BANDWIDTH, DSCP, PACKETS = "bandwidth_limit", "dscp_marking", "packet_rate_limit"
 MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 44, 46, 48, 56)
-MOST_KBPS = 2**31 - 1
+MOST = 2**31 - 1
 
 
 def _mark(value: int) -> int:
@@ -32,27 +32,31 @@ def _mark(value: int) -> int:
 
 FIELDS: dict[str, tuple[Field, ...]] = {
     BANDWIDTH: (
-        Field("max_kbps", Int(0, MOST_KBPS), create=REQUIRED, update=OPTIONAL, source="rate"),
-        Field("max_burst_kbps", Int(0, MOST_KBPS), create=0, update=OPTIONAL, source="burst"),
+        Field("max_kbps", Int(0, MOST), create=REQUIRED, update=OPTIONAL, source="rate"),
+        Field("max_burst_kbps", Int(0, MOST), create=0, update=OPTIONAL, source="burst"),
+    ),
+    PACKETS: (
+        Field("max_kpps", Int(0, MOST), create=REQUIRED, update=OPTIONAL, source="rate"),
+        Field("max_burst_kpps", Int(0, MOST), create=0, update=OPTIONAL, source="burst"),
     ),
     DSCP: (Field("dscp_mark", Int(0, 56).also(_mark), create=REQUIRED, update=OPTIONAL, source="rate"),),
 }
-DIRECTION = Facet(
-    "qos-bw-limit-direction",
-    "Limits for both directions",
-    (Field("direction", Enum("ingress", "egress"), create="egress", update=OPTIONAL),),
-)
+DIRECTION = Field("direction", Enum("ingress", "egress"), create="egress", update=OPTIONAL)
+FACETS = {
+    BANDWIDTH: Facet("qos-bw-limit-direction", "Limits for both directions", (DIRECTION,)),
+    PACKETS: Facet("qos-pps", "Limits of packets", (DIRECTION,)),
+}
 IDENTITY = Facet(fields=(Field("id", Text()),))
 
 
-def _noun(kind: str, *, alone: bool) -> Noun:
+def _noun(kind: str, *, alone: bool, root: str = "/qos/policies") -> Noun:
     """The rules of a kind: below their policy, or alone under their alias."""
     facets = [IDENTITY, Facet("qos", "Quality of service", FIELDS[kind])]
-    facets += [DIRECTION] if kind == BANDWIDTH else []
+    facets += [FACETS[kind]] if kind in FACETS else []
     facets += [Facet("qos-rules-alias", "Rules by their own id")] if alone else []
     rule = f"{kind}_rule"
     return Noun(
-        f"/qos/alias-{rule.replace('_', '-')}s" if alone else f"/qos/policies/{{policy_id}}/{rule}s",
+        f"/qos/alias-{rule.replace('_', '-')}s" if alone else f"{root}/{{policy_id}}/{rule}s",
         f"alias_{rule}" if alone else rule,
         f"alias_{rule}s" if alone else f"{rule}s",
         QosRuleRow,
@@ -78,8 +82,8 @@ def _declare(kind: str, noun: Noun) -> None:
             policy_id=policy.id,
             type=kind,
             direction=wish.get("direction", ""),
-            rate=wish["max_kbps"] if kind == BANDWIDTH else wish["dscp_mark"],
-            burst=wish.get("max_burst_kbps", 0),
+            rate=next(wish[field.name] for field in FIELDS[kind] if field.source == "rate"),
+            burst=next((wish[field.name] for field in FIELDS[kind] if field.source == "burst"), 0),
         )
         same = {"policy_id": policy.id, "type": kind, "direction": row.direction}
         if await tx.get(QosRuleRow, **same):
@@ -134,16 +138,21 @@ def _conflict(kind: str, policy_id: str) -> errors.QosPolicyInUse:
     )
 
 
-RULES: tuple[Noun, ...] = tuple(_noun(kind, alone=alone) for kind in (BANDWIDTH, DSCP) for alone in (False, True))
-for _noun_of_kind, _kind in zip(RULES, (BANDWIDTH, BANDWIDTH, DSCP, DSCP), strict=True):
+_BY_KIND: tuple[tuple[str, Noun], ...] = (
+    *((kind, _noun(kind, alone=alone)) for kind in (BANDWIDTH, DSCP) for alone in (False, True)),
+    # Clients look for these below the policies, the real service has them where it has the policies' tags.
+    *((PACKETS, _noun(PACKETS, alone=False, root=root)) for root in ("/qos/policies", "/policies")),
+)
+for _kind, _noun_of_kind in _BY_KIND:
     _declare(_kind, _noun_of_kind)
+RULES = tuple(noun for _, noun in _BY_KIND)
 
 TYPES = Facet("qos-rule-type-details", "Details of types of rules")
 
 
 async def _list_types(room: Network, call: Call) -> dict[str, Any]:
     call.allow("get_rule_type")
-    return {"rule_types": [{"type": kind} for kind in (BANDWIDTH, DSCP)]}
+    return {"rule_types": [{"type": kind} for kind in FIELDS]}
 
 
 async def _show_type(room: Network, call: Call) -> dict[str, Any]:
@@ -151,8 +160,13 @@ async def _show_type(room: Network, call: Call) -> dict[str, Any]:
     kind = call.path["type"]
     values: dict[str, list[dict[str, Any]]] = {
         BANDWIDTH: [
-            _parameter("max_kbps", "range", {"start": 0, "end": MOST_KBPS}),
-            _parameter("max_burst_kbps", "range", {"start": 0, "end": MOST_KBPS}),
+            _parameter("max_kbps", "range", {"start": 0, "end": MOST}),
+            _parameter("max_burst_kbps", "range", {"start": 0, "end": MOST}),
+            _parameter("direction", "choices", ["ingress", "egress"]),
+        ],
+        PACKETS: [
+            _parameter("max_kpps", "range", {"start": 0, "end": MOST}),
+            _parameter("max_burst_kpps", "range", {"start": 0, "end": MOST}),
             _parameter("direction", "choices", ["ingress", "egress"]),
         ],
         DSCP: [_parameter("dscp_mark", "choices", list(MARKS))],

@@ -19,6 +19,7 @@ from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.row import PortGroupRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups import rule_rows
+from cumulet.services.network.security_groups.default_statefulness import is_stateful
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.standard import STANDARD, standard
 from cumulet.services.network.stirring import depart, stir
@@ -40,7 +41,7 @@ security_groups = Noun(
         Facet(
             "stateful-security-group",
             "Stateful and stateless groups",
-            (Field("stateful", Bool, create=True, update=OPTIONAL),),
+            (Field("stateful", Bool, create=OPTIONAL, update=OPTIONAL),),
         ),
         Facet(
             "security-groups-shared-filtering",
@@ -87,9 +88,10 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 
 async def make(room: Network, tx: Transaction, wish: dict[str, Any], default_of: str | None = None) -> SecurityGroupRow:
     """Insert a group with the rules that new groups get."""
+    stateful = wish["stateful"] if "stateful" in wish else await is_stateful(tx, wish["project_id"])
     row = SecurityGroupRow(
         **standard(wish, room.clock),
-        stateful=wish.get("stateful", True),
+        stateful=stateful,
         shared_with="",
         default_of=default_of,
         rules="[]",
