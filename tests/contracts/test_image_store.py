@@ -15,6 +15,9 @@ from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
 from cumulet.drivers.image_store.rbd import RbdImageStore
 from cumulet.drivers.image_store.s3 import S3ImageStore
 from cumulet.drivers.image_store.swift import SwiftImageStore
+from cumulet.drivers.image_store.workshop import Workshop
+from cumulet.lib.process import User
+from cumulet.services.image.seed import empty_qcow2
 from tests.support.ceph import Ceph, ceph
 from tests.support.s3_server import BUCKET, KEYS, s3_server
 from tests.support.swift_server import swift_server
@@ -252,3 +255,12 @@ async def test_a_cluster_that_cannot_be_reached_is_told(cluster: Ceph) -> None:
         with pytest.raises(Unreachable, match="Ceph"):
             await content(store, MAPLE)
         store.close()
+
+
+@pytest.mark.root
+async def test_images_are_converted_by_somebody_without_rights(tmp_path: Path) -> None:
+    """Also below folders that he may not enter."""
+    (tmp_path / "closed").mkdir(mode=0o700)
+    workshop = Workshop(tmp_path / "closed" / "workshop", User(63_999, 63_999))
+    async with workshop.converted(pieces(empty_qcow2(1 << 20)), "qcow2", "raw", MUCH, lambda: 1 << 20) as made:
+        assert b"".join([piece async for piece in made]) == bytes(1 << 20)

@@ -138,8 +138,9 @@ async def run(
     check: bool = True,
     output_limit: int = 1 << 20,
     env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Completed:
-    """Run a program to its end; it is dead when this returns, however it returns.
+    """Run a program to its end; it is dead when this returns, however it returns. It begins in `folder`.
 
     Raises `ProcessFailed` for a bad status (unless `check=False`), a flood of output, or a program that is not there;
     `ProcessTimedOut` when it is too slow.
@@ -152,6 +153,7 @@ async def run(
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
             env={**environment(), **(env or {})},
+            cwd=folder,
         )
     except OSError as error:
         raise ProcessFailed(argv, f"cannot be started: {error.strerror}") from error

@@ -140,8 +140,11 @@ async def run_qemu_img(
     seconds: float = SHORT_SECONDS,
     writes: int | None = None,
     secrets: Sequence[str] = (),
+    folder: Path | None = None,
 ) -> None:
     """Carry it out; `writes` bounds the file written, by the size of the disk in it. `secrets` are its objects.
+
+    Paths may be those of `folder`, where it begins: then nobody needs a right to what lies above.
 
     Raises `DiskFull`, `DiskBusy`, `Unmeasured` or `NotReadable` where the cause is known, otherwise what `run` raises.
     """
@@ -150,7 +153,8 @@ async def run_qemu_img(
     limits = Limits(cpu_seconds=int(seconds), memory_bytes=_MEMORY_BYTES, file_bytes=file_bytes, open_files=64)
     objects = [word for secret in secrets for word in ("--object", secret)]
     try:
-        await run(["qemu-img", arguments[0], *objects, *arguments[1:]], timeout=seconds, limits=limits, user=user)
+        command = ["qemu-img", arguments[0], *objects, *arguments[1:]]
+        await run(command, timeout=seconds, limits=limits, user=user, folder=folder)
     except ProcessTimedOut:
         raise
     except ProcessFailed as error:

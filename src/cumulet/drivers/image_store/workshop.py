@@ -32,11 +32,9 @@ class Workshop:
     """The place of one process."""
 
     def __init__(self, folder: Path, user: User | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder, self._lock = own_parts(folder)
         self._user = user
-        for path in (folder, self._folder):
-            path.chmod(0o711)
         if user is not None:
             os.chown(self._folder, user.uid, user.gid)
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="workshop")
@@ -59,8 +57,12 @@ class Workshop:
                     raise TooLarge(f"the disk in the image has more than {limit} bytes")
                 if self._user is not None:
                     os.chown(part, self._user.uid, self._user.gid)
-                arguments = convert(part, qemu_format(disk_format), made, output=qemu_format(wanted))
-                await run_qemu_img(arguments, user=self._user, seconds=LONG_SECONDS, writes=virtual_size())
+                arguments = convert(
+                    Path(part.name), qemu_format(disk_format), Path(made.name), output=qemu_format(wanted)
+                )
+                await run_qemu_img(
+                    arguments, user=self._user, seconds=LONG_SECONDS, writes=virtual_size(), folder=self._folder
+                )
                 yield self._read(made)
             except StreamTooLong as error:
                 raise TooLarge(f"an image has {error}") from error
