@@ -243,6 +243,21 @@ async def test_nothing_is_changed_through_the_api(cloud: Cloud, directory: Direc
     assert (await person(admin, domain, "alice")) == changed
 
 
+async def test_a_directory_may_keep_default_projects(cloud: Cloud, directory: Directory) -> None:
+    admin = await cloud.admin()
+    work = await project(admin)
+    own = {"user_default_project_id_attribute": "employeeNumber", "user_attribute_ignore": []}
+    domain = await corp(admin, directory, **own)
+    directory.change(
+        f"dn: cn=carol,ou=Users,{BASE}\nchangetype: modify\nreplace: employeeNumber\nemployeeNumber: {work}\n"
+    )
+    carol = await person(admin, domain, "carol")
+    assert carol["default_project_id"] == work
+    await admin.patch(f"/users/{carol['id']}", {"user": {"default_project_id": None}}, 403)
+    await admin.patch(f"/users/{carol['id']}", {"user": {"options": {"lock_password": True}}})
+    assert (await person(admin, domain, "carol"))["default_project_id"] == work
+
+
 @pytest.mark.db
 async def test_who_is_disabled_or_leaves_loses_his_tokens_and_gets_his_roles_back(
     cloud: Cloud, directory: Directory
@@ -432,6 +447,7 @@ async def test_what_an_administrator_may_set(cloud: Cloud, directory: Directory)
         ("use_tls", "perhaps"),
         ("tls_req_cert", "please"),
         ("user_additional_attribute_mapping", ["sn"]),
+        ("user_additional_attribute_mapping", ["userPassword:password"]),
     ):
         body = {"config": {"ldap": {option: value}}}
         refused = await admin.patch(f"/domains/{domain}/config", body, 400)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from cumulet.services.identity.assignments.row import GROUP, USER, AssignmentRow
@@ -21,6 +21,9 @@ from cumulet.services.identity.directories.row import DirectoryEntryRow
 from cumulet.services.identity.errors import DirectoryUnavailable, KeptElsewhere
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.users.row import UserRow
+
+OUR_OWN = frozenset({"default_project_id", "options"})
+"""Fields of users that a directory knows nothing of, unless it was told otherwise."""
 
 log = logging.getLogger("cumulet.identity.directories")
 
@@ -37,6 +40,16 @@ async def refuse_change(room: Identity, domain_id: str, what: str) -> None:
         raise KeptElsewhere(
             f"The {what} of domain {domain_id} are kept in a directory, which is only read here. Change them there."
         )
+
+
+async def refuse_user_change(room: Identity, domain_id: str, changed: Set[str]) -> None:
+    """The same for these fields of one user: some are ours in any case."""
+    found = (await _all(room)).get(domain_id)
+    ours = OUR_OWN
+    if isinstance(found, DomainDirectory) and found.options.keeps_default_projects:
+        ours -= {"default_project_id"}
+    if not changed <= ours:
+        await refuse_change(room, domain_id, "users")
 
 
 async def look_at_users(room: Identity, domain_id: str | None, name: str | None) -> None:

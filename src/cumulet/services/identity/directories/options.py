@@ -142,6 +142,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """The group whose members are enabled, where membership says so."""
         return self.user_enabled_emulation_dn or f"cn=enabled_users,{self.users_below}"
 
+    @property
+    def keeps_default_projects(self) -> bool:
+        return bool(self.user_default_project_id_attribute) and "default_project_id" not in self.user_attribute_ignore
+
     def users_wanted(self) -> list[Filter]:
         """What every entry of a user fulfils. Raises BadOption."""
         return _wanted("user_filter", self.user_filter, self.user_objectclass, self.user_id_attribute)
@@ -163,6 +167,8 @@ def pairs(name: str, texts: list[str]) -> dict[str, str]:
     found = {}
     for text in texts:
         theirs, colon, ours = text.partition(":")
+        if ours == "password":
+            raise BadOption(f"{name}: a password is not shown, whatever it is called there")
         if not (theirs and colon and ours):
             raise BadOption(f"{name}: {text[:60]!r} is not written as directory_attribute:our_attribute")
         found[theirs] = ours

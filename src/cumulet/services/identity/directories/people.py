@@ -82,8 +82,8 @@ def person(entry: Entry, options: Options, enabled_dns: Collection[str]) -> Pers
         **pairs("", options.user_additional_attribute_mapping),
     }
     extra = {ours[theirs]: value for theirs in ours if (value := entry.first(theirs)) and ours[theirs] not in ignored}
-    project = options.user_default_project_id_attribute
-    chosen = (entry.first(project) or "")[:64] if project and "default_project_id" not in ignored else None
+    project = options.user_default_project_id_attribute or ""
+    chosen = (entry.first(project) or "")[:64] if options.keeps_default_projects else None
     return Person(local_id, entry.dn, name, _is_enabled(entry, options, enabled_dns), chosen, extra)
 
 

@@ -11,7 +11,7 @@ from cumulet.lib.ids import new_hex
 from cumulet.services.identity.assignments.row import AssignmentRow
 from cumulet.services.identity.auth.password import check_password
 from cumulet.services.identity.delegations.rows import TrustRow
-from cumulet.services.identity.directories.looking import refuse_change
+from cumulet.services.identity.directories.looking import refuse_change, refuse_user_change
 from cumulet.services.identity.errors import (
     AuthenticationFailed,
     InvalidValue,
@@ -32,9 +32,6 @@ from cumulet.services.identity.projects.row import domain_of, project_of
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.users.belongings import OWNED
 from cumulet.services.identity.users.row import UserRow
-
-OUR_OWN = frozenset({"default_project_id", "options", "extra"})
-"""What may also be set for users who are kept in a directory: it knows nothing of these."""
 
 
 async def create(room: Identity, wish: dict[str, Any], domain_id: str, extra: str, options: str) -> UserRow:
@@ -81,8 +78,8 @@ async def create(room: Identity, wish: dict[str, Any], domain_id: str, extra: st
 
 async def update(room: Identity, row: UserRow, wish: dict[str, Any], extra: str, options: str) -> UserRow:
     """Change what was named. A new password or a disabled account makes the user's tokens void."""
-    if not OUR_OWN.issuperset(wish) or extra != row.extra:
-        await refuse_change(room, row.domain_id, "users")
+    changed = wish.keys() - {"extra"} | ({"extra"} if extra != row.extra else set())
+    await refuse_user_change(room, row.domain_id, changed)
     if wish.get("domain_id", row.domain_id) != row.domain_id:
         raise InvalidValue("domain_id: a user cannot move to another domain.")
     changes: dict[str, Any] = {"extra": extra, "options": options}
