@@ -32,6 +32,7 @@ def serving(state: Path, port: int, nodes: int, database: str, bus: str) -> Iter
         "SIMULATED_NODES": nodes,
         "ADMIN_PASSWORD": "secret",
         "PUBLIC_URL": "http://127.0.0.1:1",
+        "CONFIG": state / "settings.toml",
     }
     environment = {
         **os.environ,
@@ -39,6 +40,10 @@ def serving(state: Path, port: int, nodes: int, database: str, bus: str) -> Iter
         **{f"CUMULET_{name}": str(value) for name, value in settings.items()},
     }
     state.mkdir(exist_ok=True)
+    shared = state.parent / "shared"
+    (state / "settings.toml").write_text(
+        f'[image]\nstaging_path = "{shared}/staging"\nstores.file = {{type = "file", path = "{shared}/images"}}\n'
+    )
     with (state / "log").open("wb") as log:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "cumulet", "serve"],
@@ -92,6 +97,35 @@ def wait_until_active(session: Session, server_id: str) -> None:
     until(settled)
 
 
+def images_are_shared_and_caches_are_not(here: Session, there: Session) -> None:
+    staged = [stage(here, f"staged {number}") for number in range(2)]
+    there.ask("POST", f"{staged[0]}/import", {"method": {"name": "glance-direct"}})
+    until(lambda: here.ask("GET", staged[0])["status"] == "active")
+    there.ask("DELETE", staged[1])
+    assert here.ask("GET", staged[1]) is None
+
+    def cached(session: Session) -> list[str]:
+        return [entry["image_id"] for entry in session.ask("GET", "/image/v2/cache")["cached_images"]]
+
+    image_id = staged[0].rpartition("/")[2]
+    here.ask("PUT", f"/image/v2/cache/{image_id}")
+    until(lambda: cached(here) == [image_id])
+    assert cached(there) == []
+    there.ask("PUT", f"/image/v2/cache/{image_id}")
+    until(lambda: cached(there) == [image_id])
+    assert len(here.ask("GET", f"/image/v2/cache/nodes/{image_id}")) == 2
+    there.ask("DELETE", "/image/v2/cache")
+    assert (cached(here), cached(there)) == ([image_id], [])
+
+
+def stage(session: Session, name: str) -> str:
+    """The path of an image whose data was staged."""
+    wish = {"name": name, "disk_format": "raw", "container_format": "bare"}
+    path = f"/image/v2/images/{session.ask('POST', '/image/v2/images', wish)['id']}"
+    session.upload(f"{path}/stage", b"The bytes of an image.")
+    return path
+
+
 def test_each_serves_what_the_other_was_asked_for_and_survives_its_death(tmp_path: Path) -> None:
     with ExitStack() as stack:
         database, bus = stack.enter_context(postgresql()), stack.enter_context(rabbitmq())
@@ -106,6 +140,8 @@ def test_each_serves_what_the_other_was_asked_for_and_survives_its_death(tmp_pat
 
         wait_until_active(there, create(here, "asked here"))
         wait_until_active(here, create(there, "asked there"))
+
+        images_are_shared_and_caches_are_not(here, there)
 
         second.kill()
         second.wait(10)

@@ -56,6 +56,10 @@ class Session:
         """The decoded answer; None for 404 and for no content."""
         return _ask(self.url + path, method, body, {"X-Auth-Token": self.token})[0]
 
+    def upload(self, path: str, content: bytes) -> None:
+        headers = {"X-Auth-Token": self.token, "Content-Type": "application/octet-stream"}
+        _ask(self.url + path, "PUT", content, headers)
+
 
 def log_in(url: str, password: str) -> Session:
     domain = {"id": "default"}
@@ -66,7 +70,7 @@ def log_in(url: str, password: str) -> Session:
 
 
 def _ask(url: str, method: str, body: Any, headers: dict[str, str]) -> tuple[Any, Any]:
-    data = None if body is None else json.dumps(body).encode()
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers}, method=method)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:

@@ -124,7 +124,7 @@ class Cloud:
             cache=FileImageStore(state / "image-cache") if settings.image.cache_mib else None,
             cache_limit=settings.image.cache_mib << 20,
             place=f"http://{settings.node_name or socket.gethostname()}:{settings.port}",
-            staging=FileImageStore(state / "staging"),
+            staging=FileImageStore(Path(settings.image.staging_path or state / "staging")),
             outside=Outside(networks=settings.import_networks, ports=settings.import_ports),
             rules=make_rules("image", image_policies.DEFAULTS),
             **self._ground(),

@@ -86,6 +86,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What disks are converted to when they are imported; empty: they stay what they are."""
     cache_mib: int = 10_240
     """The room for copies of images whose stores are far away; 0: none are kept."""
+    staging_path: str = ""
+    """Where data waits for its import: a directory that all API processes share. Empty: below the state directory."""
     secure_hash: bool = True
     """Images that are only read from a web server are hashed too."""
 

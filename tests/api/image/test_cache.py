@@ -116,7 +116,7 @@ async def test_what_is_not_whole_is_cleaned(image: Client, room: Image, shelf: S
     shelf.images.clear()
     assert (await image("GET", f"/images/{made['id']}/file")).content == RAW
     shelf.images["77aa9a0e-7f0a-4f0c-9d0e-6a3f5a0b7c11"] = b"nobody's"
-    await StoreReconciler(room).step("cache")
+    await StoreReconciler(room, {"cache": MemoryImageStore(shelf)}).step("cache")
     assert shelf.images == {}
 
 

@@ -54,7 +54,7 @@ async def test_an_image_whose_receiver_may_live_is_left_alone(image: Client, roo
     made = await queued(image)
     key = await killed_upload(room, made["id"], ago_seconds=SILENT_SECONDS - 10, wrote=True)
     assert isinstance(await ImageReconciler(room).step(made["id"]), Again)
-    await StoreReconciler(room).step("fast")
+    await StoreReconciler(room, room.stores).step("fast")
     assert await room.stores["fast"].found() == [key]
     assert (await image.get(f"/images/{made['id']}"))["status"] == "saving"
 
@@ -79,7 +79,7 @@ async def test_orphans_are_removed_and_nothing_else(image: Client, room: Image) 
     async with room.database.read() as tx:
         row: Any = await tx.get(ImageRow, id=kept)
     await room.stores["slow"].put(row.data_key, some_bytes(), 1 << 20)  # a copy that was removed, killed half way
-    sweeper = StoreReconciler(room)
+    sweeper = StoreReconciler(room, {**room.stores, "staging": room.staging})
     assert await sweeper.unsettled("", 10) == ["fast", "slow", "staging"]
     for name in ("fast", "slow", "staging"):
         assert isinstance(await sweeper.step(name), Again)

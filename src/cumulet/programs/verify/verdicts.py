@@ -62,6 +62,7 @@ EXCUSES = (
         r"[Ff]ormat enforcement prevents|does not allow them to be uploaded",
         "the cloud looks into images, and this one would be a fake",
     ),
+    (r"No image_remote service", "needs two API processes"),
     (r"does not currently reject unusable images", "the test takes what is usable only"),
     (r"do_secure_hash is enabled", "the test is about a cloud that leaves this off"),
     (r"pip install|is not installed on the (client|test)|requires the .* (binary|command)", "a tool is not installed"),

@@ -9,7 +9,7 @@ from cumulet.services.image import info, members, schemas, versions
 from cumulet.services.image.cache import resource as cache
 from cumulet.services.image.cache.reconciler import CacheReconciler
 from cumulet.services.image.images import resource as images
-from cumulet.services.image.images.reconciler import ImageReconciler, StoreReconciler
+from cumulet.services.image.images.reconciler import CACHE, STAGING, ImageReconciler, StoreReconciler
 from cumulet.services.image.imports import locations
 from cumulet.services.image.imports import resource as imports
 from cumulet.services.image.imports.reconciler import ImportReconciler
@@ -47,9 +47,12 @@ def service() -> Service:
 
 def own_reconcilers(room: Image) -> list[Reconciler]:
     """Those that each process runs for itself alone."""
-    return [CacheReconciler(room)]
+    if room.cache is None:
+        return []
+    return [CacheReconciler(room), StoreReconciler(room, {CACHE: room.cache}, topic="image_cache_store")]
 
 
 def reconcilers(room: Image) -> list[Reconciler]:
     """Those who bring images and their bytes to what is wished."""
-    return [ImageReconciler(room), StoreReconciler(room), ImportReconciler(room)]
+    stores = StoreReconciler(room, {**room.stores, STAGING: room.staging})
+    return [ImageReconciler(room), stores, ImportReconciler(room)]

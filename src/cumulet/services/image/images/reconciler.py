@@ -9,7 +9,7 @@ removed; this is safe, because a row names its bytes before the first of them is
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import sqlalchemy as sa
@@ -94,14 +94,12 @@ def _unsettled_query() -> Query:
 class StoreReconciler:
     """Sweeps each store for orphans, now and then."""
 
-    topic = "image_store"
     also = ()
 
-    def __init__(self, room: Image) -> None:
+    def __init__(self, room: Image, stores: Mapping[str, ImageStore], topic: str = "image_store") -> None:
         self._room = room
-        self._stores: dict[str, ImageStore] = {**room.stores, STAGING: room.staging}
-        if room.cache is not None:
-            self._stores[CACHE] = room.cache
+        self._stores = stores
+        self.topic = topic
         self._looked: set[str] = set()
 
     async def step(self, key: str) -> Outcome:
