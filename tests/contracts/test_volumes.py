@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -21,9 +22,8 @@ from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import create, drop_snapshot, resize, take_snapshot
-from cumulet.lib.sparse import BrokenOff
-from tests.support.backups import Vault
-from tests.support.volume_keys import key_of
+from cumulet.lib.sparse import BrokenOff, Parcel, parcel
+from tests.support.supplies import Vault
 
 GIB = 1 << 30
 MAPLE, BIRCH, CEDAR, LOCKED = (f"{number:08x}-1111-4000-8000-000000000000" for number in range(4))
@@ -45,6 +45,9 @@ class Backend(Protocol):
 
     def image_word(self) -> str: ...
 
+    async def send(self, volume_id: str, file: AbstractAsyncContextManager[Parcel]) -> None:
+        """Let this be what arrives when the volume is to."""
+
     def open(self, volume_id: str, machine: str) -> None: ...
 
     def restart(self) -> None:
@@ -56,7 +59,8 @@ class FakeBackend:
         self.world = VolumeWorld(capacity_gib=100)
         self.vault = Vault()
         self.keep = self.vault.keep
-        self.volumes: Volumes = FakeVolumes(self.world, self.vault, key_of)
+        self.send = self.vault.send
+        self.volumes: Volumes = FakeVolumes(self.world, self.vault)
 
     def write(self, volume_id: str, word: str) -> None:
         self.world.volumes[volume_id].content = word
@@ -71,7 +75,7 @@ class FakeBackend:
         self.world.open_in.setdefault(volume_id, set()).add(machine)
 
     def restart(self) -> None:
-        self.volumes = FakeVolumes(self.world, self.vault, key_of)
+        self.volumes = FakeVolumes(self.world, self.vault)
 
 
 class Machines:
@@ -151,11 +155,12 @@ class FileBackend:
         self.machines = Machines(folder)
         self.vault = Vault()
         self.keep = self.vault.keep
+        self.send = self.vault.send
         self.files = self._start()
         self.volumes: Volumes = self.files
 
     def _start(self) -> FileVolumes:
-        return FileVolumes(self.folder, OneImage(self.folder), self.vault, key_of, machines=self.machines)
+        return FileVolumes(self.folder, OneImage(self.folder), self.vault, machines=self.machines)
 
     def write(self, volume_id: str, word: str) -> None:
         guest_writes(Path(self.files.path(volume_id)), word)
@@ -329,7 +334,7 @@ async def test_capacity_is_told(backend: Backend) -> None:
 
 
 async def test_the_fake_world_fills() -> None:
-    volumes = FakeVolumes(VolumeWorld(capacity_gib=10), Vault(), key_of)
+    volumes = FakeVolumes(VolumeWorld(capacity_gib=10), Vault())
     assert (await volumes.ensure(VolumeSpec(id=MAPLE, size_gib=6))).fault is None
     for spec in (
         VolumeSpec(id=BIRCH, size_gib=5),
@@ -413,7 +418,7 @@ async def test_a_copy_given_up_half_way_is_finished_or_forgotten(tmp_path: Path)
 
 @pytest.mark.parametrize("hostile", ["../../etc/passwd", "", "-a", "a/b"])
 async def test_what_is_no_id_never_becomes_a_path_or_an_argument(tmp_path: Path, hostile: str) -> None:
-    volumes = FileVolumes(tmp_path, OneImage(tmp_path), Vault(), key_of)
+    volumes = FileVolumes(tmp_path, OneImage(tmp_path), Vault())
     with pytest.raises(ValueError, match="not an id"):
         await volumes.ensure(VolumeSpec(id=hostile, size_gib=1))
     with pytest.raises(ValueError, match="not an id"):
@@ -596,3 +601,55 @@ async def test_what_cannot_be_taken_over_stays_where_it_is(backend: Backend, ado
     assert facts.fault is not None
     assert (facts.fault.code, facts.size_gib) == (code, 0)
     assert {facts.id: facts.encrypted for facts in await backend.volumes.found()} == {MAPLE: False, LOCKED: code == 400}
+
+
+async def test_a_volume_arrives_with_all_that_is_in_it(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2))
+    backend.write(MAPLE, "one")
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,)))
+    spec = VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,), reverts=1, revert_to=MONDAY)
+    await ensured(backend, spec)
+    backend.write(MAPLE, "two")
+    await backend.send(MAPLE, backend.volumes.file(MAPLE))
+    await backend.volumes.remove(MAPLE)
+    for _ in range(2):
+        facts = await ensured(backend, msgspec.structs.replace(spec, arrives=True))
+        assert (facts.size_gib, facts.snapshots, facts.reverts) == (2, (MONDAY,), 1)
+        assert backend.holds(MAPLE, "two")
+    await ensured(backend, msgspec.structs.replace(spec, reverts=2))
+    assert backend.holds(MAPLE, "one")
+
+
+async def test_nothing_arrives_of_what_breaks_off(backend: Backend) -> None:
+    with pytest.raises(BrokenOff):
+        await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, arrives=True))
+    assert await backend.volumes.found() == []
+
+
+async def test_an_open_volume_does_not_leave(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.open(MAPLE, "machine")
+    for volume_id in (MAPLE, BIRCH, "../image"):
+        with pytest.raises(CopyFailed):
+            async with backend.volumes.file(volume_id):
+                pass
+
+
+async def test_a_file_that_names_others_does_not_arrive(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    base, hostile = tmp_path / "base.raw", tmp_path / f"{BIRCH}.qcow2"
+    base.write_bytes(b"secret of the host".ljust(1 << 20))
+    qemu_img(["create", "-q", "-f", "qcow2", "-b", str(base), "-F", "raw", str(hostile), "1G"])
+
+    @asynccontextmanager
+    async def sent() -> AsyncIterator[Parcel]:
+        with hostile.open("rb") as file:
+            yield parcel(file.fileno())
+
+    await backend.send(BIRCH, sent())
+    facts = await backend.volumes.ensure(VolumeSpec(id=BIRCH, size_gib=1, arrives=True))
+    assert facts.fault is not None
+    assert "names other files" in facts.fault.message
+    assert await backend.volumes.found() == []
+    assert list((tmp_path / "parts").iterdir()) == []
+    backend.files.close()

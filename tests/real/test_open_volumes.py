@@ -18,8 +18,7 @@ from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageUnusable
 from cumulet.drivers.hypervisor.qemu.monitor import Monitor
 from cumulet.drivers.volume.files import FileVolumes
-from tests.support.backups import Vault
-from tests.support.volume_keys import key_of
+from tests.support.supplies import Vault
 
 pytestmark = pytest.mark.root
 
@@ -116,7 +115,7 @@ async def ensured(volumes: FileVolumes, spec: VolumeSpec) -> VolumeFacts:
 
 
 async def test_an_open_volume_grows_and_is_copied_while_its_machine_writes(tmp_path: Path, machine: OneMachine) -> None:
-    volumes = FileVolumes(tmp_path, NoImages(), Vault(), key_of, machines=machine)
+    volumes = FileVolumes(tmp_path, NoImages(), Vault(), machines=machine)
     await ensured(volumes, VolumeSpec(id=MAPLE, size_gib=1))
     await machine.open(MAPLE, volumes.path(MAPLE), tmp_path)
     await machine.write_all(1)

@@ -16,9 +16,8 @@ from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib.process import User
 from cumulet.lib.qcow2 import read_header
 from cumulet.node.images.cache import ImageCache
-from tests.support.backups import Vault
 from tests.support.clock import JumpingClock
-from tests.support.volume_keys import key_of
+from tests.support.supplies import Vault
 
 pytestmark = pytest.mark.root
 
@@ -52,7 +51,7 @@ async def fetch(image: ImageRef) -> AsyncIterator[bytes]:
 async def test_an_image_becomes_a_volume_by_the_hands_of_the_other_user(folder: Path) -> None:
     images = ImageCache(folder / "images", fetch, JumpingClock(), user=OTHER)
     vault = Vault()
-    volumes = FileVolumes(folder / "local", images, vault, key_of, user=OTHER)
+    volumes = FileVolumes(folder / "local", images, vault, user=OTHER)
     try:
         for spec in (
             VolumeSpec(id=MAPLE, size_gib=1, image=IMAGE),

@@ -173,6 +173,14 @@ async def restore(people: People) -> Any:
     return backup and await people.post("block_storage", path, "restore", **over)
 
 
+async def migrate_volume(people: People) -> Any:
+    """An administrator moves one."""
+    volume = await people.some("block_storage", "/volumes")
+    verb = {"os-migrate_volume": {"host": people.scene.chance.choice(("n1", "n2"))}}
+    path = f"/volumes/{volume['id']}/action" if volume else ""
+    return volume and await people.scene.api.call("block_storage", "POST", path, verb, "admin")
+
+
 async def make_port(people: People) -> Any:
     return await people.post("network", "/ports", "port", network_id=people.network_id, name=f"p{people.number}")
 
@@ -226,6 +234,7 @@ DOINGS: tuple[tuple[Callable[[People], Awaitable[Any]], int], ...] = (
     (detach, 4),
     (extend, 3),
     (snapshot, 3),
+    (migrate_volume, 4),
     (back_up, 5),
     (restore, 4),
     (delete("block_storage", "/backups"), 2),

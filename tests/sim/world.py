@@ -93,9 +93,11 @@ class ApiProcess:
         for loop in self.cloud.loops:
             self._keep(asyncio.ensure_future(loop.run()))
 
-    async def call(self, room: str, method: str, path: str, json: Any = None) -> httpx.Response:
-        """One request to a room, as the manager of the demo project. Raises Dead."""
-        task = asyncio.ensure_future(self._call(room, method, path, json))
+    async def call(
+        self, room: str, method: str, path: str, json: Any = None, persona: str = "manager"
+    ) -> httpx.Response:
+        """One request to a room, as the manager of the demo project or somebody else. Raises Dead."""
+        task = asyncio.ensure_future(self._call(room, method, path, json, persona))
         self._keep(task)
         try:
             return await task
@@ -104,11 +106,11 @@ class ApiProcess:
                 raise Dead from end
             raise
 
-    async def _call(self, room: str, method: str, path: str, json: Any) -> httpx.Response:
+    async def _call(self, room: str, method: str, path: str, json: Any, persona: str) -> httpx.Response:
         door = self.cloud.doors[room]
         transport = httpx.ASGITransport(app=door)
         async with httpx.AsyncClient(transport=transport, base_url="http://cloud.test") as client:
-            headers = {"x-auth-token": "manager", "x-openstack-nova-api-version": "2.60"}
+            headers = {"x-auth-token": persona, "x-openstack-nova-api-version": "2.60"}
             return await client.request(method, door.service.prefix + path, json=json, headers=headers)
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
@@ -144,7 +146,7 @@ class NodeProcess:
             facts=self._facts,
             hypervisor=self.hypervisor,
             network=Mortal(FakeNetwork(world.fabric), stone),
-            backends={"local": Mortal(FakeVolumes(world.volumes, wire.backup, wire.volume_key), stone)},
+            backends={"local": Mortal(FakeVolumes(world.volumes, wire), stone)},
         )
         self._task: asyncio.Task[Any] | None = None
 
@@ -229,12 +231,18 @@ class _Wire:
     async def volume_key(self, volume_id: str) -> str:
         return str(await self._ask("volume_key", volume_id))
 
-    async def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+    def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+        return self._stream("backup", backup_id)
+
+    def volume_file(self, volume_id: str) -> AsyncIterator[bytes]:
+        return self._stream("volume_file", volume_id)
+
+    async def _stream(self, verb: str, key: str) -> AsyncIterator[bytes]:
         process = self._api[-1]
         if process.stone.dead:
             raise ControlPlaneSilent("nobody listens")
         try:
-            async for piece in DirectControlPlane(process.cloud.fleet, self._name).backup(backup_id):
+            async for piece in getattr(DirectControlPlane(process.cloud.fleet, self._name), verb)(key):
                 yield piece
         except Killed as end:
             raise ControlPlaneSilent("the connection was lost") from end

@@ -30,7 +30,7 @@ from cumulet.core.web.service import FrontDoor
 from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
-from cumulet.drivers.volume.base import Backups, CopyFailed, Keys
+from cumulet.drivers.volume.base import CopyFailed
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib.sparse import send
 from cumulet.node.control_plane import ControlPlaneSilent
@@ -54,12 +54,10 @@ from cumulet.services.network.service import reconcilers as network_reconcilers
 from cumulet.services.network.service import service as network_service
 from cumulet.services.placement.public import PlacementDoor
 from cumulet.services.placement.room import Placement
-from tests.support.backups import Vault
 from tests.support.client import Client
 from tests.support.clock import JumpingClock
 from tests.support.fake_fleet import FakeFleet
 from tests.support.personas import ALT, DEMO, authenticate
-from tests.support.volume_keys import key_of
 
 MOST_ROUNDS = 200
 CIDRS = iter(range(1, 250))
@@ -76,17 +74,14 @@ class Nodes(FakeFleet):
         """What guests have left, by machine."""
         self.backends: dict[str, FakeVolumes] = {}
         self.volumes: dict[str, VolumeWorld] = {}
-        self.backup_bytes: Backups = Vault()
-        self.volume_key: Keys = key_of
+        self.supplies = Handed()
         super().__init__(bus.wake, names)
 
     def join(self, name: str, **facts: Any) -> None:
         self.worlds[name] = FakeMachines(self.clock)
         self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name), self.carry)
         self.volumes[name] = VolumeWorld()
-        self.backends[name] = FakeVolumes(
-            self.volumes[name], lambda key: self.backup_bytes(key), lambda key: self.volume_key(key)
-        )
+        self.backends[name] = FakeVolumes(self.volumes[name], self.supplies)
         super().join(name, **{"address": f"{name}:1", **facts})
 
     async def seal(self, node: str, what: str, valid_until: int, **parameters: str) -> str:
@@ -129,6 +124,11 @@ class Nodes(FakeFleet):
             if what == "volume":
                 async with self.backends[node].copied(parameters["volume"], parameters["format"]) as copied:
                     yield copied.read_bytes()
+                return
+            if what == "volume_file":
+                async with self.backends[node].file(parameters["volume"]) as parcel:
+                    async for piece in send(parcel):
+                        yield piece
                 return
             if what == "volume_data":
                 async with volume_data(self.backends[node], parameters) as parcel:
@@ -221,13 +221,26 @@ class OldNodes:
         return self._nodes.hypervisors[spec.arrival.source]
 
 
-async def _or_silence(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """As a node meets it: whatever happens at the other end, its stream breaks off."""
-    try:
-        async for piece in stream:
-            yield piece
-    except Exception as error:
-        raise ControlPlaneSilent(str(error)) from error
+class Handed:
+    """What volumes get from block storage. Whatever happens there, a node only sees that it broke off."""
+
+    volumes: VolumeDoor
+
+    def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+        return self._or_silence(self.volumes.backup(backup_id))
+
+    def volume_file(self, volume_id: str) -> AsyncIterator[bytes]:
+        return self._or_silence(self.volumes.file(volume_id))
+
+    async def volume_key(self, volume_id: str) -> str:
+        return await self.volumes.key(volume_id)
+
+    async def _or_silence(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for piece in stream:
+                yield piece
+        except Exception as error:
+            raise ControlPlaneSilent(str(error)) from error
 
 
 class Projects:
@@ -274,8 +287,7 @@ class SmallCloud:
         placement = PlacementDoor(Placement(rules=Rules({}), **ground))
         self.placement = placement
         volumes: Any = VolumeDoor(self.volume_room)
-        self.nodes.volume_key = volumes.key
-        self.nodes.backup_bytes = lambda key: _or_silence(volumes.backup(key))
+        self.nodes.supplies.volumes = volumes
         self.room = Compute(
             rules=Rules(policies.DEFAULTS),
             images=images,

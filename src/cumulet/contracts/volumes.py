@@ -24,6 +24,8 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """Made from this snapshot of the same backend."""
     adopt: str = ""
     """Made of the volume of this name that is found on the backend and belongs to nobody: it has the new id then."""
+    arrives: bool = False
+    """It is on another node now, whose file the control plane hands on."""
     snapshots: tuple[str, ...] = ()
     """Snapshots that must exist; those gone from here are removed."""
     reverts: int = 0

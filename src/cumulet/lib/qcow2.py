@@ -31,6 +31,8 @@ class Header:
     snapshots: Mapping[str, int]
     """The snapshots inside by name, each with the size that the disk had then; the oldest first."""
     encrypted: bool = False
+    backed: bool = False
+    """What is not in it is read from another file, which it names."""
     external_data: bool = False
     """The bytes of the disk are in another file, which this one names."""
 
@@ -48,6 +50,7 @@ def read_header(path: Path) -> Header:
                 virtual_size=fields[5],
                 snapshots=_snapshots(file, fields[5], count=fields[11], offset=fields[12]),
                 encrypted=bool(fields[6]),
+                backed=bool(fields[2]),
                 external_data=bool(features & _EXTERNAL_DATA),
             )
         except (struct.error, OverflowError, UnicodeDecodeError) as error:

@@ -36,6 +36,10 @@ class ControlPlane(Protocol):
 
     def image(self, image_id: str) -> AsyncIterator[bytes]: ...
 
+    def volume_file(self, volume_id: str) -> AsyncIterator[bytes]:
+        """The file of a volume that is to arrive here, with its holes."""
+        ...
+
     async def volume_key(self, volume_id: str) -> str:
         """What opens an encrypted volume."""
         ...
@@ -84,6 +88,9 @@ class HttpControlPlane:
 
     def image(self, image_id: str) -> AsyncIterator[bytes]:
         return self._stream(f"{self._path}/images/{quote(image_id)}")
+
+    def volume_file(self, volume_id: str) -> AsyncIterator[bytes]:
+        return self._stream(f"{self._path}/volumes/{quote(volume_id)}/file")
 
     async def volume_key(self, volume_id: str) -> str:
         answer = await asyncio.to_thread(self._call, "GET", f"{self._path}/volumes/{quote(volume_id)}/key", b"")

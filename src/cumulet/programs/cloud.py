@@ -145,6 +145,7 @@ class Cloud:
         volumes = VolumeDoor(self.block_storage)
         self.fleet.backup_bytes = volumes.backup
         self.fleet.volume_key = volumes.key
+        self.fleet.volume_file = volumes.file
         self.compute = Compute(
             fleet=fleet,
             identity=identity,

@@ -25,7 +25,7 @@ from cumulet.drivers.network.linux.commands import Commands, namespaces
 from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.uplink import remove_uplink
-from cumulet.drivers.volume.base import Backups, Keys, Volumes
+from cumulet.drivers.volume.base import Supplies, Volumes
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib import process
 from cumulet.lib.clock import SystemClock
@@ -105,8 +105,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         abilities,
         user,
         lambda image: control_plane.image(image.id),
-        control_plane.backup,
-        control_plane.volume_key,
+        control_plane,
         HandedOn(control_plane),
     )
     network, hypervisor = drivers.network, drivers.hypervisor
@@ -137,6 +136,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
             "luggage_file": lambda asked: hypervisor.luggage_file(
                 asked["machine"], asked["name"], int(asked["offset"])
             ),
+            "volume_file": lambda asked: drivers.volumes.file(asked["volume"]),
             "volume_data": lambda asked: volume_data(drivers.volumes, asked),
         },
     )
@@ -203,7 +203,7 @@ def _network_node(settings: Settings, namespace: str, user: process.User | None)
 
 
 class _Drivers:
-    """The hands of a real node. `fetch` brings the bytes of images, `backups` those of backups, `keys` open volumes,
+    """The hands of a real node. `fetch` brings the bytes of images, `supplies` what volumes need from elsewhere,
     `belongings` is what arriving machines have."""
 
     def __init__(
@@ -212,15 +212,14 @@ class _Drivers:
         abilities: Abilities,
         user: process.User | None,
         fetch: Fetch,
-        backups: Backups,
-        keys: Keys,
+        supplies: Supplies,
         belongings: Belongings | None = None,
     ) -> None:
         clock, folder, namespace = SystemClock(), settings.state / "node", namespace_of(settings)
         self.network = LinuxNetwork(_network_node(settings, namespace, user), folder / "network")
         images = ImageCache(folder / "images", fetch, clock, user)
         machines = _LateMachines()
-        self.volumes = FileVolumes(folder, images, backups, keys, machines=machines, user=user)
+        self.volumes = FileVolumes(folder, images, supplies, machines=machines, user=user)
         self.hypervisor = machines.hypervisor = QemuHypervisor(
             folder,
             images,
@@ -230,7 +229,7 @@ class _Drivers:
             abilities=abilities,
             belongings=belongings,
             open_way=open_way,
-            keys=keys,
+            keys=supplies.volume_key,
             net_namespace=namespace,
             user=user,
             clock=clock,
@@ -305,15 +304,24 @@ async def _nothing(asked: ImageRef | str) -> AsyncIterator[bytes]:
     yield b""
 
 
-async def _no_key(volume_id: str) -> str:
-    raise RuntimeError("machines are only stopped here")
+class _Nothing:
+    """What volumes need while machines are stopped."""
+
+    def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+        return _nothing(backup_id)
+
+    def volume_file(self, volume_id: str) -> AsyncIterator[bytes]:
+        return _nothing(volume_id)
+
+    async def volume_key(self, volume_id: str) -> str:
+        raise RuntimeError("machines are only stopped here")
 
 
 async def _halt(settings: Settings) -> None:
     """Shut the machines down and take the networks with them, as a host does before it goes down itself."""
     state, user, namespace = settings.state, _machine_user(), namespace_of(settings)
     abilities = await probe(state / "node", user=user)
-    hypervisor = _Drivers(settings, abilities, user, _nothing, _nothing, _no_key).hypervisor
+    hypervisor = _Drivers(settings, abilities, user, _nothing, _Nothing()).hypervisor
     machines = await hypervisor.found()
     await asyncio.gather(*(hypervisor.halt(machine.id) for machine in machines))
     await hypervisor.close()

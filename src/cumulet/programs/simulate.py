@@ -74,7 +74,7 @@ class SimulatedNode:
         self.world = world or World(cloud.clock)
         control_plane = DirectControlPlane(cloud.fleet, name)
         self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane), Wires(cloud.fleet).carry)
-        self.volumes = FakeVolumes(self.world.volumes, control_plane.backup, control_plane.volume_key)
+        self.volumes = FakeVolumes(self.world.volumes, control_plane)
         self.network = FakeNetwork(self.world.fabric)
         self.agent = Agent(
             control_plane=control_plane,
@@ -136,6 +136,9 @@ class SimulatedNode:
             if ask.what == "volume":
                 async with self.volumes.copied(ask.parameters["volume"], ask.parameters["format"]) as path:
                     return path.read_bytes()
+            if ask.what == "volume_file":
+                async with self.volumes.file(ask.parameters["volume"]) as parcel:
+                    return b"".join([piece async for piece in send(parcel)])
             if ask.what == "volume_data":
                 async with volume_data(self.volumes, ask.parameters) as parcel:
                     return b"".join([piece async for piece in send(parcel)])

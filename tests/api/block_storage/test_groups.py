@@ -92,3 +92,13 @@ async def test_group_types(shop: Shop) -> None:
     await admin.delete(path, 202)
     await admin.get(path, 404)
     await admin.at("3.10").get("/group_types", 404)
+
+
+@pytest.mark.parametrize(
+    "verb", ["enable_replication", "disable_replication", "failover_replication", "list_replication_targets"]
+)
+async def test_no_group_is_replicated(shop: Shop, verb: str) -> None:
+    path = f"/groups/{await group(shop)}/action"
+    refusal = await shop.client.post(path, {verb: {}}, 400)
+    assert "not a replication group" in refusal["badRequest"]["message"]
+    await shop.client.at("3.37").post(path, {verb: {}}, 404)

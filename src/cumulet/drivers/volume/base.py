@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.lib.sparse import Parcel
 
 
 class CopyFailed(Exception):
     """There is no copy of a volume to be had; the message says why."""
 
 
-Keys = Callable[[str], Awaitable[str]]
-"""From a volume's id to what opens it, if it is encrypted. Kept nowhere: it is fetched whenever it is needed."""
-Backups = Callable[[str], AsyncIterator[bytes]]
-"""From a backup's id to its content, as a file with holes (`lib/sparse.py`)."""
+class Supplies(Protocol):
+    """What volumes need from elsewhere. Files come with their holes (`lib/sparse.py`)."""
+
+    def backup(self, backup_id: str) -> AsyncIterator[bytes]:
+        """The raw content of a backup."""
+        ...
+
+    def volume_file(self, volume_id: str) -> AsyncIterator[bytes]:
+        """The file of a volume that is to arrive here, from the node that has it."""
+        ...
+
+    async def volume_key(self, volume_id: str) -> str:
+        """What opens an encrypted volume. Kept nowhere: it is fetched whenever it is needed."""
+        ...
 
 
 class OpenVolumes(Protocol):
@@ -66,6 +77,10 @@ class Volumes(Protocol):
         A volume that a machine has open is copied only if that is asked for: as it is at this moment, which is what a
         disk holds after a loss of power. Raises CopyFailed.
         """
+        ...
+
+    def file(self, volume_id: str) -> AbstractAsyncContextManager[Parcel]:
+        """All that there is of a volume, for another node: it stays as it is meanwhile. Raises CopyFailed."""
         ...
 
     async def found(self) -> Sequence[VolumeFacts]:

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
-from cumulet.drivers.volume.base import Backups, CopyFailed, Keys
-from cumulet.lib.sparse import LONGEST_FRAME, frames
+from cumulet.drivers.volume.base import CopyFailed, Supplies
+from cumulet.lib.sparse import LONGEST_FRAME, Parcel, frames, parcel
 
 _NOTHING = "blank"
 """The content of a disk that nobody has written."""
@@ -65,10 +67,9 @@ class FakeVolumes:
     name = "fake"
     protocol = "file"
 
-    def __init__(self, world: VolumeWorld, backups: Backups, keys: Keys) -> None:
+    def __init__(self, world: VolumeWorld, supplies: Supplies) -> None:
         self._world = world
-        self._backups = backups
-        self._keys = keys
+        self._supplies = supplies
 
     def path(self, volume_id: str) -> str:
         return f"/fake/volumes/{volume_id}.qcow2"
@@ -105,6 +106,18 @@ class FakeVolumes:
             path.write_bytes(_bytes_of(content) if disk_format == "raw" else empty_disk(disk_format, size << 30))
             yield path
 
+    @asynccontextmanager
+    async def file(self, volume_id: str) -> AsyncIterator[Parcel]:
+        volume = self._world.volumes.get(volume_id)
+        if volume is None:
+            raise CopyFailed(f"there is no volume {volume_id} here")
+        if self._world.open_in.get(volume_id):
+            raise CopyFailed(f"volume {volume_id} is in use")
+        with tempfile.TemporaryFile() as file:
+            file.write(msgspec.json.encode(volume))
+            file.flush()
+            yield parcel(file.fileno())
+
     async def found(self) -> Sequence[VolumeFacts]:
         return [self._facts(volume_id) for volume_id in sorted(self._world.volumes)]
 
@@ -113,9 +126,12 @@ class FakeVolumes:
         return total, max(0, total - self._world.used_gib())
 
     async def _fulfil(self, spec: VolumeSpec) -> Fault | None:
-        key = await self._keys(spec.id) if spec.encrypted else ""
+        key = await self._supplies.volume_key(spec.id) if spec.encrypted else ""
         if spec.id not in self._world.volumes:
-            made = self._adopt(spec) if spec.adopt else self._make(spec, key)
+            if spec.arrives:
+                made: FakeVolume | Fault = await self._arrive(spec)
+            else:
+                made = self._adopt(spec) if spec.adopt else self._make(spec, key)
             if isinstance(made, Fault):
                 return made
             self._world.volumes[spec.id] = made
@@ -124,6 +140,12 @@ class FakeVolumes:
             return Fault(message="This volume's data or its source's is damaged.", code=500)
         fault = self._revert(spec, volume) or await self._restore(spec, volume)
         return fault or self._grow(spec, volume) or self._match_snapshots(spec, volume)
+
+    async def _arrive(self, spec: VolumeSpec) -> FakeVolume:
+        text = bytearray()
+        async for place, data in frames(self._supplies.volume_file(spec.id), most=1 << 20):
+            text[place : place + len(data)] = data
+        return msgspec.json.decode(bytes(text), type=FakeVolume)
 
     def _adopt(self, spec: VolumeSpec) -> FakeVolume | Fault:
         volume = self._world.volumes.get(spec.adopt)
@@ -172,7 +194,7 @@ class FakeVolumes:
         if self._world.open_in.get(spec.id):
             return Fault(message="This volume is in use; detach it before a backup is restored to it.", code=409)
         content = _NOTHING
-        async for place, data in frames(self._backups(spec.restore_from), most=volume.size_gib << 30):
+        async for place, data in frames(self._supplies.backup(spec.restore_from), most=volume.size_gib << 30):
             content = data.rstrip(b"\0").decode() or _NOTHING if data and not place else content
         volume.content = content
         volume.restores = spec.restores

@@ -27,7 +27,7 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
-from cumulet.drivers.volume.base import Backups, CopyFailed, Keys, OpenVolumes
+from cumulet.drivers.volume.base import CopyFailed, OpenVolumes, Supplies
 from cumulet.drivers.volume.folder import GIB, RESTORES, REVERTS, Folder
 from cumulet.drivers.volume.tool import NO_KEYS, Tool, VolumeKeys
 from cumulet.lib import qemu_img
@@ -35,7 +35,7 @@ from cumulet.lib.ids import is_uuid, new_uuid
 from cumulet.lib.process import User
 from cumulet.lib.qcow2 import NotQcow2, read_header
 from cumulet.lib.qemu_img import DiskBusy, DiskFull, NoSuchSnapshot, NotReadable
-from cumulet.lib.sparse import receive
+from cumulet.lib.sparse import Parcel, parcel, receive
 from cumulet.lib.whole_file import finished
 
 _AT_ONCE = 2
@@ -43,6 +43,7 @@ _OPENINGS = 8
 """How often a file is opened at most for one of its snapshots, when the list of them is being written just then."""
 
 
+_LARGEST_FILE = 1 << 50
 _MOMENT = "moment-"
 """How the names of snapshots begin that live as long as one copy; no ids, so they are never taken for ordered ones."""
 
@@ -65,8 +66,7 @@ class FileVolumes:
         self,
         folder: Path,
         images: ImageFiles,
-        backups: Backups,
-        keys: Keys,
+        supplies: Supplies,
         *,
         machines: OpenVolumes | None = None,
         user: User | None = None,
@@ -75,8 +75,8 @@ class FileVolumes:
         self._folder = Folder(folder / "volumes")
         self._parts = folder / "parts"
         self._images = images
-        self._backups = backups
-        self._tool = Tool(self._folder, self._parts, keys, user)
+        self._supplies = supplies
+        self._tool = Tool(self._folder, self._parts, supplies, user)
         self._machines = machines
         self._user = user
         shutil.rmtree(self._parts, ignore_errors=True)
@@ -159,6 +159,16 @@ class FileVolumes:
             part.unlink(missing_ok=True)
 
     @contextlib.asynccontextmanager
+    async def file(self, volume_id: str) -> AsyncIterator[Parcel]:
+        if not is_uuid(volume_id) or not self._folder.file(volume_id).exists():
+            raise CopyFailed(f"there is no volume {volume_id[:64]!r} here")
+        async with self._alone(volume_id):
+            if await self._machines_with(volume_id):
+                raise CopyFailed(f"volume {volume_id} is in use")
+            with self._folder.file(volume_id).open("rb") as file:
+                yield parcel(file.fileno())
+
+    @contextlib.asynccontextmanager
     async def _readable(self, volume_id: str, snapshot_id: str, *, open_too: bool) -> AsyncIterator[str]:
         """The snapshot to copy a volume by, kept as long as that takes; empty: nobody has the volume open."""
         if snapshot_id:
@@ -219,12 +229,27 @@ class FileVolumes:
             if not is_uuid(name):
                 raise ValueError(f"not an id of a snapshot: {name!r}")
         if not self._folder.file(spec.id).exists():
-            await (self._adopt(spec) if spec.adopt else self._make(spec))
+            await (self._arrive(spec) if spec.arrives else self._adopt(spec) if spec.adopt else self._make(spec))
         await self._revert(spec)
         await self._restore(spec)
         if self._folder.virtual_size(spec.id) < spec.size_gib * GIB:
             await self._grow(spec)
         await self._match_snapshots(spec)
+
+    async def _arrive(self, spec: VolumeSpec) -> None:
+        """Take the file over from another node, with all that is in it. What was done there is not done again."""
+        part = self._parts / f"{spec.id}.arriving"
+        part.unlink(missing_ok=True)
+        try:
+            await self._fetch(self._supplies.volume_file(spec.id), part, _LARGEST_FILE)
+            header = read_header(part)
+            if header.external_data or header.backed:
+                raise Impossible("The file of this volume names other files.", 400)
+            await finished(self._pool, self._folder.note_count, spec.id, REVERTS, spec.reverts)
+            await finished(self._pool, self._folder.note_count, spec.id, RESTORES, spec.restores)
+            await finished(self._pool, self._folder.add, part, spec.id)
+        finally:
+            part.unlink(missing_ok=True)
 
     async def _adopt(self, spec: VolumeSpec) -> None:
         if spec.adopt == spec.id:
@@ -334,7 +359,8 @@ class FileVolumes:
         part.unlink(missing_ok=True)
         size = self._folder.virtual_size(spec.id)
         try:
-            await self._fetch(spec.restore_from, part, size)
+            await self._fetch(self._supplies.backup(spec.restore_from), part, size)
+            os.truncate(part, size)
             async with self._turns:
                 writes = size + file.stat().st_size
                 keys = self._tool.to_write_over(spec.id)
@@ -344,14 +370,13 @@ class FileVolumes:
         finally:
             part.unlink(missing_ok=True)
 
-    async def _fetch(self, backup_id: str, part: Path, size: int) -> None:
-        """The content of a backup as a raw file of this size. Raises as `receive` and as fetching does."""
+    async def _fetch(self, stream: AsyncIterator[bytes], part: Path, most: int) -> None:
+        """A file from elsewhere, of at most so many bytes. Raises as `receive` and as fetching does."""
         file = await finished(self._pool, part.open, "xb")
         try:
             if self._user is not None:
                 os.chown(part, self._user.uid, self._user.gid)
-            await receive(file.fileno(), self._backups(backup_id), most=size)
-            file.truncate(size)
+            await receive(file.fileno(), stream, most=most)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise DiskFull(str(error)) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cumulet.contracts.volumes import VolumeSpec
-from cumulet.drivers.volume.base import Keys
+from cumulet.drivers.volume.base import Supplies
 from cumulet.drivers.volume.folder import Folder
 from cumulet.lib import qemu_img
 from cumulet.lib.ids import new_uuid
@@ -28,10 +28,10 @@ NO_KEYS: VolumeKeys = MappingProxyType({})
 class Tool:
     """Runs it. What its arguments are is `lib/qemu_img.py`'s."""
 
-    def __init__(self, folder: Folder, parts: Path, keys: Keys, user: User | None) -> None:
+    def __init__(self, folder: Folder, parts: Path, supplies: Supplies, user: User | None) -> None:
         self._folder = folder
         self._parts = parts
-        self._keys = keys
+        self._supplies = supplies
         self._user = user
 
     def to_read(self, volume_id: str) -> VolumeKeys:
@@ -71,7 +71,7 @@ class Tool:
             yield []
             return
         file = self._parts / f"{new_uuid()}.key"
-        given = sealed({id: await self._keys(volume_id) for id, volume_id in keys.items()}, file)
+        given = sealed({id: await self._supplies.volume_key(volume_id) for id, volume_id in keys.items()}, file)
         try:
             self._write(file, given.key)
             yield [keyval(words) for words in given.objects]

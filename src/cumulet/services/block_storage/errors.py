@@ -84,6 +84,11 @@ class InvalidType(BadRequest):
         super().__init__(f"Invalid volume type: {reason}")
 
 
+class InvalidGroupType(BadRequest):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Invalid group type: {reason}")
+
+
 class VolumeInUse(Conflict):
     """Somebody else has the volume."""
 

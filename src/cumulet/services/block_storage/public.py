@@ -221,6 +221,13 @@ class VolumeDoor:
         """What opens an encrypted volume, for the node that holds it."""
         return await keys.of_volume(self._room, volume_id)
 
+    async def file(self, volume_id: str) -> AsyncIterator[bytes]:
+        """The file of a volume with its holes, from the node that has it, for the one that it moves to."""
+        async with self._room.database.read() as tx:
+            volume = await _volume(tx, volume_id)
+        async for piece in self._room.fleet.stream(volume.node, "volume_file", volume=volume_id):
+            yield piece
+
     def backup(self, backup_id: str) -> AsyncIterator[bytes]:
         """The content of a backup as a file with holes on its way, for the node that restores it."""
         return reading.content(self._room, backup_id)

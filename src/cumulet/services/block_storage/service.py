@@ -11,7 +11,7 @@ from cumulet.core.web.dialects.compute import BlockStorageDialect
 from cumulet.core.web.request import Response
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.service import Service
-from cumulet.services.block_storage import about, clusters, pools, quota_sets, services, zones
+from cumulet.services.block_storage import about, clusters, log_levels, pools, quota_sets, services, workers, zones
 from cumulet.services.block_storage.attachments import actions as attachment_actions
 from cumulet.services.block_storage.attachments.resource import attachments
 from cumulet.services.block_storage.backups import records
@@ -32,22 +32,24 @@ from cumulet.services.block_storage.types import defaults, encryption
 from cumulet.services.block_storage.types.resource import types
 from cumulet.services.block_storage.versions import EARLIEST, LATEST
 from cumulet.services.block_storage.volumes import actions as volume_actions
-from cumulet.services.block_storage.volumes import uploads
+from cumulet.services.block_storage.volumes import migration, uploads
 from cumulet.services.block_storage.volumes.reconciler import VolumeReconciler
 from cumulet.services.block_storage.volumes.resource import volumes
 
-VERBS = (attachment_actions, encryption, records, uploads, volume_actions)
+VERBS = (attachment_actions, encryption, migration, records, uploads, volume_actions)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
 PARTS = (
     about,
     clusters,
     defaults,
     group_routes,
+    log_levels,
     manageable_snapshots,
     manageable_volumes,
     pools,
     quota_sets,
     services,
+    workers,
     zones,
 )
 """Files whose nouns are plain routes."""

@@ -11,7 +11,7 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Enum, Text
 from cumulet.lib.clock import iso_micros
-from cumulet.services.block_storage.errors import ServiceNotFound
+from cumulet.services.block_storage.errors import InvalidInput, ServiceNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes.row import VolumeRow
@@ -134,6 +134,11 @@ async def thaw(room: BlockStorage, call: Call) -> None:
         await room.fleet.set_disabled(node.name, False, "")
 
 
+async def failover(room: BlockStorage, call: Call) -> None:
+    node = await _freezable(room, call, "volume:failover_host")
+    raise InvalidInput(f"host {host_of(room, node)} copies its volumes nowhere: there is nothing to fail over to")
+
+
 # ---- hosts ------------------------------------------------------------------------------------------------------
 
 
@@ -204,6 +209,7 @@ _NAMED = (
 )
 _Plain = Body("", _NAMED)
 _Reason = Body("", (*_NAMED, Field("disabled_reason", Text(255, 1), create=REQUIRED)))
+_Failover = Body("", (*_NAMED, Field("backend_id", Text().or_null(), create=OPTIONAL)))
 _Host = Body("", (Field("status", Enum("enable", "disable", ignore_case=True), create=REQUIRED),))
 ROUTES = (
     Endpoint("GET", "/os-services", index, name="services"),
@@ -212,6 +218,7 @@ ROUTES = (
     Endpoint("PUT", "/os-services/disable-log-reason", disable_log_reason, body=_Reason, name="service_reason"),
     Endpoint("PUT", "/os-services/freeze", freeze, body=_Plain, name="service_freeze"),
     Endpoint("PUT", "/os-services/thaw", thaw, body=_Plain, name="service_thaw"),
+    Endpoint("PUT", "/os-services/failover_host", failover, 202, body=_Failover, name="service_failover"),
     Endpoint("GET", "/os-hosts", list_hosts, name="hosts"),
     Endpoint("GET", "/os-hosts/{host}", show_host, name="host"),
     Endpoint("PUT", "/os-hosts/{host}", update_host, body=_Host, name="host_update"),

@@ -211,6 +211,15 @@ async def needs_volume(room: Fleet, node: str, volume_id: str) -> bool:
     return await _is_named(room, node, f'"volume_id":"{volume_id}"')
 
 
+async def awaits_volume(room: Fleet, node: str, volume_id: str) -> bool:
+    """Whether this volume was ordered to arrive on a node."""
+    if not is_uuid(volume_id):
+        return False
+    async with room.database.read() as tx:
+        row = await tx.get(AssignmentRow, node=node, kind=str(Kind.VOLUME), key=volume_id, gone=False)
+    return row is not None and '"arrives":true' in row.spec
+
+
 async def _is_named(room: Fleet, node: str, words: str) -> bool:
     """Whether these words stand in an order to the node. That `LIKE` takes a `_` for any character does no harm."""
     async with room.database.read() as tx:

@@ -22,6 +22,8 @@ class Fleet(Room):
     """Where nodes get the bytes of an image from; set when the image room is there."""
     volume_key: Callable[[str], Awaitable[str]] | None = None
     """Where nodes get from what opens an encrypted volume; set when the block storage room is there."""
+    volume_file: Callable[[str], AsyncIterator[bytes]] | None = None
+    """Where nodes get the file of a volume from that is to arrive on them; set when the block storage room is there."""
     backup_bytes: Callable[[str], AsyncIterator[bytes]] | None = None
     """Where nodes get the content of a backup from; set when the block storage room is there."""
     local_asks: dict[str, Callable[[Ask], Awaitable[bytes]]] = field(default_factory=dict)

@@ -78,6 +78,16 @@ async def volume_key(room: Fleet, call: Call) -> dict[str, str]:
     return {"key": await room.volume_key(volume_id)}
 
 
+async def volume_file(room: Fleet, call: Call) -> Response:
+    row = await _node(room, call)
+    volume_id = call.path["volume_id"]
+    if not await assignments.awaits_volume(room, row.name, volume_id):
+        raise NotFound(f"Volume {volume_id[:64]} is not to arrive on this node.")
+    if room.volume_file is None:
+        raise Unavailable("Files of volumes are not served by this process.")
+    return _streamed(room.volume_file(volume_id))
+
+
 async def backup(room: Fleet, call: Call) -> Response:
     row = await _node(room, call)
     backup_id = call.path["backup_id"]
@@ -134,6 +144,7 @@ def service() -> Service:
             endpoint("POST", "/nodes/{node}/reports", report),
             endpoint("GET", "/nodes/{node}/images/{image_id}", image),
             endpoint("GET", "/nodes/{node}/volumes/{volume_id}/key", volume_key),
+            endpoint("GET", "/nodes/{node}/volumes/{volume_id}/file", volume_file),
             endpoint("GET", "/nodes/{node}/backups/{backup_id}", backup),
             endpoint("GET", "/nodes/{node}/machines/{machine_id}/luggage", machine_luggage),
             endpoint("GET", "/nodes/{node}/machines/{machine_id}/luggage/{file}", luggage_file),

@@ -11,10 +11,10 @@ from cumulet.core.web.listing import Filter, Listing
 from cumulet.core.web.resource import Endpoint, Listed, Resource
 from cumulet.core.web.versions import version
 from cumulet.core.web.view import or_null, raw, written
-from cumulet.core.web.wire import Bool, Enum, ListOf, Text, Uuid, parse_bool
+from cumulet.core.web.wire import Bool, Enum, ListOf, Obj, Text, Uuid, Wire, parse_bool
 from cumulet.lib.clock import iso_micros
 from cumulet.services.block_storage.asking import page_of
-from cumulet.services.block_storage.errors import GroupNotFound
+from cumulet.services.block_storage.errors import GroupNotFound, InvalidGroupType
 from cumulet.services.block_storage.groups import operations
 from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.room import BlockStorage
@@ -117,6 +117,32 @@ async def reset_status(room: BlockStorage, call: Call, row: GroupRow) -> None:
     status = call.wish["status"]
     forced = "" if status == "available" else status
     await room.database.write(lambda tx: tx.update(GroupRow, {"id": row.id}, forced_status=forced))
+
+
+# ---- replication ------------------------------------------------------------------------------------------------
+
+_Nothing = Obj()
+_Failover = Obj(
+    Field("allow_attached_volume", Bool, create=OPTIONAL),
+    Field("secondary_backend_id", Text().or_null(), create=OPTIONAL),
+)
+_REPLICATION = {
+    "enable_replication": _Nothing,
+    "disable_replication": _Nothing,
+    "failover_replication": _Failover,
+    "list_replication_targets": _Nothing,
+}
+
+
+def _declare(verb: str, kind: Wire) -> None:
+    @groups.action(verb, RULE + verb, kind=kind, since="3.38")
+    async def refuse(room: BlockStorage, call: Call, row: GroupRow) -> None:
+        """No backend here copies its volumes elsewhere, so no group is of a type that asks for that."""
+        raise InvalidGroupType(f"Group {row.id} is not a replication group type.")
+
+
+for _verb, _kind in _REPLICATION.items():
+    _declare(_verb, _kind)
 
 
 _Source = Body(

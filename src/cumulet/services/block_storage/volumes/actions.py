@@ -12,7 +12,7 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Anything, Bool, Enum, Int, Text
 from cumulet.services.block_storage import metadata
-from cumulet.services.block_storage.errors import InvalidInput, MetadataKeyNotFound
+from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume, MetadataKeyNotFound
 from cumulet.services.block_storage.metadata import Alter, Metadata
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.volumes import operations, store
@@ -83,6 +83,8 @@ async def reset_status(room: BlockStorage, call: Call, row: VolumeRow) -> None:
         raise InvalidInput("Must specify 'status', 'attach_status' or 'migration_status' for update.")
     if status and status not in STATUSES:
         raise InvalidInput(f"Invalid status: {status[:60]!r}; use one of {', '.join(sorted(STATUSES))}")
+    if word := call.wish.get("migration_status"):
+        await _say_of_its_move(room, row, word.lower())
     if not status:
         return
     forced = "" if status in DERIVED else status
@@ -94,6 +96,35 @@ async def reset_status(room: BlockStorage, call: Call, row: VolumeRow) -> None:
         await store.order(room, tx, row.id, forced_status=forced, fault="", hold="", restores=restores)
 
     await room.database.write(write)
+
+
+MIGRATIONS = ("none", "starting", "migrating", "completing", "success", "error")
+
+
+async def _say_of_its_move(room: BlockStorage, row: VolumeRow, word: str) -> None:
+    """An administrator's word ends a move that is on its way: the volume stays where it is."""
+    if word not in MIGRATIONS:
+        raise InvalidInput(f"Invalid migration status: {word[:60]!r}; use one of {', '.join(MIGRATIONS)}")
+    status = "" if word == "none" else word
+
+    async def write(tx: Transaction) -> None:
+        volume = await store.held(room, tx, row.id)
+        hold = "" if volume.destination else volume.hold
+        await store.order(room, tx, row.id, destination="", migration_status=status, hold=hold)
+
+    await room.database.write(write)
+
+
+@volumes.action(
+    "os-extend_volume_completion",
+    ACTIONS + "extend_volume_completion",
+    Field("error", Bool.or_null(), create=OPTIONAL),
+    since="3.71",
+)
+async def complete_extension(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    """What a compute service says that makes files larger by itself. Here the node does, and its report is believed."""
+    if row.status != "extending":
+        raise InvalidVolume(f"status must be extending to complete that, not {row.status}")
 
 
 # ---- metadata ---------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow, on_node
 from cumulet.services.block_storage.types.row import TypeRow
 from cumulet.services.block_storage.volumes import store
+from cumulet.services.block_storage.volumes.migration import Moving
 from cumulet.services.block_storage.volumes.placing import choose, missing
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 from cumulet.services.block_storage.volumes.verdict import Verdict, judge
@@ -37,6 +38,7 @@ class VolumeReconciler:
 
     def __init__(self, room: BlockStorage) -> None:
         self._room = room
+        self._moving = Moving(room)
 
     async def step(self, key: str) -> Outcome:
         async with self._room.database.read() as tx:
@@ -167,6 +169,11 @@ class VolumeReconciler:
         )
         if volume.made_size or not volume.fault:
             await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)
+        for leg in legs:
+            if leg.node not in (volume.node, volume.destination) and not leg.gone:
+                await self._room.fleet.withdraw(leg.node, Kind.VOLUME, volume.id)
+        if volume.destination:
+            return await self._moving.step(volume, spec, legs)
         verdict = await self._verdict(volume, snapshots, legs, copied)
         if verdict.says_anything:
             await self._note(volume.id, verdict)

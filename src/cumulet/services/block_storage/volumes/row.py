@@ -51,6 +51,9 @@ class VolumeRow(Row):
     restore_from: Ref
     """The backup whose content it was last to get, and how often that was asked."""
     restores: Number
+    destination: Name
+    """The node that it should move to; empty: it stays."""
+    moving_since: Instant
     wanted: bool
     """False: it should go."""
     released: bool
@@ -62,6 +65,8 @@ class VolumeRow(Row):
     """GiB that the node reported; 0 while it is not made."""
     made_reverts: Number
     made_restores: Number
+    migration_status: Short
+    """How its last move ended, or that one is on its way; empty: it never moved."""
     fault: LongText
     forced_status: Short
     """What an administrator said it is, until the next change."""

@@ -47,4 +47,6 @@ def is_settled(volume: VolumeRow, snapshots: Iterable[SnapshotRow] = ()) -> bool
     if not volume.wanted or not all(map(snapshots_status.is_settled, snapshots)):
         return False
     met = volume.made_size >= volume.size and volume.made_reverts >= volume.reverts
+    if volume.destination:
+        return False
     return bool(volume.fault) or (met and volume.made_restores >= volume.restores)
