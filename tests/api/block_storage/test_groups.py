@@ -101,4 +101,64 @@ async def test_no_group_is_replicated(shop: Shop, verb: str) -> None:
     path = f"/groups/{await group(shop)}/action"
     refusal = await shop.client.post(path, {verb: {}}, 400)
     assert "not a replication group" in refusal["badRequest"]["message"]
-    await shop.client.at("3.37").post(path, {verb: {}}, 404)
+    older = await shop.client.at("3.37").post(path, {verb: {}}, 400)
+    assert "no such action" in older["badRequest"]["message"]
+
+
+async def test_consistency_groups_are_groups_of_one_type(shop: Shop) -> None:
+    one, path = shop.client, "/consistencygroups"
+    wish = {"name": "c", "description": "d", "volume_types": "__DEFAULT__", "status": "creating"}
+    made = (await one.post(path, {"consistencygroup": wish}, 202))["consistencygroup"]
+    assert set(made) == {"id", "name"}
+    page = (await one.get(f"{path}/{made['id']}"))["consistencygroup"]
+    assert (page["name"], page["description"], page["status"], len(page["volume_types"])) == ("c", "d", "available", 1)
+    plain = await group(shop)
+    assert [row["id"] for row in (await one.get(path))["consistencygroups"]] == [made["id"]]
+    assert [row["id"] for row in (await one.get(f"{path}/detail"))["consistencygroups"]] == [made["id"]]
+    await one.get(f"{path}/{plain}", 404)
+    assert (await one.get(f"/groups/{made['id']}"))["group"]["name"] == "c"
+
+    volume = await shop.make()
+    await one.put(f"{path}/{made['id']}/update", {"consistencygroup": {"add_volumes": volume}}, 202)
+    assert (await shop.see(volume))["group_id"] == made["id"]
+    await one.put(f"{path}/{made['id']}/update", {"consistencygroup": {}}, 400)
+    taken = {"cgsnapshot": {"consistencygroup_id": made["id"], "name": "t"}}
+    snapshot = (await one.post("/cgsnapshots", taken, 202))["cgsnapshot"]
+    await shop.settle()
+    page = (await one.get(f"/cgsnapshots/{snapshot['id']}"))["cgsnapshot"]
+    assert (page["status"], page["consistencygroup_id"], page["name"]) == ("available", made["id"], "t")
+    assert [row["id"] for row in (await one.get("/cgsnapshots"))["cgsnapshots"]] == [snapshot["id"]]
+    assert (await one.get("/cgsnapshots/detail"))["cgsnapshots"][0]["status"] == "available"
+    for source in ({"cgsnapshot_id": snapshot["id"]}, {"source_cgid": made["id"]}):
+        body = {"consistencygroup-from-src": {"name": "copy", **source}}
+        copy = (await one.post(f"{path}/create_from_src", body, 202))["consistencygroup"]
+        await shop.settle()
+        await one.post(f"{path}/{copy['id']}/delete", {"consistencygroup": {"force": False}}, 400)
+        await one.post(f"{path}/{copy['id']}/delete", {"consistencygroup": {"force": True}}, 202)
+        await shop.settle()
+        await one.get(f"{path}/{copy['id']}", 404)
+    await one.delete(f"/cgsnapshots/{snapshot['id']}", 202)
+    await shop.settle()
+    await one.get(f"/cgsnapshots/{snapshot['id']}", 404)
+    await one.post(f"{path}/{made['id']}/delete", {"consistencygroup": {"force": True}}, 202)
+    await shop.settle()
+    await one.get(f"/volumes/{volume}", 404)
+
+
+async def test_consistency_groups_that_are_none(shop: Shop) -> None:
+    path = "/consistencygroups"
+    for wish, status in (
+        ({}, 400),
+        ({"volume_types": " , "}, 400),
+        ({"volume_types": ["a"]}, 400),
+        ({"volume_types": "unknown"}, 404),
+        ({"volume_types": "__DEFAULT__", "name": "x" * 256}, 400),
+    ):
+        await shop.client.post(path, {"consistencygroup": wish}, status)
+    wish = {"consistencygroup": {"volume_types": "__DEFAULT__"}}
+    await shop.client.as_("reader").post(path, wish, 403)
+    made = (await shop.client.post(path, wish, 202))["consistencygroup"]["id"]
+    await shop.client.as_("stranger").get(f"{path}/{made}", 404)
+    await shop.client.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": made}}, 400)
+    await shop.client.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": "nobody"}}, 404)
+    await shop.client.post(f"{path}/create_from_src", {"consistencygroup-from-src": {}}, 400)

@@ -18,6 +18,7 @@ from cumulet.services.block_storage.backups import records
 from cumulet.services.block_storage.backups.reconciler import BackupReconciler
 from cumulet.services.block_storage.backups.resource import backups
 from cumulet.services.block_storage.group_types import group_types
+from cumulet.services.block_storage.groups import consistency
 from cumulet.services.block_storage.groups import resource as group_routes
 from cumulet.services.block_storage.groups.resource import groups
 from cumulet.services.block_storage.groups.snapshots import group_snapshots
@@ -93,6 +94,8 @@ def service() -> Service:
             group_types,
             groups,
             group_snapshots,
+            consistency.groups,
+            consistency.snapshots,
             old_transfers,
             transfers,
             messages,

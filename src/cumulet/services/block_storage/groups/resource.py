@@ -94,13 +94,13 @@ def _true(call: Call, name: str) -> bool:
 async def update(room: BlockStorage, call: Call, row: GroupRow) -> None:
     wish = call.wish
     given: dict[str, str] = {name: wish[name] or "" for name in ("name", "description") if name in wish}
-    add, drop = (_listed(wish.get(name)) for name in ("add_volumes", "remove_volumes"))
+    add, drop = (listed(wish.get(name)) for name in ("add_volumes", "remove_volumes"))
     if not (given or add or drop):
         raise BadRequest("At least one of name, description, add_volumes or remove_volumes must be given.")
     await operations.update(room, row, given, add, drop)
 
 
-def _listed(text: str | None) -> list[str]:
+def listed(text: str | None) -> list[str]:
     return [one.strip() for one in (text or "").split(",") if one.strip()]
 
 

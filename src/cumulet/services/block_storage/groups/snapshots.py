@@ -56,7 +56,7 @@ def status_of(parts: Sequence[SnapshotRow]) -> str:
     return "available"
 
 
-async def _with_status(room: BlockStorage, rows: Sequence[GroupSnapshotRow]) -> Sequence[GroupSnapshotRow]:
+async def with_status(room: BlockStorage, rows: Sequence[GroupSnapshotRow]) -> Sequence[GroupSnapshotRow]:
     """Rows that say what they are."""
     asked = [row.id for row in rows if not row.forced_status]
     async with room.database.read() as tx:
@@ -82,13 +82,13 @@ async def index(room: BlockStorage, call: Call) -> Listed:
 @group_snapshots.list(RULE + "get_all_group_snapshots", suffix="/detail", since=SINCE)
 async def detail(room: BlockStorage, call: Call) -> Listed:
     listed = await page_of(room, call, group_snapshots, GroupSnapshotRow, brief=False, counted=False)
-    await _with_status(room, listed.rows)
+    await with_status(room, listed.rows)
     return listed
 
 
 @group_snapshots.show(RULE + "get_group_snapshot", since=SINCE)
 async def show(room: BlockStorage, call: Call, row: GroupSnapshotRow) -> GroupSnapshotRow:
-    return (await _with_status(room, [row]))[0]
+    return (await with_status(room, [row]))[0]
 
 
 @group_snapshots.delete(RULE + "delete_group_snapshot", status=202, since=SINCE)
