@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.client import Client
 from tests.support.small_cloud import SmallCloud
 
 pytestmark = pytest.mark.db
@@ -237,3 +238,26 @@ async def test_a_volume_that_grew_is_remembered_among_what_happened(cloud: Small
     assert (event["event"], event["result"]) == ("compute_extend_volume", "Success")
     await cloud.settle()
     assert len((await cloud.compute.get(f"{path}/os-instance-actions"))["instanceActions"]) == 3
+
+
+async def test_bare_metal_is_another_service_s(compute: Client) -> None:
+    admin, path = compute.as_("admin").at("2.35"), "/os-baremetal-nodes"
+    await admin.get(path, 503)
+    await admin.get(f"{path}/x", 503)
+    await compute.as_("member").get(path, 403)
+    await admin.post(path, {"node": {}}, 400)
+    await admin.delete(f"{path}/x", 400)
+    await admin.post(f"{path}/x/action", {"add_interface": {}}, 400)
+    await compute.as_("admin").at("2.36").get(path, 404)
+
+
+async def test_versions_have_pages_inside_of_the_newer_one(compute: Client) -> None:
+    for name in ("v2.0", "v2.1"):
+        assert (await compute.get(f"/versions/{name}"))["version"]["id"] == name
+    await compute.get("/versions/v3.0", 404)
+
+
+async def test_a_last_slash_leads_to_nothing(compute: Client) -> None:
+    for path in ("/servers/", "/flavors/", "/os-volumes/", "/os-keypairs/"):
+        await compute.get(path, 404)
+        await compute.get(path.rstrip("/"))

@@ -50,6 +50,15 @@ async def version(room: Room, call: Call) -> dict[str, Any]:
     return _in_full(_current(_root(call)), "application/vnd.openstack.compute+json;version=2.1")
 
 
+async def one_version(room: Room, call: Call) -> dict[str, Any]:
+    """By its name, inside of the newer one."""
+    known = {"v2.0": old_version, "v2.1": version}
+    asked = call.path["id"]
+    if asked not in known:
+        raise NotFound(f"There is no version {asked[:40]!r}.")
+    return await known[asked](room, call)
+
+
 def _in_full(shown: dict[str, Any], media_type: str) -> dict[str, Any]:
     shown["links"].append(
         {"rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/api-ref/compute/"}
@@ -143,4 +152,5 @@ ROOTS = (
 ROUTES = (
     Endpoint("GET", "/extensions", extensions, name="extensions"),
     Endpoint("GET", "/extensions/{alias}", extension, name="extension"),
+    Endpoint("GET", "/versions/{id}", one_version, name="one_version"),
 )

@@ -26,7 +26,16 @@ from cumulet.services.compute.flavors import flavors
 from cumulet.services.compute.keypairs import keypairs
 from cumulet.services.compute.moves import resource as migrations
 from cumulet.services.compute.nodes import NodeReconciler
-from cumulet.services.compute.proxies import ended, fixed_ips, floating_ips, images, networks, security_groups, volumes
+from cumulet.services.compute.proxies import (
+    bare_metal,
+    ended,
+    fixed_ips,
+    floating_ips,
+    images,
+    networks,
+    security_groups,
+    volumes,
+)
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import groups
 from cumulet.services.compute.servers import (
@@ -70,7 +79,7 @@ PARTS = (
     zones,
 )
 """Files whose nouns are plain routes."""
-PROXIES = (ended, floating_ips, images, networks, security_groups, volumes)
+PROXIES = (bare_metal, ended, floating_ips, images, networks, security_groups, volumes)
 """What is passed on to neighbours for old clients, or has ended."""
 
 
