@@ -128,7 +128,7 @@ class Preparation:
         self.put(
             "validation",
             run_validation=options.guests,
-            connect_method="floating" if options.guests else "fixed",
+            connect_method="floating",
             auth_method="keypair",
             security_group=True,
             security_group_rules=True,
