@@ -1,8 +1,11 @@
-"""What a new cloud's network begins with: a way out, and a network of the demo project's own."""
+"""What a new cloud's network begins with: a way out, addresses for networks that are made by themselves, and a network
+of the demo project's own."""
 
 from __future__ import annotations
 
 from cumulet.core.db import Transaction
+from cumulet.services.network.address_pools import pools
+from cumulet.services.network.address_pools.row import SubnetPoolRow
 from cumulet.services.network.networks import networks
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations as ports
@@ -16,7 +19,8 @@ from cumulet.services.network.security_groups.default_rules import write_builtin
 from cumulet.services.network.subnets import operations as subnets
 from cumulet.services.network.subnets.operations import NewSubnet
 
-PUBLIC, PRIVATE, ROUTER = "public", "private", "router1"
+PUBLIC, PRIVATE, ROUTER, POOL = "public", "private", "router1", "shared-default-subnetpool-v4"
+POOL_CIDR, POOL_PREFIX = "10.1.0.0/16", 26
 
 
 async def seed(
@@ -32,6 +36,7 @@ async def seed(
     async def write(tx: Transaction) -> None:
         await write_builtin(tx)
         public = await _public(room, tx, admin_project, public_cidr)
+        await _pool(room, tx, admin_project)
         if demo_project:
             await _private(room, tx, demo_project, private_cidr, public)
 
@@ -54,6 +59,15 @@ async def _public(room: Network, tx: Transaction, project: str, cidr: str) -> Ne
     network = await networks.make(room, tx, wish)
     await subnets.make(room, tx, network, NewSubnet(project_id=project, name="public-subnet", cidr=cidr, dhcp=False))
     return network
+
+
+async def _pool(room: Network, tx: Transaction, project: str) -> None:
+    """Without it no project could be given a network by itself. One that an administrator chose is left alone."""
+    if await tx.find(SubnetPoolRow, is_default=True, version=4) or await tx.find(SubnetPoolRow, name=POOL):
+        return
+    await room.quota.take(tx, project, subnetpool=1)
+    wish = {"project_id": project, "name": POOL, "prefixes": [POOL_CIDR], "shared": True, "is_default": True}
+    await pools.insert(room, tx, wish | {"default_prefixlen": POOL_PREFIX})
 
 
 async def _private(room: Network, tx: Transaction, project: str, cidr: str, public: NetworkRow) -> None:

@@ -69,9 +69,15 @@ subnetpools.reads()
 @subnetpools.creating
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> SubnetPoolRow:
     prefixes, version = _checked(wish["prefixes"])
+    scope_id = await _scope(tx, call, wish.get("address_scope_id"), version, prefixes, "")
+    return await insert(room, tx, wish, scope_id)
+
+
+async def insert(room: Network, tx: Transaction, wish: dict[str, Any], scope_id: str = "") -> SubnetPoolRow:
+    """A new pool; in the scope that was found for it."""
+    prefixes, version = _checked(wish["prefixes"])
     lengths: dict[str, Any] = {**_lengths(wish, version, None)}
     shared = rbac.EVERYBODY if wish["shared"] else ""
-    scope_id = await _scope(tx, call, wish.get("address_scope_id"), version, prefixes, "")
     row = SubnetPoolRow(
         **standard(wish, room.clock),
         version=version,
