@@ -134,6 +134,17 @@ async def actions(cloud: SmallCloud, server_id: str) -> list[tuple[str, str | No
     return [(action["action"], action["message"]) for action in listed["instanceActions"]]
 
 
+async def why(cloud: SmallCloud, server_id: str) -> str:
+    """What the history says to administrators of the newest action that failed."""
+    client = cloud.compute.as_("admin").at("2.84")
+    for action in (await client.get(f"/servers/{server_id}/os-instance-actions"))["instanceActions"]:
+        path = f"/servers/{server_id}/os-instance-actions/{action['request_id']}"
+        for event in (await client.get(path))["instanceAction"]["events"]:
+            if event["result"] == "Error":
+                return str(event["details"])
+    return ""
+
+
 async def on_its_way(cloud: SmallCloud) -> tuple[dict[str, Any], str, int]:
     """A server whose live move does not come to its end by itself; where it is, and the number of the move."""
     server = await cloud.make_server()
@@ -262,9 +273,23 @@ async def test_a_host_that_dies_on_the_way_costs_nothing(cloud: SmallCloud) -> N
     assert (page["status"], page[HOST]) == ("ACTIVE", host)
     assert cloud.nodes.worlds[host].machines[server["id"]].power is Power.RUNNING
     assert [move["status"] for move in await migrations(cloud, server["id"])] == ["error"]
+    assert f"Host {OTHER[host]} went down" in await why(cloud, server["id"])
     cloud.nodes.revive(OTHER[host])
     await cloud.settle()
     assert server["id"] not in cloud.nodes.worlds[OTHER[host]].machines
+
+
+async def test_nothing_else_is_begun_with_a_server_on_its_way(cloud: SmallCloud) -> None:
+    server, host, _ = await on_its_way(cloud)
+    for action, body in (("migrate", None), ("os-migrateLive", LIVE), ("resize", {"flavorRef": "84"}), ("pause", None)):
+        await cloud.do(server["id"], action, body, 409, persona="admin", version="2.34")
+    cloud.nodes.kill(host)
+    await cloud.compute.as_("admin").at("2.14").post(f"/servers/{server['id']}/action", {"evacuate": {}}, 409)
+    await cloud.settle()
+    await cloud.do(server["id"], "evacuate", {}, 200, persona="admin", version="2.14")
+    page = await cloud.page(server["id"])
+    assert (page["status"], page[HOST]) == ("ACTIVE", OTHER[host])
+    assert sorted(move["status"] for move in await migrations(cloud, server["id"])) == ["done", "error"]
 
 
 async def test_a_server_is_deleted_on_its_way(cloud: SmallCloud) -> None:

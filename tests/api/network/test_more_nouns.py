@@ -121,8 +121,6 @@ async def test_addresses_are_counted(network: Client, make: Maker) -> None:
 async def test_a_topology_makes_itself(network: Client, room: Network) -> None:
     await network.get(f"/auto-allocated-topology/{DEMO}", 409)
     await seed(room, admin_project=ADMIN)
-    pool = {"name": "p", "prefixes": ["10.66.0.0/16"], "default_prefixlen": 26, "is_default": True, "shared": True}
-    await Maker(network.as_("admin")).one("subnetpool", "/subnetpools", **pool)
     path = "/auto-allocated-topology/null"
     assert (await network.get(path + "?fields=dry-run"))["auto_allocated_topology"]["id"] == "dry-run=pass"
     made = (await network.get(path))["auto_allocated_topology"]

@@ -57,6 +57,7 @@ def events_of(row: ActionRow) -> list[Event]:
     return _events.decode(row.events)
 
 
+UNMET = "The wish could not be met."
 EVENTS = {
     "create": "compute__do_build_and_run_instance",
     "delete": "compute_terminate_instance",
@@ -144,11 +145,13 @@ async def finish(tx: Transaction, row: ActionRow, now: int, *, error: str = "") 
     )
 
 
-async def note_settled(tx: Transaction, server_id: str, generation: int, now: int, *, failed: bool) -> None:
+async def note_settled(
+    tx: Transaction, server_id: str, generation: int, now: int, *, failed: bool, why: str = UNMET
+) -> None:
     """Close the actions of every wish up to this one."""
     for row in await tx.find(ActionRow, server_id=server_id, open=True, limit=MOST_OPEN):
         if row.generation <= generation and row.action not in ONE_SHOTS:
-            await finish(tx, row, now, error="The wish could not be met." if failed else "")
+            await finish(tx, row, now, error=why if failed else "")
 
 
 async def finish_action(tx: Transaction, server_id: str, action: str, now: int, *, error: str = "") -> None:

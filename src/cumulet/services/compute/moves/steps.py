@@ -217,7 +217,7 @@ class Moves:
     async def fail(self, look: Look, move: MoveRow, fault: Fault) -> None:
         """Before it is finished a move that fails is undone: the wish returns to what was met before."""
         if move.kind == LIVE:
-            await self.live.call_off(look, move, "error")
+            await self.live.call_off(look, move, "error", fault.message)
             return
         await self.go_back(look, move)
         now = self.room.clock.now()
@@ -228,7 +228,7 @@ class Moves:
             wish_again(row, now)
 
         async def history(tx: Transaction) -> None:
-            await note_settled(tx, look.server.id, look.server.generation, now, failed=True)
+            await note_settled(tx, look.server.id, look.server.generation, now, failed=True, why=fault.message)
 
         await self.room.database.write(history)
         await self.close(look, move, "error", give_back=_growth(look, move.old_flavor, move.new_flavor), alter=alter)

@@ -16,7 +16,7 @@ from cumulet.core.web.request import Response
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Anything, Bool, Name, Obj, Text
 from cumulet.lib.ids import new_uuid
-from cumulet.services.compute.errors import InstanceNotReady, InvalidServer
+from cumulet.services.compute.errors import InstanceInvalidState, InstanceNotReady, InvalidServer
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import zones
 from cumulet.services.compute.links import ref_id
@@ -208,6 +208,8 @@ async def move(
     await room.quota.learn(row.project_id)
 
     async def also(tx: Transaction, found: ServerRow) -> None:
+        if await tx.get(MoveRow, server_id=found.id, open="open"):
+            raise InstanceInvalidState(verb, found.id, "task_state", found.task_state)
         try:
             await room.quota.take(tx, found.project_id, **grows)
         except OverQuota as over:
