@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import tempfile
 from pathlib import Path
 from typing import Protocol
@@ -14,10 +16,13 @@ from cumulet.contracts.moves import Departure
 from cumulet.core.errors import CloudError, Conflict, NotFound
 from cumulet.drivers.hypervisor.base import MachineFailed, OutOfReach, Unfit
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
+from cumulet.drivers.hypervisor.fake.screen import show
+from cumulet.drivers.hypervisor.fake.world import ON
 from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
 from cumulet.drivers.volume.base import CopyFailed
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib.clock import Clock
+from cumulet.lib.joined import Ends
 from cumulet.lib.sparse import send
 from cumulet.node.agent import Agent
 from cumulet.node.machines.belongings import HandedOn
@@ -86,6 +91,8 @@ class SimulatedNode:
             backends={"local": self.volumes},
         )
         cloud.fleet.local_asks[f"local:{name}"] = self.answer
+        cloud.fleet.local_tunnels[f"local:{name}"] = self.tunnel
+        self._screens: set[asyncio.Task[None]] = set()
 
     def facts(self) -> NodeFacts:
         return NodeFacts(
@@ -146,5 +153,20 @@ class SimulatedNode:
             raise Conflict(str(error)) from error
         raise Conflict(f"A simulated machine has no {ask.what}.")
 
+    async def tunnel(self, ask: Ask) -> Ends:
+        """To the screen of a machine that is on."""
+        machine = self.world.machines.machines.get(ask.parameters.get("machine", ""))
+        if ask.what != "vnc" or machine is None or machine.power not in ON:
+            raise Conflict(f"The machine has no open {ask.what} now: it is simulated, or off.")
+        ours, theirs = socket.socketpair()
+        screen = asyncio.create_task(show(*await _ends(ours), machine.spec.guest.name))
+        self._screens.add(screen)
+        screen.add_done_callback(self._screens.discard)
+        return await _ends(theirs)
+
     async def run(self) -> None:
         await self.agent.run()
+
+
+async def _ends(connection: socket.socket) -> Ends:
+    return await asyncio.open_connection(sock=connection)

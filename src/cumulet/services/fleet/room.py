@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cumulet.contracts.asks import Ask
 from cumulet.core.room import Room
 from cumulet.lib.clock import SECOND
+from cumulet.lib.joined import Ends
 
 ALIVE = 30 * SECOND
 """A node that was heard from within this time is alive; it beats every ten seconds."""
@@ -28,6 +29,8 @@ class Fleet(Room):
     """Where nodes get the content of a backup from; set when the block storage room is there."""
     local_asks: dict[str, Callable[[Ask], Awaitable[bytes]]] = field(default_factory=dict)
     """Nodes of this very process, by their address: asked by a call instead of over a wire."""
+    local_tunnels: dict[str, Callable[[Ask], Awaitable[Ends]]] = field(default_factory=dict)
+    """Their machines' screens."""
     waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
     """Nodes whose question for new assignments hangs, by name."""
 
