@@ -32,6 +32,10 @@ NASTY: tuple[Any, ...] = (
     "\ud7ff\u2028\U0001f980%$'\"\\",
     "../../etc/passwd",
     "9" * 5000,
+    "9" * 30,
+    "\u0663",
+    "\u00b2",
+    '{"a":' + "[" * 30_000,
     "1e999",
     "nan",
     UUID,
@@ -79,6 +83,9 @@ QUERIES = (
     "limit=x",
     "limit=1&limit=2",
     "limit=" + "9" * 40,
+    "limit=" + "9" * 5000,
+    "limit=%D9%A3",
+    "limit=%C2%B2",
     "limit=",
     "marker=",
     "marker=x",
@@ -110,6 +117,8 @@ QUERIES = (
     "metadata={",
     "metadata=%7B%27a%27%3A+1%7D",
     "&".join(f"a{n}=1" for n in range(1200)),
+    "&".join(["sort_key=id"] * 900),
+    "sort=" + ",".join(["id:asc"] * 900),
 )
 
 IDS = (
@@ -126,9 +135,28 @@ IDS = (
     "%25s",
     "0",
     "-1",
+    "9" * 30,
+    "%C2%B2",
     "☃",
     "detail",
 )
+
+PATCHED = (
+    "/name",
+    "/visibility",
+    "/tags",
+    "/tags/-",
+    "/locations",
+    "/id",
+    "/x",
+    "/x/y",
+    "",
+    "x",
+    "/~2",
+    "/\ud7ff",
+    "/" + "x" * 300,
+)
+"""Places for a JSON patch."""
 
 GOOD: tuple[Any, ...] = (
     None, "name", 1, True, {}, [], UUID, "10.1.2.0/24", "10.1.2.3", "fa:16:3e:00:00:01", 4, "ingress", "1", "a" * 32,

@@ -196,6 +196,10 @@ async def test_lists_are_filtered_sorted_and_paged(shop: Shop) -> None:
     await shop.client.get("/volumes?metadata=nonsense", 400)
     await shop.client.get("/volumes?sort=colour", 400)
     await shop.client.get("/volumes?limit=x", 400)
+    assert await names(f"limit={'9' * 5000}&sort=name:asc") == ["a", "b", "c"]
+    await shop.client.get(f"/volumes?offset={'9' * 5000}", 400)
+    last = (await shop.client.get("/volumes?name=b"))["volumes"][0]["id"]
+    assert await names(f"marker={last}&sort=" + ",".join(["name:asc"] * 500)) == ["c"]
     first = await shop.client.get("/volumes?sort=name:asc&limit=2&with_count=true")
     assert [one["name"] for one in first["volumes"]] == ["a", "b"]
     assert first["count"] == 3

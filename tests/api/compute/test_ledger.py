@@ -52,6 +52,37 @@ async def test_servers_under_their_older_name(cloud: SmallCloud) -> None:
     server = await cloud.make_server()
     assert (await cloud.compute.get(f"/os-volumes_boot/{server['id']}"))["server"]["id"] == server["id"]
     assert len((await cloud.compute.get("/os-volumes_boot/detail"))["servers"]) == 1
+    await cloud.compute.at("2.103").get("/os-volumes_boot/detail", 404)
+
+
+@pytest.mark.db
+async def test_flavors_by_name_and_without_what_nothing_used(cloud: SmallCloud) -> None:
+    before, since, admin = cloud.compute.at("2.101"), cloud.compute.at("2.102"), cloud.compute.as_("admin")
+    unused = {"rxtx_factor", "OS-FLV-DISABLED:disabled"}
+    assert unused <= set((await before.get("/flavors/42"))["flavor"])
+    assert not unused & set((await since.get("/flavors/42"))["flavor"])
+    wish = {"name": "big.one", "ram": 1, "vcpus": 1, "disk": 1}
+    await admin.at("2.102").post("/flavors", {"flavor": {**wish, "rxtx_factor": 2.0}}, 400)
+    await admin.at("2.102").post("/flavors", {"flavor": wish}, 200)
+
+    async def names(query: str) -> list[str]:
+        return [flavor["name"] for flavor in (await since.get(f"/flavors?{query}"))["flavors"]]
+
+    assert await names("name=ig.o") == await names("name=^big") == await names("name=one$") == ["big.one"]
+    assert await names("name=^one") == []
+    assert len((await before.get("/flavors?name=^one"))["flavors"]) > 1
+    await since.get("/flavors?name=[", 400)
+    await before.get("/flavors?sort_key=rxtx_factor")
+    await since.get("/flavors?sort_key=rxtx_factor", 400)
+
+
+@pytest.mark.db
+async def test_digits_that_are_no_numbers(cloud: SmallCloud) -> None:
+    admin, server = cloud.compute.as_("admin"), await cloud.make_server()
+    for number in ("%C2%B2", "9" * 5000):
+        await admin.get(f"/os-aggregates/{number}", 400)
+        await admin.at("2.23").get(f"/servers/{server['id']}/migrations/{number}", 404)
+        await admin.get(f"/servers/{server['id']}/os-volume_attachments?offset={number}", 400)
 
 
 @pytest.mark.db

@@ -17,6 +17,13 @@ WORDS = (5, None, [], {}, "x", [{}], {"id": "x"}, {"name": "x", "blob": "{", "ty
 QUERIES = ("limit=-1", "limit=x", "marker=zz", "enabled=perhaps", "name__contains=%25_%2F", "since=soon", "effective=1")
 
 
+async def test_keys_that_are_too_deep_are_no_keys(cloud: Cloud) -> None:
+    admin = await cloud.admin()
+    project = admin.body["project"]["id"]
+    wish = {"type": "ec2", "project_id": project, "blob": '{"access":' + "[" * 30_000}
+    assert "blob" in (await admin.post("/credentials", {"credential": wish}, 400))["error"]["message"]
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 async def test_garbage_is_refused_politely(cloud: Cloud, method: str) -> None:
     admin = await cloud.admin()

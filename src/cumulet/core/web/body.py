@@ -13,6 +13,9 @@ from cumulet.core.errors import BadRequest
 from cumulet.core.web.versions import window
 from cumulet.core.web.wire import Wire
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""How reading JSON fails: it is none, it is of another type, it is too deep."""
+
 
 class Given(enum.Enum):
     """When a client may send a field."""
@@ -163,7 +166,7 @@ class Body:
             raise BadRequest(f"Invalid input for field/attribute {_where(str(error))}") from error
         except InvalidField as error:
             raise BadRequest(f"Invalid input for field/attribute {error}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise BadRequest(f"The request body is not valid JSON: {error}. Check its syntax.") from error
         except ValueError as error:
             raise BadRequest(f"Invalid input for field/attribute {self.one}: {error}") from error

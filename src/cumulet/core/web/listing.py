@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +13,10 @@ from cumulet.core.db import Query, Row, Transaction
 from cumulet.core.errors import BadRequest
 from cumulet.core.web.call import Call
 from cumulet.core.web.versions import window
+from cumulet.lib.numbers import MOST_DIGITS
 
 Clause = sa.ColumnElement[bool]
+_INTEGER = re.compile(r"(?P<sign>-?)0*(?P<digits>[0-9]+)\Z")
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,11 @@ def parse_limit(text: str | None, most: int) -> int:
     """The page's size. Raises BadRequest."""
     if text is None or text == "":
         return most
-    if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or text.startswith("--"):
+    form = _INTEGER.match(text)
+    if form is None:
         raise BadRequest(f"Invalid value for limit: {text[:40]!r} is not an integer")
-    limit = int(text)
-    if limit < 0:
+    limit = int(form["digits"][:MOST_DIGITS])  # as many as tell that it is larger than any page
+    if form["sign"] and limit:
         raise BadRequest("Invalid value for limit: it must be 0 or greater")
     return min(limit, most) if limit else most
 
@@ -140,14 +144,17 @@ def parse_limit(text: str | None, most: int) -> int:
 def parse_sort(listing: Listing, keys: Sequence[str], directions: Sequence[str]) -> list[tuple[str, str]]:
     """Sort keys as columns, made unique by the default order. Raises BadRequest."""
     chosen: list[tuple[str, str]] = []
+    named: set[str] = set()
     for place, key in enumerate(keys):
         if key not in listing.sorts:
             raise BadRequest(f"Invalid sort key {key[:60]!r}; use one of {', '.join(sorted(listing.sorts))}")
         direction = (directions[place] if place < len(directions) else directions[-1] if directions else "asc").lower()
         if direction not in ("asc", "desc"):
             raise BadRequest(f"Invalid sort direction {direction[:20]!r}; use asc or desc")
-        chosen.append((listing.sorts[key], direction))
-    named = {column for column, _ in chosen}
+        # Where a column has sorted already it can sort no more: a key said a thousand times is said once.
+        if listing.sorts[key] not in named:
+            chosen.append((listing.sorts[key], direction))
+            named.add(listing.sorts[key])
     return chosen + [(column, direction) for column, direction in listing.default_sort if column not in named]
 
 

@@ -22,6 +22,7 @@ from cumulet.core.errors import (
     UnsupportedMediaType,
 )
 from cumulet.core.room import Room
+from cumulet.core.web.body import UNREADABLE
 from cumulet.core.web.call import Call
 from cumulet.core.web.dialects.base import Dialect
 from cumulet.core.web.request import Receive, Request, Response, Scope, Send, segments
@@ -264,7 +265,7 @@ def _action_endpoint(resource: Resource) -> Endpoint:
         raw = await call.request.body(1 << 20)
         try:
             keys = list(msgspec.json.decode(raw, type=dict[str, msgspec.Raw]))
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise BadRequest(f"The request body is not a JSON object: {error}. Check its syntax.") from error
         if len(keys) != 1:
             raise BadRequest("The body must hold one action: an object with a single key that names it.")

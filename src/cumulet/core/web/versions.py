@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
-_FORM = re.compile(r"([1-9]\d{0,2})\.(0|[1-9]\d{0,3})\Z")
+_FORM = re.compile(r"([1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,3})\Z")
 _MINORS = 100_000
 
 EARLIEST = 0
@@ -13,7 +13,7 @@ LATEST = 10**9
 """Windows without an end reach to here."""
 
 
-@cache
+@lru_cache(maxsize=4096)  # clients choose the text; a bound keeps them from filling the memory with it
 def version(text: str) -> int:
     """`2.53` as a number. Raises ValueError."""
     form = _FORM.match(text)

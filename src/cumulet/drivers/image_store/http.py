@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from cumulet.drivers.image_store.base import Unreachable
+from cumulet.lib.numbers import whole_or_none
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -43,8 +44,7 @@ class Answer:
             async for piece in self._chunks():
                 yield piece
             return
-        length = self.headers.get("content-length", "")
-        left = int(length) if length.isdigit() else None
+        left = whole_or_none(self.headers.get("content-length", ""))
         while left is None or left > 0:
             piece = await self._some(PIECE if left is None else min(PIECE, left))
             if not piece:

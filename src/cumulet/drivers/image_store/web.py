@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from cumulet.drivers.image_store.base import Refused, Unreachable
+from cumulet.lib.numbers import whole_or_none
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
@@ -29,6 +31,7 @@ PIECE = 1 << 18
 
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
+_STATUS = re.compile("[0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,9 @@ class WebStore:
     async def size(self, url: str) -> int:
         """How many bytes lie there. Raises `Refused`, `Unreachable`."""
         async with _answer("HEAD", url, self._outside) as answer:
-            if not answer.length.isdigit():
+            if answer.length is None:
                 raise Unreachable(f"{answer.place.host} does not tell how long {url[:200]} is.")
-            return int(answer.length)
+            return answer.length
 
     async def get(self, url: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from `start` on, in pieces of a bounded size. Raises `Refused`, `Unreachable`."""
@@ -143,7 +146,7 @@ class Answer:
 
     place: Place
     status: int
-    length: str
+    length: int | None
     """As the server tells it; empty: he does not."""
     reader: asyncio.StreamReader
 
@@ -156,7 +159,7 @@ class Answer:
                 break
             got += len(piece)
             yield piece
-        if self.length.isdigit() and int(self.length) != got:
+        if self.length is not None and self.length != got:
             raise Unreachable(f"{self.place.host} announced {self.length} bytes and sent {got}.")
 
 
@@ -176,7 +179,7 @@ async def _answer(method: str, url: str, outside: Outside, span: str = "") -> As
                 continue
             if status not in wanted:
                 raise Unreachable(f"{place.host} answered {status} instead of 200.")
-            yield Answer(place, status, headers.get("content-length", ""), reader)
+            yield Answer(place, status, whole_or_none(headers.get("content-length", "")), reader)
             return
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             raise Unreachable(f"{place.host} cannot be read: {error or type(error).__name__}.") from error
@@ -218,9 +221,9 @@ async def _ask(
         writer.write("\r\n".join([*lines, "", ""]).encode("ascii"))
         await writer.drain()
         head = await reader.readuntil(b"\r\n\r\n")
-    first, *rest = head.decode("latin-1").split("\r\n")
+    first, *rest = head.decode("ascii", "replace").split("\r\n")
     words = first.split(" ", 2)
-    if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit():
+    if len(words) < 2 or not words[0].startswith("HTTP/") or not _STATUS.fullmatch(words[1]):
         raise Unreachable(f"{place.host} does not speak HTTP.")
     pairs = (line.partition(":") for line in rest if line)
     return int(words[1]), {name.strip().lower(): value.strip() for name, _, value in pairs}

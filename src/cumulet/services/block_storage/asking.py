@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 from cumulet.core.db import Row, Transaction
 from cumulet.core.errors import BadRequest, NotFound
+from cumulet.core.web.body import UNREADABLE
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter, Listing, MarkerNotFound, Question, ask, parse_sort
 from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import parse_bool
+from cumulet.lib.numbers import whole
 from cumulet.services.block_storage.room import BlockStorage
 
 COUNTED = version("3.45")
@@ -53,9 +55,13 @@ async def page(noun: Resource, tx: Transaction, call: Call, question: Question) 
 
 def _offset(call: Call) -> int:
     text = call.request.one("offset") or "0"
-    if not (text.isascii() and text.isdigit() and int(text) <= MOST_SKIPPED):
+    try:
+        offset = whole(text)
+    except ValueError:
+        offset = MOST_SKIPPED + 1
+    if offset > MOST_SKIPPED:
         raise BadRequest(f"Invalid value for offset: {text[:40]!r} is not an integer from 0 to {MOST_SKIPPED}")
-    return int(text)
+    return offset
 
 
 def shown_without(noun: Resource, call: Call, row: Any, *hidden: str) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def _pairs(text: str) -> dict[str, str]:
     for form in (text, text.replace("u'", "'").replace("'", '"')):
         try:
             found = msgspec.json.decode(form, type=dict[str, str])
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             continue
         if len(found) <= 16:
             return found

@@ -18,6 +18,7 @@ from cumulet.core.web.wire import ListOf, MapOf, Obj, StrictBool, StrictInt, Tex
 from cumulet.core.web.wire import Name as NameText
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid
+from cumulet.lib.numbers import whole
 from cumulet.services.compute.errors import AggregateConflict, AggregateNotFound, HostNotFound
 from cumulet.services.compute.placing.hosts import Aggregate
 from cumulet.services.compute.room import Compute
@@ -52,10 +53,12 @@ def aggregate_of(row: AggregateRow) -> Aggregate:
 
 
 async def _load(room: Room, call: Call, key: str) -> AggregateRow | None:
-    if not key.removeprefix("-").isdigit() or len(key) > 18:
-        raise BadRequest(f"Invalid input for an aggregate's id: {key[:60]!r} is not an integer")
+    try:
+        number = whole(key.removeprefix("-"))
+    except ValueError as error:
+        raise BadRequest(f"Invalid input for an aggregate's id: {key[:60]!r} is not an integer") from error
     async with room.database.read() as tx:
-        return await tx.get(AggregateRow, id=int(key))
+        return await tx.get(AggregateRow, id=number) if not key.startswith("-") else None
 
 
 def _zone(row: AggregateRow, call: Call) -> str | None:

@@ -19,13 +19,16 @@ from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Bool, Float, Int, StrictBool, StrictInt, Text, Wire, parse_bool
 from cumulet.core.web.wire import Name as NameText
 from cumulet.lib.ids import new_uuid
+from cumulet.lib.numbers import whole
 from cumulet.services.compute.errors import FlavorExists, FlavorNotFound
 from cumulet.services.compute.links import links
+from cumulet.services.compute.patterns import ESCAPE, Pattern, read_pattern
 from cumulet.services.compute.room import Compute
 
 MANAGE = "os_compute_api:os-flavor-manage:"
 EXTRA_SPECS = "os_compute_api:os-flavor-extra-specs:index"
 ACCESS = "os_compute_api:os-flavor-access"
+_WITHOUT_FACTOR = version("2.102")
 
 
 @stored("compute_flavors", sa.Index("compute_flavors_name", "name", unique=True))
@@ -79,12 +82,6 @@ def _id_look(value: str | int) -> str:
     return text
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or len(text) > 10:
-        raise ValueError(f"{text[:40]!r} is not a whole number")
-    return int(text)
-
-
 FlavorId = Wire(str | int, _id_look)
 Quantity = Int(0)
 Description = Text(65535).or_null()
@@ -107,17 +104,18 @@ flavors = Resource(
         Field("swap", Quantity, create=0, source=lambda row, call: row.swap or "", until="2.74"),
         Field("swap", Quantity, create=0, since="2.75"),
         Field("OS-FLV-EXT-DATA:ephemeral", Quantity, create=0, source="ephemeral"),
-        Field("OS-FLV-DISABLED:disabled", StrictBool, source=lambda row, call: False),
+        Field("OS-FLV-DISABLED:disabled", StrictBool, source=lambda row, call: False, until="2.101"),
         Field("os-flavor-access:is_public", Bool, create=True, source="public"),
-        Field("rxtx_factor", Float(0.0), create=1.0),
+        Field("rxtx_factor", Float(0.0), create=1.0, until="2.101"),
         Field("description", Description, create=None, update=REQUIRED, since="2.55", brief=True),
         Field("extra_specs", StrictInt(), source=raw("extra_specs"), since="2.61", rule=EXTRA_SPECS),
         Field("links", StrictInt(), source=lambda row, call: links(call, "flavors", row.id), brief=True),
     ],
     listing=Listing(
         filters=[
-            Filter("minRam", parse=_count, clause=lambda values: _at_least("ram", values)),
-            Filter("minDisk", parse=_count, clause=lambda values: _at_least("disk", values)),
+            Filter("minRam", parse=whole, clause=lambda values: _at_least("ram", values)),
+            Filter("name", parse=read_pattern, clause=lambda values: _named_like(values), since="2.102"),
+            Filter("minDisk", parse=whole, clause=lambda values: _at_least("disk", values)),
         ],
         sorts={
             "flavorid": "id", "id": "id", "name": "name", "memory_mb": "ram", "vcpus": "vcpus", "root_gb": "disk",
@@ -134,6 +132,11 @@ def _at_least(column: str, values: list[Any]) -> tuple[str, Clause, dict[str, An
     return f"least {column}", clause, {f"least_{column}": values[-1]}
 
 
+def _named_like(values: list[Pattern]) -> tuple[str, Clause, dict[str, Any]]:
+    clause = FlavorRow.c.name.like(sa.bindparam("name_like", type_=sa.String), escape=ESCAPE)
+    return "name like", clause, {"name_like": values[-1].like}
+
+
 @flavors.list("")
 async def index(room: Compute, call: Call) -> Listed:
     return await _listed(room, call, brief=True)
@@ -148,6 +151,8 @@ async def _listed(room: Compute, call: Call, *, brief: bool) -> Listed:
     question = ask(flavors.listing, FlavorRow, call)
     request = call.request
     keys, directions = request.all("sort_key"), request.all("sort_dir")
+    if call.version >= _WITHOUT_FACTOR and "rxtx_factor" in keys:
+        raise BadRequest("Invalid sort key 'rxtx_factor': flavors have none at this version")
     if keys or directions:
         question.sort = parse_sort(flavors.listing, keys or ["flavorid"], directions)
     _narrow_public(call, question)
@@ -187,7 +192,7 @@ async def create(room: Compute, call: Call) -> FlavorRow:
         disk=wish["disk"],
         ephemeral=wish["OS-FLV-EXT-DATA:ephemeral"],
         swap=wish["swap"],
-        rxtx_factor=wish["rxtx_factor"],
+        rxtx_factor=wish.get("rxtx_factor", 1.0),
         public=wish["os-flavor-access:is_public"],
         description=wish.get("description"),
         extra_specs="{}",

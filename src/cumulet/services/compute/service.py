@@ -84,7 +84,7 @@ PROXIES = (bare_metal, ended, floating_ips, images, networks, security_groups, v
 
 
 VOLUMES_BOOT = tuple(
-    replace(endpoint, path=endpoint.path.replace("/servers", "/os-volumes_boot", 1))
+    replace(endpoint, path=endpoint.path.replace("/servers", "/os-volumes_boot", 1), until="2.102")
     for endpoint in servers.endpoints
     if endpoint.path in ("/servers", "/servers/detail", "/servers/{server_id}")
 )

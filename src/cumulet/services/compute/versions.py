@@ -74,5 +74,7 @@ LEDGER = {
     "2.96": "Servers show the zone that was asked for.",
     "2.98": "Servers show the properties of their image.",
     "2.100": "Servers show their scheduler hints.",
+    "2.102": "Flavors can be listed by name, and lose what nothing ever used: their factor and their disabled state.",
+    "2.103": "Servers are no longer found under the name of those that boot from volumes.",
     "2.104": "A server can be pinned to its zone, or unpinned.",
 }

@@ -10,6 +10,7 @@ import msgspec
 
 from cumulet.contracts.assignments import NodeFacts, Reports
 from cumulet.core.errors import BadRequest, NotFound, Unavailable
+from cumulet.core.web.body import UNREADABLE
 from cumulet.core.web.call import Call
 from cumulet.core.web.dialects.base import Dialect
 from cumulet.core.web.request import Response
@@ -123,7 +124,7 @@ async def _node(room: Fleet, call: Call) -> nodes.NodeRow:
 async def _read(call: Call, kind: Any, limit: int = LARGEST_BATCH) -> Any:
     try:
         return msgspec.json.decode(await call.request.body(limit), type=kind)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BadRequest(f"The body is not what a node sends: {error}") from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cumulet.core.web.body import NEVER, REQUIRED, Field, Given
+from cumulet.core.web.body import NEVER, REQUIRED, UNREADABLE, Field, Given
 from cumulet.services.network.errors import HTTPBadRequest
 
 MOST_AT_ONCE = 1000
@@ -64,7 +64,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises HTTPBadRequest."""
     try:
         body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise HTTPBadRequest(f"The request body is not valid JSON: {error}. Check its syntax.") from error
     if not isinstance(body, dict):
         raise HTTPBadRequest("The request body must be a JSON object.")

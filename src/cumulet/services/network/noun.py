@@ -19,6 +19,7 @@ from cumulet.core.web.dialects.base import with_marker
 from cumulet.core.web.listing import Clause, Filter, Listing, Question, ask
 from cumulet.core.web.resource import Endpoint, Listed, Owner, Resource
 from cumulet.core.web.wire import parse_bool
+from cumulet.lib.numbers import whole
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.attributes import Attributes, read_object, read_one, read_some
 from cumulet.services.network.facets import Facet, OrNull
@@ -282,11 +283,13 @@ class Noun(Resource):
         if not wanted:
             return
         name, _, number = wanted.partition("=")
-        if name.strip() != "revision_number" or not number.strip().isdigit():
-            raise errors.HTTPBadRequest("If-Match must say revision_number=N")
-        if int(number) != row.revision:
+        try:
+            revision = whole(number.strip() if name.strip() == "revision_number" else "")
+        except ValueError as error:
+            raise errors.HTTPBadRequest("If-Match must say revision_number=N") from error
+        if revision != row.revision:
             raise errors.RevisionNumberConstraintFailed(
-                f"Constrained to {number.strip()}, but current revision is {row.revision}. Read it again, then retry."
+                f"Constrained to {revision}, but current revision is {row.revision}. Read it again, then retry."
             )
 
     # ---- finding and listing ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import msgspec
 
 from cumulet.core.db import Duplicate
 from cumulet.core.errors import BadRequest
-from cumulet.core.web.body import Body, InvalidField
+from cumulet.core.web.body import UNREADABLE, Body, InvalidField
 from cumulet.core.web.call import Call
 from cumulet.core.web.request import Response
 from cumulet.core.web.resource import JSON_LIMIT, Endpoint
@@ -85,7 +85,7 @@ class Document(Body):
             return {"document": kind.clean(msgspec.json.decode(raw, type=kind.type_at(version)), version)}
         except (msgspec.ValidationError, InvalidField) as error:
             raise BadRequest(f"JSON does not validate: {error}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise BadRequest(f"Malformed JSON: {error}. Check its syntax.") from error
         except ValueError as error:
             raise BadRequest(f"JSON does not validate: {error}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from cumulet.core.db import Transaction
@@ -16,7 +18,7 @@ from cumulet.core.web.wire import Anything, Bool, Text, Uuid
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid
 from cumulet.services.block_storage import metadata
-from cumulet.services.block_storage.asking import metadata_filter, page_of
+from cumulet.services.block_storage.asking import metadata_filter, page_of, shown_without
 from cumulet.services.block_storage.errors import InvalidInput, SnapshotNotFound
 from cumulet.services.block_storage.metadata import Alter, Metadata
 from cumulet.services.block_storage.room import BlockStorage
@@ -26,10 +28,14 @@ from cumulet.services.block_storage.volumes import store
 from cumulet.services.block_storage.volumes.resource import volumes
 
 RULE = "volume:"
+EXTENDED_PROJECT = "os-extended-snapshot-attributes:project_id"
+EXTENDED_PROGRESS = "os-extended-snapshot-attributes:progress"
 EXTENDED = "volume_extension:extended_snapshot_attributes"
 _FORCE_IS_IMPLIED = version("3.66")
 STATUSES = {"available", "creating", "deleting", "error", "error_deleting", "backing-up", "restoring", "unmanaging"}
 DERIVED = {"available"}
+_NOT_AT_ONCE = (EXTENDED_PROJECT, EXTENDED_PROGRESS, "group_snapshot_id")
+"""What the answer to making or changing one does not show."""
 
 
 def _progress(row: SnapshotRow, call: Call) -> str:
@@ -57,11 +63,11 @@ snapshots = Resource(
         Field("metadata", Metadata.or_null(), create=OPTIONAL, source=raw("metadata"), brief=True),
         Field("created_at", Text(), source=written("created_at", iso_micros), brief=True),
         Field("updated_at", Text(), source=written("updated_at", iso_micros), brief=True),
-        Field("os-extended-snapshot-attributes:project_id", Text(), source="project_id", rule=EXTENDED),
-        Field("os-extended-snapshot-attributes:progress", Text(), source=_progress, rule=EXTENDED),
+        Field(EXTENDED_PROJECT, Text(), source="project_id", rule=EXTENDED),
+        Field(EXTENDED_PROGRESS, Text(), source=_progress, rule=EXTENDED),
         Field("group_snapshot_id", Text(), source=or_null("group_snapshot_id"), since="3.14"),
-        Field("user_id", Text(), since="3.41", brief=True),
-        Field("consumes_quota", Bool, source=lambda row, call: True, since="3.65", brief=True),
+        Field("user_id", Text(), since="3.41"),
+        Field("consumes_quota", Bool, source=lambda row, call: True, since="3.65"),
     ],
     listing=Listing(
         filters=[
@@ -86,7 +92,7 @@ snapshots = Resource(
 
 
 @snapshots.create(RULE + "create_snapshot", status=202)
-async def create(room: BlockStorage, call: Call) -> msgspec.Raw:
+async def create(room: BlockStorage, call: Call) -> dict[str, Any]:
     wish = call.wish
     force = wish.get("force")
     if force is False and call.version >= _FORCE_IS_IMPLIED:
@@ -103,11 +109,7 @@ async def create(room: BlockStorage, call: Call) -> msgspec.Raw:
         metadata=msgspec.json.encode(wish.get("metadata") or {}).decode(),
         in_use=bool(force) or call.version >= _FORCE_IS_IMPLIED,
     )
-    return msgspec.Raw(msgspec.json.encode({"snapshot": _brief(call, row)}))
-
-
-def _brief(call: Call, row: SnapshotRow) -> dict[str, object]:
-    return snapshots.view.render(call, brief=True)(row, call)
+    return shown_without(snapshots, call, row, *_NOT_AT_ONCE)
 
 
 @snapshots.list(RULE + "get_all_snapshots")
@@ -126,7 +128,7 @@ async def show(room: BlockStorage, call: Call, row: SnapshotRow) -> SnapshotRow:
 
 
 @snapshots.update(RULE + "update_snapshot")
-async def update(room: BlockStorage, call: Call, row: SnapshotRow) -> msgspec.Raw:
+async def update(room: BlockStorage, call: Call, row: SnapshotRow) -> dict[str, Any]:
     wish = call.wish
     values = {
         column: wish[field] or ""
@@ -142,7 +144,7 @@ async def update(room: BlockStorage, call: Call, row: SnapshotRow) -> msgspec.Ra
         return await tx.get(SnapshotRow, id=row.id) or row
 
     changed = await room.database.write(write)
-    return msgspec.Raw(msgspec.json.encode({"snapshot": _brief(call, changed)}))
+    return shown_without(snapshots, call, changed, *_NOT_AT_ONCE)
 
 
 @snapshots.delete(RULE + "delete_snapshot", status=202)

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import Duplicate, Transaction
-from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
+from cumulet.core.web.body import OPTIONAL, REQUIRED, UNREADABLE, Body, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter, Listing, ask
 from cumulet.core.web.resource import Listed, Resource
@@ -128,7 +128,7 @@ def _has(row: TypeRow, asked: str) -> bool:
     """Does a type have all of the asked pairs, in JSON or the form that Python prints?"""
     try:
         pairs = msgspec.json.decode(asked.replace("'", '"'), type=dict[str, str])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise InvalidInput("extra_specs: give pairs as {'key': 'value'}") from error
     specs: dict[str, str] = msgspec.json.decode(row.extra_specs)
     return all(specs.get(key) == value for key, value in pairs.items())

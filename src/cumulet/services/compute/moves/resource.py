@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from cumulet.core.web.listing import Lister, Question, parse_limit
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.versions import version
 from cumulet.lib.clock import iso_micros, parse_iso
+from cumulet.lib.numbers import whole
 from cumulet.services.compute.errors import MigrationNotFound
 from cumulet.services.compute.links import links
 from cumulet.services.compute.moves.row import LIVE, MoveRow
@@ -160,12 +162,13 @@ async def index_of_server(room: Compute, call: Call, row: ServerRow) -> dict[str
 
 
 async def one(room: Compute, call: Call, row: ServerRow) -> MoveRow:
-    key = call.path["migration_id"]
+    key, other = call.path["migration_id"], None
     for move in await going_on(room, row):
         if key == str(move.number):
             return move
-    async with room.database.read() as tx:
-        other = await tx.get(MoveRow, number=int(key)) if key.isdigit() and len(key) < 18 else None
+    with suppress(ValueError):
+        async with room.database.read() as tx:
+            other = await tx.get(MoveRow, number=whole(key))
     if other is not None and other.server_id == row.id:
         raise MigrationNotFound(f"Migration {key} for server {row.id} is not live-migration.")
     raise MigrationNotFound(f"Migration {key[:64]} not found for server {row.id}.")

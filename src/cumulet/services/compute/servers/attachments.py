@@ -13,6 +13,7 @@ from cumulet.core.web.request import Response
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Bool, Text, Uuid
 from cumulet.lib.ids import new_uuid
+from cumulet.lib.numbers import whole
 from cumulet.services.compute.errors import AttachmentNotFound
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.block_devices import short
@@ -61,11 +62,12 @@ async def disk_of(room: Compute, row: ServerRow, volume_id: str) -> DiskRow:
 async def index(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     request = call.request
     limit = parse_limit(request.one("limit"), 1000)
-    offset = request.one("offset") or "0"
-    if not offset.isdigit() or len(offset) > 9:
-        raise BadRequest(f"Invalid input for query parameter offset: {offset[:20]!r} is not a whole number")
+    try:
+        offset = whole(request.one("offset") or "0")
+    except ValueError as error:
+        raise BadRequest(f"Invalid input for query parameter offset: {error}") from error
     found = await disks_of(room, row)
-    return {"volumeAttachments": [shown(call, disk) for disk in found[int(offset) : int(offset) + limit]]}
+    return {"volumeAttachments": [shown(call, disk) for disk in found[offset : offset + limit]]}
 
 
 @servers.item("GET", RULE + "show", suffix="/os-volume_attachments/{volume_id}")

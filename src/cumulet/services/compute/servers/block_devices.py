@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from cumulet.core.errors import CloudError
 from cumulet.core.web.call import Call
 from cumulet.core.web.versions import version
 from cumulet.lib.ids import is_uuid
+from cumulet.lib.numbers import whole
 from cumulet.services.compute.errors import InvalidServer
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.neighbours import ImageLike, SnapshotLike, VolumeLike
@@ -20,6 +22,7 @@ from cumulet.services.compute.servers.spec import free_device
 
 INVALID = "Block Device Mapping is Invalid: "
 MULTIATTACH = version("2.60")
+_DEVICE = re.compile(r"(?=.{1,16}\Z)[a-z]+[0-9]*\Z")
 
 
 @dataclass(frozen=True)
@@ -133,9 +136,10 @@ def of_new(item: dict[str, Any]) -> Plan:
     boot = item.get("boot_index")
     size = item.get("volume_size")
     if isinstance(size, str):
-        if size and not size.isdigit():
-            raise InvalidServer(f"Invalid input for field/attribute volume_size: {size[:40]!r} is not an integer")
-        size = int(size or 0)
+        try:
+            size = whole(size or "0")
+        except ValueError as error:
+            raise InvalidServer(f"Invalid input for field/attribute volume_size: {error}") from error
     return checked(
         Plan(
             source=source,
@@ -178,7 +182,7 @@ def checked(plan: Plan) -> Plan:
 def short(device: str) -> str:
     """`vdb` of `/dev/vdb`."""
     name = device.removeprefix("/dev/")
-    if name and not (name.isalnum() and len(name) <= 16):
+    if name and not _DEVICE.match(name):
         raise InvalidServer(f"The supplied device path ({device[:60]}) is invalid.")
     return name
 

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import Duplicate, Transaction
-from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
+from cumulet.core.web.body import OPTIONAL, REQUIRED, UNREADABLE, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter, ask
 from cumulet.core.web.view import or_null
@@ -74,7 +74,7 @@ def _checked(type_: str, blob: str, project_id: str) -> dict[str, Any] | None:
         raise InvalidValue("project_id: an EC2 credential is for a project.")
     try:
         keys: dict[str, Any] = msgspec.json.decode(blob, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidValue("blob: an EC2 credential is a JSON object with access and secret.") from error
     if not isinstance(keys.get("access"), str) or not isinstance(keys.get("secret"), str):
         raise InvalidValue("blob: an EC2 credential has access and secret.")

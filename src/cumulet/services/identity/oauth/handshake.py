@@ -16,6 +16,7 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import ListOf, Obj
 from cumulet.lib.clock import SECOND, iso_micros_z
 from cumulet.lib.ids import new_hex
+from cumulet.lib.numbers import whole
 from cumulet.services.identity.assignments.row import PROJECT, role_ids
 from cumulet.services.identity.errors import AuthenticationFailed, InvalidValue, Missing, NotAllowed
 from cumulet.services.identity.federation.memberships import lasting
@@ -48,8 +49,11 @@ async def proven(
     if consumer is None or (row and (held is None or held.consumer_id != consumer.id)):
         raise AuthenticationFailed
     now = room.clock.now()
-    said = given.get("oauth_timestamp", "")
-    if not said.isdigit() or len(said) > 12 or abs(int(said) - now // SECOND) > CLOCK_SECONDS:
+    try:
+        said = whole(given.get("oauth_timestamp", ""))
+    except ValueError as error:
+        raise AuthenticationFailed from error
+    if abs(said - now // SECOND) > CLOCK_SECONDS:
         raise AuthenticationFailed
     if held is not None and held.expires_at <= now:
         raise AuthenticationFailed

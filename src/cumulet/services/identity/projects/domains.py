@@ -9,9 +9,9 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Question, ask
 from cumulet.core.web.resource import Listed
 from cumulet.core.web.view import raw
-from cumulet.core.web.wire import Bool
+from cumulet.core.web.wire import Bool, Text
 from cumulet.services.identity.errors import Missing
-from cumulet.services.identity.fields import Description, Id, ImmutableOption, ProjectName, Tags
+from cumulet.services.identity.fields import Id, ImmutableOption, ProjectName, Tags
 from cumulet.services.identity.noun import Noun, boolean, exact, given_options, known
 from cumulet.services.identity.projects import operations
 from cumulet.services.identity.projects.row import ProjectRow
@@ -34,7 +34,7 @@ domains = Noun(
         Field("id", Id),
         Field("explicit_domain_id", Id, create=OPTIONAL, source=HIDDEN),
         Field("name", ProjectName, create=REQUIRED, update=OPTIONAL),
-        Field("description", Description.or_null(), create=OPTIONAL, update=OPTIONAL),
+        Field("description", Text(255).or_null(), create=OPTIONAL, update=OPTIONAL),
         Field("enabled", Bool, create=True, update=OPTIONAL),
         Field("tags", Tags, create=OPTIONAL, update=OPTIONAL, source=raw("tags")),
         Field("options", ImmutableOption, create=OPTIONAL, update=OPTIONAL, source=raw("options")),

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cumulet.core.errors import BadRequest, UnsupportedMediaType
+from cumulet.core.web.body import UNREADABLE
 from cumulet.services.image.errors import InvalidImage, PropertyConflict, ReadOnly
 from cumulet.services.image.images import locations
 from cumulet.services.image.images.fields import TYPES, checked, refuse_reserved, with_field, with_properties
@@ -45,7 +46,7 @@ def read_patch(raw: bytes, media: str) -> list[Change]:
         raise UnsupportedMediaType(f"Unsupported media type {media[:80] or 'none'}; send a patch as {NEW}.")
     try:
         changes = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BadRequest(f"The request body is not valid JSON: {error}. Check its syntax.") from error
     if not isinstance(changes, list) or len(changes) > MOST_CHANGES:
         raise BadRequest(f"Request body must be a JSON array of at most {MOST_CHANGES} operation objects.")

@@ -8,6 +8,7 @@ import msgspec
 
 from cumulet.core.db import Transaction
 from cumulet.core.errors import BadRequest
+from cumulet.core.web.body import UNREADABLE
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.lib.ids import new_uuid
@@ -36,7 +37,7 @@ async def ask_import(room: Image, call: Call) -> None:
     raw = await call.request.body(112 * 1024)
     try:
         request = msgspec.json.decode(raw, type=ImportRequest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BadRequest(f"The import request is not understood: {error}") from error
     method = request.method
     row = await find(room, call, "get_image" if method.name == COPY_IMAGE else "modify_image")

@@ -44,7 +44,7 @@ objects = Resource(
     fields=[
         Field("name", DefinitionName, create=REQUIRED, update=REQUIRED),
         Field("description", Text(65535), create=OPTIONAL, update=OPTIONAL),
-        Field("required", ListOf(Text(80)), create=OPTIONAL, update=OPTIONAL, source=raw("required")),
+        Field("required", ListOf(Text(80, 1)), create=OPTIONAL, update=OPTIONAL, source=raw("required")),
         Field("properties", AnyObject, create=OPTIONAL, update=OPTIONAL, source=raw("properties")),
         Field("created_at", Text(), source=written("created_at", iso_seconds)),
         Field("updated_at", Text(), source=written("updated_at", iso_seconds)),

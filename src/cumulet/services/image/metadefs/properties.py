@@ -8,6 +8,7 @@ import msgspec
 
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.errors import BadRequest
+from cumulet.core.web.body import UNREADABLE
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Owner, Resource
 from cumulet.services.image.errors import DefinitionExists, DefinitionNotFound, InvalidDefinition
@@ -54,7 +55,7 @@ async def _given(call: Call, namespace_id: str, now: int) -> PropertyDefinitionR
     """The property in a request: flat, its name beside its schema."""
     try:
         body = msgspec.json.decode(await call.request.body(112 * 1024), type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BadRequest(f"The request body is not a JSON object: {error}. Check its syntax.") from error
     name = body.get("name")
     if not isinstance(name, str):

@@ -51,6 +51,9 @@ def check_schema(name: str, schema: Any) -> dict[str, Any]:
         checked = msgspec.convert(schema, PropertySchema)
     except msgspec.ValidationError as error:
         raise InvalidDefinition(f"properties: {name[:80]}: {error}") from error
+    needed = checked.required
+    if needed is not None and (not needed or len(set(needed)) < len(needed)):
+        raise InvalidDefinition(f"properties: {name[:80]}: required: name one or more, and none of them twice")
     kept: dict[str, Any] = msgspec.to_builtins(checked)
     kept.pop("name", None)
     return kept

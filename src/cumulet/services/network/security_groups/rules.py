@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause
 from cumulet.core.web.wire import Bool, Enum, Int, OneOf, StrictInt, Text, Uuid
+from cumulet.lib.numbers import whole
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.address_groups import AddressGroupRow
 from cumulet.services.network.facets import Facet, OrNull
@@ -60,8 +62,9 @@ def _protocol(value: Any) -> str:
         return ""
     if text in PROTOCOLS:
         return text
-    if text.isascii() and text.isdigit() and 0 <= int(text) <= 255:
-        return str(int(text))
+    with suppress(ValueError):
+        if whole(text) <= 255:
+            return str(whole(text))
     raise ValueError(f"'{text[:40]}' is not a protocol: use a name such as tcp, or a number from 0 to 255")
 
 

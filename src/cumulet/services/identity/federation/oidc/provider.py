@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from cumulet.core.web.body import UNREADABLE
 from cumulet.lib.clock import SECOND, Clock
 from cumulet.services.identity.federation.oidc.outside import Answer, Ask, Question, Unreachable
 from cumulet.services.identity.federation.settings import OidcSettings
@@ -217,7 +218,7 @@ def _document(question: Question, answer: Answer, *wanted: int) -> dict[str, Any
         raise Unreachable(f"{question.url}: answers {answer.status}")
     try:
         return msgspec.json.decode(answer.body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Unreachable(f"{question.url}: answers without JSON") from error
 
 
