@@ -1,7 +1,9 @@
-"""The commands of an operator: doctor, policy, image."""
+"""The commands of an operator: doctor, policy, image, bootstrap, keys."""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +13,7 @@ import pytest
 from cumulet.programs.images.upload import UploadFailed, upload
 from cumulet.programs.settings import Settings
 from tests.support.laptop import Laptop, log_in
+from tests.support.real_cloud import eventually
 from tests.support.running_cloud import RunningCloud
 from tests.support.servers import free_port
 
@@ -60,3 +63,49 @@ def test_the_doctor_names_what_stops_the_chosen_mode(tmp_path: Path) -> None:
     printed = laptop.cumulet("doctor", "--mode", "simulate", code=1)
     assert "MISSING  Policy files" in printed
     assert "remedy: mend the file" in printed
+
+
+def contents(state: Path) -> set[str]:
+    """Every row, but the count of the looks at tokens."""
+    with contextlib.closing(sqlite3.connect(state / "cumulet.db")) as database:
+        return {line for line in database.iterdump() if "identity_epochs" not in line}
+
+
+def test_a_cloud_is_made_before_it_is_served_and_made_again_without_a_change(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path / "cloud", free_port())
+    assert "there is no cloud" in laptop.cumulet("keys", "rotate", code=2)
+    assert "is ready to be served" in laptop.cumulet("bootstrap")
+    made = contents(laptop.state)
+    assert sum('INSERT INTO "identity_users"' in line for line in made) == 2
+    assert "is ready to be served" in laptop.cumulet("bootstrap")
+    assert contents(laptop.state) == made
+
+
+def test_keys_turn_below_a_running_cloud(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path / "cloud", free_port())
+    laptop.up("--simulate", "--port", str(laptop.port), "--password", "correct horse")
+    try:
+        assert "has done this" in laptop.cumulet("bootstrap")
+        before = log_in(laptop.url, "correct horse")
+        secret = {"type": "cert", "blob": "a secret"}
+        made = before.ask("POST", "/v3/credentials", {"credential": secret})["credential"]["id"]
+        printed = laptop.cumulet("keys", "rotate")
+        assert "fernet-keys: key 2" in printed
+        assert "credential-keys: key 2" in printed
+        assert "1 secrets sealed" in printed
+        after = log_in(laptop.url, "correct horse")
+        for session in (before, after):
+            assert session.ask("GET", f"/v3/credentials/{made}")["credential"]["blob"] == "a secret"
+        laptop.cumulet("keys", "rotate", "tokens")
+        assert after.ask("GET", "/v3/projects")["projects"]
+
+        def refused() -> bool:
+            try:
+                before.ask("GET", "/v3/projects")
+            except AssertionError as error:
+                return "401" in str(error)
+            return False
+
+        eventually("a token ends with its key", refused)
+    finally:
+        laptop.cumulet("down")

@@ -21,6 +21,8 @@ COMMANDS = {
     "node": ("cumulet.programs.node", "Run the node agent in the foreground; with --join, add this host to a cloud."),
     "node-token": ("cumulet.programs.serve", "Issue a token with which one node may join."),
     "migrate": ("cumulet.programs.migrate", "Bring the database to this version's schema."),
+    "bootstrap": ("cumulet.programs.bootstrap", "Make what a young cloud has, or what is missing of it."),
+    "keys": ("cumulet.programs.keys", "Turn the keys that seal tokens and secrets."),
     "image": ("cumulet.programs.images.command", "Build or download cloud images."),
     "policy": ("cumulet.programs.policy", "List the rules in force, or check a policy file."),
     "mapping": ("cumulet.programs.mapping", "Try what the rules of a mapping make of somebody's attributes."),

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 import msgspec
 
-from cumulet.core.access.policy_file import PolicyFiles
+from cumulet.core.access.policy_file import PolicyFileError, PolicyFiles
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import Bus
 from cumulet.core.db import Database
@@ -103,7 +103,7 @@ class Cloud:
         self.fleet = Fleet(rules=Rules({}), **self._ground())
         fleet = FleetDoor(self.fleet)
         self.identity = Identity(
-            settings=_identity_settings(settings),
+            settings=identity_settings(settings),
             rules=make_rules("identity", identity_policies.DEFAULTS),
             **self._ground(),
         )
@@ -205,7 +205,10 @@ class Cloud:
     def _rules(self, room: str, defaults: Mapping[str, str]) -> Rules:
         """The room's rules, with the operator's policy files of `policy/ROOM/` over them."""
         rules = Rules(defaults)
-        self._policies.append(PolicyFiles(rules, self.settings.state / "policy" / room))
+        try:
+            self._policies.append(PolicyFiles(rules, self.settings.state / "policy" / room))
+        except PolicyFileError as error:
+            raise SettingsError(f"the policy of {room} cannot be used:\n{error}") from error
         return rules
 
     async def seed(self) -> None:
@@ -270,7 +273,7 @@ class Cloud:
                     log.error("policy files cannot be read: %s", error)
 
 
-def _identity_settings(settings: Settings) -> IdentitySettings:
+def identity_settings(settings: Settings) -> IdentitySettings:
     """What the operator set about identity. Raises SettingsError naming the key."""
     try:
         given = IdentitySettings(state=settings.state, base_url=settings.url, **settings.identity)

@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, MultiFernet
 
 STAGED = 0
+LOOKS = 10
 
 
 class KeyRepository:
@@ -21,7 +22,7 @@ class KeyRepository:
     def __init__(self, directory: Path, active: int) -> None:
         self.directory = directory
         self.active = active
-        self._seen = 0
+        self._seen = self._noticed = 0
         self._fernet: MultiFernet | None = None
 
     def make(self) -> None:
@@ -41,15 +42,32 @@ class KeyRepository:
         for number in numbers[: max(0, len(numbers) + 1 - self.active)]:
             (self.directory / str(number)).unlink()
 
+    def turned(self) -> bool:
+        """Have keys come or gone since the last call? Whoever turns them is mostly another process."""
+        before, self._noticed = self._noticed, os.stat(self.directory).st_mtime_ns
+        return self._noticed != before
+
     @property
     def fernet(self) -> MultiFernet:
         """Seals with the primary key, opens with every key."""
         changed = os.stat(self.directory).st_mtime_ns
         if self._fernet is None or changed != self._seen:
-            keys = [(self.directory / str(number)).read_bytes() for number in sorted(self._numbers(), reverse=True)]
-            self._fernet = MultiFernet([Fernet(key.strip()) for key in keys])
+            self._fernet = MultiFernet([Fernet(key.strip()) for key in self._keys()])
             self._seen = changed
         return self._fernet
+
+    @property
+    def primary(self) -> int:
+        """The number of the key that seals."""
+        return max(self._numbers())
+
+    def _keys(self) -> list[bytes]:
+        """All keys, the primary one first."""
+        for _ in range(LOOKS):
+            # Another process may turn the keys just now: what the list names is renamed or forgotten.
+            with contextlib.suppress(FileNotFoundError):
+                return [(self.directory / str(number)).read_bytes() for number in sorted(self._numbers(), reverse=True)]
+        raise FileNotFoundError(f"the keys in {self.directory} change faster than they can be read")
 
     def _numbers(self) -> list[int]:
         return [int(name) for name in os.listdir(self.directory) if name.isdigit()]

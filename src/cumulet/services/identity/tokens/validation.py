@@ -71,12 +71,14 @@ async def validate(room: Identity, text: str, *, grace: int = 0) -> Valid:
 
 async def notice_other_processes(room: Identity) -> None:
     """At most once a second, see whether another process changed what tokens depend on."""
-    if room.database.backend.dialect == "sqlite":
-        return  # such a database has one process
     now = room.clock.now()
     if now - room.epoch_read_at < EPOCH_SECONDS * SECOND:
         return
     room.epoch_read_at = now
+    if room.token_keys.turned():
+        room.generation.renew()
+    if room.database.backend.dialect == "sqlite":
+        return  # one process serves such a database
     async with room.database.read() as tx:
         row = await tx.get(EpochRow, name="tokens")
     if row and row.number != room.epoch:
