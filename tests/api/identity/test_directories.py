@@ -72,6 +72,7 @@ async def test_users_are_listed_and_shown(cloud: Cloud, directory: Directory) ->
     assert alice["id"] == hashlib.sha256(f"{domain}useralice".encode()).hexdigest()
     assert (alice["email"], alice["description"], alice["enabled"]) == ("alice@example.org", "The first", True)
     assert users["bob"]["enabled"] is False
+    assert (await admin.get("/OS-REVOKE/events"))["events"] == []  # nobody had a token that would have to end
     assert (await admin.get(f"/users/{alice['id']}"))["user"] == alice
     assert [user["name"] for user in (await admin.get(f"/users?domain_id={domain}&enabled=false"))["users"]] == ["bob"]
     starting = await admin.get(f"/users?domain_id={domain}&name__startswith=ca")
@@ -502,6 +503,18 @@ async def test_only_administrators_point_the_cloud_at_a_server(cloud: Cloud, dir
         await client.put(f"/domains/{domain}/config", config, 403)
         await client.patch(f"/domains/{domain}/config", config, 403)
         await client.get(f"/domains/{domain}/config", 403)
+
+
+async def test_what_is_ours_outlives_the_configuration(cloud: Cloud, directory: Directory) -> None:
+    admin = await cloud.admin()
+    domain, work = await corp(admin, directory), await project(admin)
+    alice = await person(admin, domain, "alice")
+    await admin.patch(f"/users/{alice['id']}", {"user": {"default_project_id": work}})
+    config = {"identity": {"driver": "ldap"}, "ldap": {"url": directory.url, **OPTIONS}}
+    await admin.delete(f"/domains/{domain}/config")
+    await admin.get(f"/users/{alice['id']}", 404)
+    await admin.put(f"/domains/{domain}/config", {"config": config}, 201)
+    assert (await person(admin, domain, "alice")) == {**alice, "default_project_id": work}
 
 
 async def test_a_domain_gives_its_directory_up(cloud: Cloud, directory: Directory) -> None:

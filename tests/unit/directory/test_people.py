@@ -62,7 +62,7 @@ async def test_active_directory_follows_groups_in_groups() -> None:
     directory = Listening()
     domain = DomainDirectory("d", Options.read({"group_ad_nesting": True}), directory)
     await domain.groups_of(Person("a", "cn=a,dc=x", "a", True, None, {}))
-    await domain.members_of(Group("g", "cn=g,dc=x", "g", "", (), {}))
+    await domain.members_of(Group("g", "cn=g,dc=x", "g", "", (), {}), [])
     assert matching("member", "cn=a,dc=x") in directory.asked[0]
     assert matching("memberOf", "cn=g,dc=x") in directory.asked[1]
 

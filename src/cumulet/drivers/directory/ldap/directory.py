@@ -219,7 +219,11 @@ class LdapDirectory:
         at_once = tls if address.tls else None
         connection = await Connection.open(address.host, address.port, at_once, self._ldap.patience)
         if tls and not address.tls:
-            await connection.start_tls(tls)
+            try:
+                await connection.start_tls(tls)
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def _context(self) -> ssl.SSLContext:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from cumulet.drivers.directory.base import Directory, DirectoryDown, Entry, Filter, Scope
@@ -64,13 +64,14 @@ class DomainDirectory:
             return await self.groups(matching(options.group_member_attribute, who.dn))
         return await self.groups(equal(options.group_member_attribute, who.dn))
 
-    async def members_of(self, of: Group) -> list[Person]:
+    async def members_of(self, of: Group, everybody: Sequence[Person]) -> list[Person]:
+        """Those of all people who are in a group; nested ones too where the directory follows them."""
         if self.options.group_ad_nesting:
             return await self.people(matching("memberOf", of.dn))
         if self.options.group_members_are_ids:
-            return [one for one in await self.people() if one.local_id in of.members]
+            return [one for one in everybody if one.local_id in of.members]
         members = {normal_dn(dn) for dn in of.members}
-        return [one for one in await self.people() if normal_dn(one.dn) in members]
+        return [one for one in everybody if normal_dn(one.dn) in members]
 
     async def accepts(self, local_id: str, password: str) -> bool:
         """Is it the password of the one with this id?"""

@@ -47,6 +47,8 @@ class Changes:
     rows: list[Any]
     """New ones, and changed ones in place of the old."""
     gone: list[Any]
+    disabled: list[str]
+    """Users who were enabled until now."""
     entries: list[DirectoryEntryRow]
     """Ids seen for the first time."""
 
@@ -97,17 +99,13 @@ async def note(room: Identity, kind: Kind, domain_id: str, found: Sequence[Perso
 
     async def write(tx: Transaction) -> None:
         changes = await _changes(tx, room, kind, domain_id, facts, expected)
-        leaving = [row.id for row in changes.gone]
-        for row in changes.gone:
-            kept = msgspec.json.encode(kind.keep(row)).decode()
-            await tx.update(DirectoryEntryRow, {"id": row.id}, kept=kept)
-        await _delete(tx, MembershipRow, kind.membership, leaving)
+        await _let_go(tx, kind, changes.gone)
         # Out before in: two may have exchanged their names.
-        await _delete(tx, kind.row, "id", leaving + [row.id for row in changes.rows])
+        await _delete(tx, kind.row, "id", [row.id for row in changes.rows])
         await tx.insert_all(changes.rows)
         await tx.insert_all(changes.entries)
-        for id_ in leaving + [row.id for row in changes.rows if not getattr(row, "enabled", True)]:
-            await room.revoke(tx, "user_id", id_)
+        for user_id in changes.disabled:
+            await room.revoke(tx, "user_id", user_id)
 
     async with room.database.read() as tx:
         if not await _changes(tx, room, kind, domain_id, facts, expected):
@@ -142,9 +140,19 @@ async def note_memberships(room: Identity, groups: Collection[str], users: Colle
 async def forget(tx: Transaction, domain_id: str) -> None:
     """A domain has no directory any more: who came from it is gone."""
     for kind in (PEOPLE, GROUPS):
-        ids = [entry.id for entry in await tx.find(DirectoryEntryRow, domain_id=domain_id, kind=kind.word)]
-        await _delete(tx, MembershipRow, kind.membership, ids)
-        await _delete(tx, kind.row, "id", ids)
+        ids = {entry.id for entry in await tx.find(DirectoryEntryRow, domain_id=domain_id, kind=kind.word)}
+        if ids:
+            rows = await _find(tx, kind, domain_id=domain_id)
+            await _let_go(tx, kind, [row for row in rows if row.id in ids])
+
+
+async def _let_go(tx: Transaction, kind: Kind, rows: Sequence[Any]) -> None:
+    """Remove rows, and keep what is only ours for their return."""
+    for row in rows:
+        await tx.update(DirectoryEntryRow, {"id": row.id}, kept=msgspec.json.encode(kind.keep(row)).decode())
+    ids = [row.id for row in rows]
+    await _delete(tx, MembershipRow, kind.membership, ids)
+    await _delete(tx, kind.row, "id", ids)
 
 
 async def _changes(
@@ -174,18 +182,19 @@ async def _changes(
         elif holder:
             del facts[id_]
     now = room.clock.now()
-    changed = []
+    changed, disabled = [], []
     for id_, fact in facts.items():
         before = stored.pop(id_, None)
         kept = msgspec.json.decode(entries[id_].kept) if id_ in entries else {}
         row = kind.make(id_, domain_id, fact, before, kept, now)
         changed += [row] if row != before else []
+        disabled += [id_] if kind is PEOPLE and before and before.enabled and not row.enabled else []
     new = [
         DirectoryEntryRow(id_, domain_id, kind.word, fact.local_id, "{}")
         for id_, fact in facts.items()
         if id_ not in entries
     ]
-    return Changes(changed, [row for row in stored.values() if row.id in entries], new)
+    return Changes(changed, [row for row in stored.values() if row.id in entries], disabled, new)
 
 
 async def _find(tx: Transaction, kind: Kind, **equal: Any) -> list[Any]:

@@ -28,12 +28,6 @@ OUR_OWN = frozenset({"default_project_id", "options"})
 log = logging.getLogger("cumulet.identity.directories")
 
 
-async def directory_of(room: Identity, domain_id: str) -> DomainDirectory | None:
-    """The directory of a domain; None: its users are here. Raises DirectoryUnavailable."""
-    found = (await _all(room)).get(domain_id)
-    return usable(found) if found is not None else None
-
-
 async def refuse_change(room: Identity, domain_id: str, what: str) -> None:
     """Raise KeptElsewhere if the users and groups of a domain are not changed here."""
     if domain_id in await _all(room):
@@ -86,20 +80,18 @@ async def look_at_user(room: Identity, user_id: str) -> bool:
     return changed
 
 
-async def look_at_group(room: Identity, group_id: str, *, members: bool = False) -> bool:
-    """Before one group is shown: itself, and perhaps who is in it; did anything change?"""
+async def look_at_group(room: Identity, group_id: str) -> None:
+    """Before one group is shown."""
     directory, entry = await _entry(room, group_id, GROUP)
-    if directory is None or entry is None:
-        return False
-    found = await directory.group(entry.local_id)
-    changed = await note(room, GROUPS, directory.domain_id, found, id=group_id)
-    for group in found if members else ():
-        room.directories.note_seen(group_id)
-        people = await directory.members_of(group)
-        ids = [public_id(directory.domain_id, USER, person.local_id) for person in people]
-        changed |= await note(room, PEOPLE, directory.domain_id, people, id=ids)
-        changed |= await note_memberships(room, [group_id], ids, group_id=group_id)
-    return changed
+    if directory and entry:
+        await note(room, GROUPS, directory.domain_id, await directory.group(entry.local_id), id=group_id)
+
+
+async def look_at_members(room: Identity, group_id: str) -> None:
+    """Before it is shown who is in one group."""
+    directory, entry = await _entry(room, group_id, GROUP)
+    if directory and entry:
+        await _look_at_members(room, directory, {group_id})
 
 
 async def look_again(room: Identity, users: Iterable[UserRow]) -> bool:
@@ -122,12 +114,14 @@ async def look_at_granted_groups(room: Identity) -> None:
     async with room.database.read() as tx:
         granted = {row.actor_id for row in await tx.find(AssignmentRow, actor=GROUP)}
         ours = await tx.find(DirectoryEntryRow, domain_id=list(domains), kind=GROUP)
-    for entry in ours:
-        if entry.id in granted and room.directories.is_due(entry.id):
-            try:
-                await look_at_group(room, entry.id, members=True)
-            except DirectoryUnavailable as reason:
-                log.warning("group %s is taken as it was known: %s", entry.id, reason.message)
+    for domain_id, found in domains.items():
+        due = {entry.id for entry in ours if entry.domain_id == domain_id and entry.id in granted}
+        due = {group_id for group_id in due if room.directories.is_due(group_id)}
+        try:
+            if due:
+                await _look_at_members(room, usable(found), due)
+        except DirectoryUnavailable as reason:
+            log.warning("groups of domain %s are taken as they were known: %s", domain_id, reason.message)
 
 
 async def look_up(room: Identity, words: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +157,19 @@ async def accepts(room: Identity, user: UserRow, password: str) -> bool | None:
     if directory is None or entry is None:
         return None
     return await directory.accepts(entry.local_id, password)
+
+
+async def _look_at_members(room: Identity, directory: DomainDirectory, group_ids: Set[str]) -> None:
+    domain_id = directory.domain_id
+    groups, everybody = await directory.groups(), await directory.people()
+    await note(room, GROUPS, domain_id, groups)
+    await note(room, PEOPLE, domain_id, everybody)
+    for group in groups:
+        group_id = public_id(domain_id, GROUP, group.local_id)
+        if group_id in group_ids:
+            members = await directory.members_of(group, everybody)
+            ids = [public_id(domain_id, USER, person.local_id) for person in members]
+            await note_memberships(room, [group_id], ids, group_id=group_id)
 
 
 async def _look_at_groups_of(room: Identity, directory: DomainDirectory, person: Person) -> bool:

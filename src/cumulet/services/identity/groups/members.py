@@ -11,7 +11,7 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.listing import ask
 from cumulet.core.web.resource import Endpoint, Listed
 from cumulet.lib.clock import iso_micros_z
-from cumulet.services.identity.directories.looking import look_at_group, look_at_user, refuse_change
+from cumulet.services.identity.directories.looking import look_at_members, look_at_user, refuse_change
 from cumulet.services.identity.errors import Missing
 from cumulet.services.identity.federation.memberships import lasting
 from cumulet.services.identity.groups.resource import GROUPS_OF_USER, RULE, groups
@@ -28,7 +28,7 @@ MEMBERS = UserRow.c.id.in_(
 
 @groups.item("GET", RULE + "list_users_in_group", suffix="/users")
 async def members(room: Identity, call: Call, row: GroupRow) -> object:
-    await look_at_group(room, row.id, members=True)
+    await look_at_members(room, row.id)
     question = ask(users.listing, UserRow, call)
     question.where("members", MEMBERS, {"group": row.id})
     of_domain(call, question, UserRow)
