@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import re
@@ -142,6 +143,12 @@ async def test_the_same_person_is_the_same_user(meeting: Meeting) -> None:
     # A shadow that was deleted is made again as it was.
     await meeting.admin.delete(f"/users/{first['id']}")
     assert (await meeting.enter()).body["user"]["id"] == first["id"]
+
+
+async def test_a_person_who_comes_several_times_at_once(meeting: Meeting) -> None:
+    people = await asyncio.gather(*(meeting.enter() for _ in range(6)))
+    assert len({person.body["user"]["id"] for person in people}) == 1
+    assert len((await meeting.admin.get("/users?idp_id=acme"))["users"]) == 1
 
 
 async def test_a_shadow_has_no_password(meeting: Meeting) -> None:
@@ -433,6 +440,8 @@ async def test_tokens_end_with_the_trust_in_their_provider(meeting: Meeting) -> 
     for enabled in (False, True):
         await meeting.admin.patch(f"{PROVIDERS}/acme", {"identity_provider": {"enabled": enabled}})
         await inside.get("/auth/projects", 401)
+    events = (await meeting.admin.get("/OS-REVOKE/events"))["events"]
+    assert [event["identity_provider"] for event in events if "identity_provider" in event] == ["acme"]
     inside = await meeting.enter(scope=meeting.lab)
     await meeting.admin.delete(f"{PROVIDERS}/acme/protocols/openid")
     await inside.get("/auth/projects", 401)
