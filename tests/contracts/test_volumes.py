@@ -653,3 +653,26 @@ async def test_a_file_that_names_others_does_not_arrive(tmp_path: Path) -> None:
     assert await backend.volumes.found() == []
     assert list((tmp_path / "parts").iterdir()) == []
     backend.files.close()
+
+
+async def test_a_volume_gets_the_content_of_an_image_once_for_each_time_it_is_asked(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    backend.write(MAPLE, "one")
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
+    spec = VolumeSpec(id=MAPLE, size_gib=1, image=IMAGE, snapshots=(MONDAY,), reimages=1)
+    for _ in range(2):
+        facts = await ensured(backend, spec)
+        assert (facts.reimages, facts.snapshots) == (1, (MONDAY,))
+    assert backend.holds(MAPLE, backend.image_word())
+    backend.write(MAPLE, "two")
+    backend.restart()
+    await ensured(backend, spec)
+    assert backend.holds(MAPLE, "two")
+    await ensured(backend, msgspec.structs.replace(spec, reimages=2))
+    assert backend.holds(MAPLE, backend.image_word())
+    await ensured(backend, msgspec.structs.replace(spec, reimages=2, reverts=1, revert_to=MONDAY))
+    assert backend.holds(MAPLE, "one")
+    backend.open(MAPLE, "machine")
+    refused = await backend.volumes.ensure(msgspec.structs.replace(spec, reimages=3))
+    assert refused.fault is not None
+    assert (refused.fault.code, refused.reimages) == (409, 2)

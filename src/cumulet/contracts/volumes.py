@@ -32,6 +32,8 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """Counts how often the owner has asked to return to a snapshot; the node makes its own count reach this one."""
     revert_to: str = ""
     """The snapshot meant by the last of them."""
+    reimages: int = 0
+    """Counts how often the content of `image` was asked for in the place of its own."""
     restores: int = 0
     """Counts how often the content of a backup was asked for in the place of its own, as `reverts` does."""
     restore_from: str = ""
@@ -53,6 +55,7 @@ class VolumeFacts(Record, frozen=True, kw_only=True):
     """GiB that the volume had when each of them was taken."""
     encrypted: bool = False
     reverts: int = 0
+    reimages: int = 0
     restores: int = 0
     connected_to: tuple[str, ...] = ()
     """Ids of the machines that have it open now."""

@@ -101,13 +101,13 @@ def convert(
     ]
 
 
-def write_over(source: Path, destination: Path, *, encrypted: bool = False) -> list[str]:
-    """Give a qcow2 file the content of a raw one that is as large. Its snapshots keep what they hold."""
+def write_over(source: Path, source_format: str, destination: Path, *, encrypted: bool = False) -> list[str]:
+    """Give a qcow2 file the content of a disk that is as large. Its snapshots keep what they hold."""
     words = {"driver": "qcow2", "file.driver": "file", "file.filename": str(destination).replace(",", ",,")}
     if encrypted:
         words |= {"encrypt.format": "luks", "encrypt.key-secret": TARGET}
     target = ",".join(f"{name}={value}" for name, value in words.items())
-    return ["convert", "-q", "-n", "-f", "raw", "--target-image-opts", str(source), target]
+    return ["convert", "-q", "-n", "-f", source_format, "--target-image-opts", str(source), target]
 
 
 def take_snapshot(path: Path, name: str, *, encrypted: bool = False) -> list[str]:

@@ -257,3 +257,46 @@ async def test_flags_and_image_metadata(shop: Shop) -> None:
     await shop.act(volume, "os-unset_image_metadata", {"key": "os"}, 200)
     await shop.act(volume, "os-unset_image_metadata", {"key": "os"}, 404)
     assert await shop.client.get(f"/volumes/{volume}/encryption") == {"encryption_key_id": None}
+
+
+async def test_a_volume_gets_another_image(shop: Shop) -> None:
+    old, new = await shop.make_image("old"), await shop.make_image("new")
+    volume = await shop.make(1, imageRef=old)
+    await shop.client.post(f"/volumes/{volume}/action", {"os-reimage": {"image_id": new}}, 202)
+    assert await shop.status(volume) == "downloading"
+    await shop.act(volume, "os-reimage", {"image_id": new}, 400)
+    await shop.settle()
+    page = await shop.see(volume)
+    assert (page["status"], page["volume_image_metadata"]["image_id"]) == ("available", new)
+    real = shop.real(volume)
+    assert real is not None
+    assert real.content == f"image {new}"
+    real.content = "written since"
+    await shop.settle()
+    assert real.content == "written since"
+    await shop.act(volume, "os-reimage", {"image_id": new})
+    assert real.content == f"image {new}"
+
+
+async def test_volumes_that_get_no_other_image(shop: Shop) -> None:
+    image, large = await shop.make_image(), await shop.make_image("large", min_disk=9)
+    volume = await shop.make(1)
+    await shop.act(volume, "os-reimage", {"image_id": large}, 400)
+    await shop.act(volume, "os-reimage", {"image_id": volume}, 404)
+    await shop.act(volume, "os-reimage", {}, 400)
+    await shop.act(volume, "os-reimage", {"image_id": image}, 403, "reader")
+    await shop.client.at("3.67").post(f"/volumes/{volume}/action", {"os-reimage": {"image_id": image}}, 400)
+    for world in shop.nodes.volumes.values():
+        world.open_in[volume] = {"machine"}
+    await shop.act(volume, "os-reimage", {"image_id": image})
+    assert await shop.status(volume) == "error"
+    (told,) = (await shop.client.get("/messages"))["messages"]
+    assert "in use" in told["user_message"]
+    for world in shop.nodes.volumes.values():
+        world.open_in.clear()
+    # It is tried again when it is asked for again.
+    await shop.act(volume, "os-reimage", {"image_id": image})
+    assert await shop.status(volume) == "available"
+    real = shop.real(volume)
+    assert real is not None
+    assert real.content == f"image {image}"

@@ -35,6 +35,7 @@ class FakeVolume:
     snapshots: dict[str, tuple[int, str]] = field(default_factory=dict)
     """(size, content) of that moment."""
     reverts: int = 0
+    reimages: int = 0
     restores: int = 0
     key: str = ""
     """What opens it; empty: anybody can."""
@@ -138,7 +139,7 @@ class FakeVolumes:
         volume = self._world.volumes[spec.id]
         if volume.key != key:
             return Fault(message="This volume's data or its source's is damaged.", code=500)
-        fault = self._revert(spec, volume) or await self._restore(spec, volume)
+        fault = self._revert(spec, volume) or self._reimage(spec, volume) or await self._restore(spec, volume)
         return fault or self._grow(spec, volume) or self._match_snapshots(spec, volume)
 
     async def _arrive(self, spec: VolumeSpec) -> FakeVolume:
@@ -155,7 +156,7 @@ class FakeVolumes:
             return Fault(message=f"Volume {spec.adopt} is in use.", code=409)
         if volume.key:
             return Fault(message=f"Volume {spec.adopt} is encrypted, and nobody has its key.", code=400)
-        volume.reverts = volume.restores = 0
+        volume.reverts = volume.reimages = volume.restores = 0
         return self._world.volumes.pop(spec.adopt)
 
     def _make(self, spec: VolumeSpec, key: str) -> FakeVolume | Fault:
@@ -186,6 +187,16 @@ class FakeVolumes:
             return Fault(message="This volume is in use; detach it before it returns to a snapshot.", code=409)
         volume.size_gib, volume.content = volume.snapshots[spec.revert_to]
         volume.reverts = spec.reverts
+        return None
+
+    def _reimage(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
+        if spec.reimages <= volume.reimages:
+            return None
+        if spec.image is None:
+            return Fault(message="There is no image that this volume should be made of again.", code=404)
+        if self._world.open_in.get(spec.id):
+            return Fault(message="This volume is in use; detach it before it gets another image.", code=409)
+        volume.content, volume.reimages = f"image {spec.image.id}", spec.reimages
         return None
 
     async def _restore(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
@@ -234,6 +245,7 @@ class FakeVolumes:
             snapshot_sizes=tuple(size for size, _ in volume.snapshots.values()),
             encrypted=bool(volume.key),
             reverts=volume.reverts,
+            reimages=volume.reimages,
             restores=volume.restores,
             connected_to=tuple(sorted(self._world.open_in.get(volume_id, ()))),
             fault=fault,

@@ -28,7 +28,7 @@ from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
 from cumulet.drivers.volume.base import CopyFailed, OpenVolumes, Supplies
-from cumulet.drivers.volume.folder import GIB, RESTORES, REVERTS, Folder
+from cumulet.drivers.volume.folder import GIB, REIMAGES, RESTORES, REVERTS, Folder
 from cumulet.drivers.volume.tool import NO_KEYS, Tool, VolumeKeys
 from cumulet.lib import qemu_img
 from cumulet.lib.ids import is_uuid, new_uuid
@@ -231,6 +231,7 @@ class FileVolumes:
         if not self._folder.file(spec.id).exists():
             await (self._arrive(spec) if spec.arrives else self._adopt(spec) if spec.adopt else self._make(spec))
         await self._revert(spec)
+        await self._reimage(spec)
         await self._restore(spec)
         if self._folder.virtual_size(spec.id) < spec.size_gib * GIB:
             await self._grow(spec)
@@ -246,6 +247,7 @@ class FileVolumes:
             if header.external_data or header.backed:
                 raise Impossible("The file of this volume names other files.", 400)
             await finished(self._pool, self._folder.note_count, spec.id, REVERTS, spec.reverts)
+            await finished(self._pool, self._folder.note_count, spec.id, REIMAGES, spec.reimages)
             await finished(self._pool, self._folder.note_count, spec.id, RESTORES, spec.restores)
             await finished(self._pool, self._folder.add, part, spec.id)
         finally:
@@ -355,20 +357,46 @@ class FileVolumes:
             return
         if await self._machines_with(spec.id):
             raise Impossible("This volume is in use; detach it before a backup is restored to it.", 409)
-        part, file = self._parts / f"{spec.id}.raw", self._folder.file(spec.id)
+        part = self._parts / f"{spec.id}.raw"
         part.unlink(missing_ok=True)
         size = self._folder.virtual_size(spec.id)
         try:
             await self._fetch(self._supplies.backup(spec.restore_from), part, size)
             os.truncate(part, size)
-            async with self._turns:
-                writes = size + file.stat().st_size
-                keys = self._tool.to_write_over(spec.id)
-                arguments = qemu_img.write_over(part, file, encrypted=bool(keys))
-                await self._tool.run(arguments, keys, seconds=qemu_img.LONG_SECONDS, writes=writes)
+            await self._write_over(part, "raw", spec.id)
             await finished(self._pool, self._folder.note_count, spec.id, RESTORES, spec.restores)
         finally:
             part.unlink(missing_ok=True)
+
+    async def _reimage(self, spec: VolumeSpec) -> None:
+        """Let it hold what the image holds, and nothing beyond. Interrupted, it is begun again."""
+        if spec.reimages <= self._folder.count(spec.id, REIMAGES):
+            return
+        if spec.image is None:
+            raise Impossible("There is no image that this volume should be made of again.", 404)
+        if await self._machines_with(spec.id):
+            raise Impossible("This volume is in use; detach it before it gets another image.", 409)
+        image = Path(await self._images.path(spec.image))
+        size, needed = self._folder.virtual_size(spec.id), read_header(image).virtual_size
+        if needed > size:
+            raise Impossible(f"{size // GIB} GiB are too few: the image needs {-(-needed // GIB)} GiB.", 400)
+        part = self._parts / f"{spec.id}.image"
+        part.unlink(missing_ok=True)
+        try:
+            async with self._turns:
+                await self._convert(qemu_img.convert(image, "qcow2", part), NO_KEYS, size)
+            await self._tool.run(qemu_img.resize(part, size))
+            await self._write_over(part, "qcow2", spec.id)
+            await finished(self._pool, self._folder.note_count, spec.id, REIMAGES, spec.reimages)
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def _write_over(self, part: Path, part_format: str, volume_id: str) -> None:
+        file, keys = self._folder.file(volume_id), self._tool.to_write_over(volume_id)
+        arguments = qemu_img.write_over(part, part_format, file, encrypted=bool(keys))
+        writes = self._folder.virtual_size(volume_id) + file.stat().st_size
+        async with self._turns:
+            await self._tool.run(arguments, keys, seconds=qemu_img.LONG_SECONDS, writes=writes)
 
     async def _fetch(self, stream: AsyncIterator[bytes], part: Path, most: int) -> None:
         """A file from elsewhere, of at most so many bytes. Raises as `receive` and as fetching does."""

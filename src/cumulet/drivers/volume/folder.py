@@ -14,12 +14,12 @@ from cumulet.lib.qcow2 import NotQcow2, read_header
 from cumulet.lib.whole_file import publish, sync_folder
 
 GIB = 1 << 30
-REVERTS, RESTORES = "reverts", "restores"
+REVERTS, REIMAGES, RESTORES = COUNTERS = "reverts", "reimages", "restores"
 
 
 class Folder:
     """`<id>.qcow2` is a volume; `<id>.reverts` says how often it has returned to a snapshot, if ever, and
-    `<id>.restores` how often a backup was restored to it."""
+    `<id>.reimages` and `<id>.restores` how often it got the content of an image or a backup."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,6 +46,7 @@ class Folder:
             snapshot_sizes=tuple(-(-size // GIB) for size in snapshots.values()),
             encrypted=header.encrypted,
             reverts=self.count(volume_id, REVERTS),
+            reimages=self.count(volume_id, REIMAGES),
             restores=self.count(volume_id, RESTORES),
         )
 
@@ -96,12 +97,12 @@ class Folder:
 
     def rename(self, old: str, new: str) -> None:
         """Let a volume have another id, and a life of its own."""
-        for of in (REVERTS, RESTORES):
+        for of in COUNTERS:
             self._counter(old, of).unlink(missing_ok=True)
         publish(self.file(old), self.file(new))
 
     def remove(self, volume_id: str) -> None:
-        for file in (self.file(volume_id), *(self._counter(volume_id, of) for of in (REVERTS, RESTORES))):
+        for file in (self.file(volume_id), *(self._counter(volume_id, of) for of in COUNTERS)):
             file.unlink(missing_ok=True)
         sync_folder(self.path)
 

@@ -36,6 +36,7 @@ class Action(enum.Enum):
     SNAPSHOT_CREATE = ("009", "snapshot create")
     BACKUP_CREATE = ("013", "create backup")
     BACKUP_RESTORE = ("015", "restore backup")
+    REIMAGE = ("016", "reimage volume")
     REVERT = ("017", "revert volume to snapshot")
 
 

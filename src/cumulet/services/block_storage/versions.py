@@ -51,5 +51,6 @@ LEDGER = {
     "3.63": "A volume shows its type's id.",
     "3.65": "What is shown says whether it counts towards the quota.",
     "3.66": "A snapshot of a volume in use needs no force.",
+    "3.68": "A volume can get the content of an image in the place of its own.",
     "3.69": "Whether targets are shared has a third answer: null.",
 }

@@ -10,7 +10,7 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.versions import version
-from cumulet.core.web.wire import Anything, Bool, Enum, Int, Text
+from cumulet.core.web.wire import Anything, Bool, Enum, Int, Text, Uuid
 from cumulet.services.block_storage import metadata
 from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume, MetadataKeyNotFound
 from cumulet.services.block_storage.metadata import Alter, Metadata
@@ -64,6 +64,20 @@ async def revert(room: BlockStorage, call: Call, row: VolumeRow) -> None:
     await operations.revert(room, row, call.wish["snapshot_id"])
 
 
+@volumes.action(
+    "os-reimage",
+    RULE + "reimage",
+    Field("image_id", Uuid, create=REQUIRED),
+    Field("reimage_reserved", Bool, create=OPTIONAL),
+    since="3.68",
+)
+async def reimage(room: BlockStorage, call: Call, row: VolumeRow) -> None:
+    reserved = call.wish.get("reimage_reserved", False)
+    if reserved and row.status == "reserved":
+        call.allow(RULE + "reimage_reserved", volumes.target(row))
+    await operations.reimage(room, call.caller, row, call.wish["image_id"], reserved=reserved)
+
+
 @volumes.action("os-force_delete", ACTIONS + "force_delete", kind=Anything)
 async def force_delete(room: BlockStorage, call: Call, row: VolumeRow) -> None:
     await operations.delete(room, row, force=True)
@@ -91,9 +105,10 @@ async def reset_status(room: BlockStorage, call: Call, row: VolumeRow) -> None:
 
     async def write(tx: Transaction) -> None:
         volume = await store.held(room, tx, row.id)
-        # A restore that failed is not tried again because somebody says that the volume is well.
-        restores = volume.made_restores if volume.fault and volume.made_size else volume.restores
-        await store.order(room, tx, row.id, forced_status=forced, fault="", hold="", restores=restores)
+        # What failed is not tried again because somebody says that the volume is well.
+        failed = bool(volume.fault and volume.made_size)
+        given_up = {"restores": volume.made_restores, "reimages": volume.made_reimages} if failed else {}
+        await store.order(room, tx, row.id, forced_status=forced, fault="", hold="", **given_up)
 
     await room.database.write(write)
 

@@ -203,6 +203,7 @@ async def make(
         group_id=group_id,
         revert_to="",
         reverts=0,
+        reimages=0,
         restore_from=source.backup_id,
         restores=1 if source.backup_id else 0,
         destination="",
@@ -214,6 +215,7 @@ async def make(
         backend=room.backend if found else "",
         made_size=0,
         made_reverts=0,
+        made_reimages=0,
         made_restores=0,
         migration_status="",
         fault="",
@@ -300,6 +302,32 @@ async def extend(room: BlockStorage, volume: VolumeRow, size: int, *, in_use: bo
         await within_one(room, tx, volume.project_id, size)
         await quotas.take(room, tx, volume.project_id, current.type_id, gigabytes=size - current.size)
         await store.order(room, tx, volume.id, size=size, fault="")
+
+    await room.database.write(write)
+
+
+async def reimage(room: BlockStorage, caller: Caller, volume: VolumeRow, image_id: str, *, reserved: bool) -> None:
+    """Let a volume that nobody has hold what an image holds."""
+    content = await _image_content(room, caller, image_id)
+    allowed = ("available", "error", "reserved") if reserved else ("available", "error")
+
+    async def write(tx: Transaction) -> None:
+        current = await store.held(room, tx, volume.id)
+        if current.status not in allowed or not current.made_size:
+            raise InvalidVolume(f"status must be {' or '.join(allowed)} to reimage it, not {current.status}")
+        if current.size < content.least_gib:
+            raise InvalidInput(f"its {current.size} GiB are too few: image {image_id} needs {content.least_gib} GiB")
+        await store.order(
+            room,
+            tx,
+            volume.id,
+            source_image_id=image_id,
+            reimages=current.made_reimages + 1,
+            image_metadata=content.image_metadata,
+            bootable=True,
+            forced_status="",
+            fault="",
+        )
 
     await room.database.write(write)
 

@@ -139,7 +139,8 @@ class VolumeReconciler:
         image = None
         if volume.source_image_id:
             image = await self._room.image.ref(volume.source_image_id)
-            if image is None and not volume.made_size and not volume.fault:
+            awaited = not volume.made_size or volume.made_reimages < volume.reimages
+            if image is None and awaited and not volume.fault:
                 gone = "The image this volume should be made from is gone."
                 return await self._fail(volume, Action.CREATE_FROM_IMAGE, gone)
         if volume.made_restores < volume.restores and not volume.fault:
@@ -162,6 +163,7 @@ class VolumeReconciler:
             ),
             reverts=volume.reverts,
             revert_to=next((on_node(row) for row in snapshots if row.id == volume.revert_to), volume.revert_to),
+            reimages=volume.reimages if not volume.fault else volume.made_reimages,
             restores=volume.restores if not volume.fault else volume.made_restores,
             restore_from=volume.restore_from,
             encrypted=bool(volume.encryption_key_id),

@@ -48,6 +48,8 @@ class VolumeRow(Row):
     revert_to: Ref
     """The snapshot it was last asked to return to, and how often it was asked."""
     reverts: Number
+    reimages: Number
+    """How often it was asked to get the content of its image again, or of another one."""
     restore_from: Ref
     """The backup whose content it was last to get, and how often that was asked."""
     restores: Number
@@ -64,6 +66,7 @@ class VolumeRow(Row):
     made_size: Number
     """GiB that the node reported; 0 while it is not made."""
     made_reverts: Number
+    made_reimages: Number
     made_restores: Number
     migration_status: Short
     """How its last move ended, or that one is on its way; empty: it never moved."""

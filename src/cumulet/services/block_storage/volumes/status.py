@@ -25,6 +25,8 @@ def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
         return "extending"
     if volume.made_reverts < volume.reverts:
         return "reverting"
+    if volume.made_reimages < volume.reimages:
+        return "downloading"
     if volume.made_restores < volume.restores:
         return "restoring-backup"
     if volume.hold:
@@ -39,6 +41,8 @@ def status_of(volume: VolumeRow, attachments: Iterable[AttachmentRow]) -> str:
 def _failed(volume: VolumeRow) -> str:
     if not volume.made_size:
         return "error_managing" if volume.adopt else "error"
+    if volume.made_reimages < volume.reimages:
+        return "error"
     return "error_restoring" if volume.made_restores < volume.restores else "error_extending"
 
 
@@ -47,6 +51,7 @@ def is_settled(volume: VolumeRow, snapshots: Iterable[SnapshotRow] = ()) -> bool
     if not volume.wanted or not all(map(snapshots_status.is_settled, snapshots)):
         return False
     met = volume.made_size >= volume.size and volume.made_reverts >= volume.reverts
+    met = met and volume.made_reimages >= volume.reimages
     if volume.destination:
         return False
     return bool(volume.fault) or (met and volume.made_restores >= volume.restores)

@@ -45,6 +45,8 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
         verdict.volume["made_size"] = facts.size_gib
     if facts.reverts > volume.made_reverts:
         verdict.volume["made_reverts"] = facts.reverts
+    if facts.reimages > volume.made_reimages:
+        verdict.volume["made_reimages"] = facts.reimages
     if facts.restores > volume.made_restores:
         verdict.volume["made_restores"] = facts.restores
     there = set(facts.snapshots)
@@ -60,6 +62,9 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
     elif facts.reverts < volume.reverts:
         verdict.volume["reverts"] = facts.reverts
         verdict.cause = Action.REVERT
+    elif facts.reimages < volume.reimages:
+        verdict.volume["fault"] = verdict.reason
+        verdict.cause = Action.REIMAGE
     elif facts.restores < volume.restores:
         verdict.volume["fault"] = verdict.reason
         verdict.cause = Action.BACKUP_RESTORE
