@@ -17,6 +17,7 @@ from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image, Offer
 from tests.api.image.making import OCTETS, QCOW2, RAW, active, answers, patch, queued, settle, web_server
 from tests.support.client import Client
+from tests.support.personas import PERSONAS
 
 pytestmark = pytest.mark.db
 
@@ -77,9 +78,11 @@ async def test_a_place_makes_an_image_active_and_is_read_when_it_is_downloaded(i
         assert (await image("GET", f"{path}/file")).content == RAW
         part = await image("GET", f"{path}/file", headers={"range": "bytes=10-99"})
         assert (part.status_code, part.content) == (206, RAW[10:100])
-        door = ImageDoor(room)
+        door, caller = ImageDoor(room), PERSONAS["member"]
         assert await door.ref(made["id"]) is None
+        assert (await door.get(caller, made["id"])).status == "importing"
         await settle(room)
+        assert (await door.get(caller, made["id"])).status == "active"
     assert (await door.ref(made["id"]) or NOTHING).sha512 == DIGEST
     assert (await image.get(path))["os_hash_value"] is None
     usage = (await image.get("/info/usage"))["usage"]
@@ -272,6 +275,35 @@ async def test_reading_ends_when_the_image_goes_away(image: Client, room: Image)
             await reading
     [task] = await room.database.write(lambda tx: tx.find(TaskRow))
     assert (task.status, "was deleted" in task.message) == ("failure", True)
+
+
+@pytest.mark.parametrize("announces", [True, False])
+async def test_a_server_that_sends_more_than_it_said_is_not_believed(
+    image: Client, room: Image, announces: bool
+) -> None:
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        told = announces or asked[-1].startswith(b"HEAD")
+        writer.write(b"HTTP/1.0 200 OK\r\n" + (b"Content-Length: 1024\r\n\r\n" if told else b"\r\n"))
+        writer.write(RAW + b"and more")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        room.outside, room.web_store, room.show_locations = Outside(("127.0.0.0/8",), (port,)), "web", True
+        patched, posted = await queued(image), await queued(image)
+        await add(image, patched["id"], f"http://127.0.0.1:{port}/")
+        await image.post(f"/images/{posted['id']}/locations", {"url": f"http://127.0.0.1:{port}/"}, 202)
+        await settle(room)
+        answer = await image("GET", f"/images/{patched['id']}/file")
+    assert (answer.status_code == 503) if announces else (answer.content == RAW)
+    for made in (patched, posted):
+        [task] = (await image.get(f"/images/{made['id']}/tasks"))["tasks"]
+        assert (task["status"], "announced" in task["message"]) == ("failure", True)
 
 
 async def test_without_a_store_that_reads_from_the_web_a_location_is_copied(image: Client, room: Image) -> None:

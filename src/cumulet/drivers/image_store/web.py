@@ -158,6 +158,8 @@ class Answer:
             if not piece:
                 break
             got += len(piece)
+            if self.length.isdigit() and got > int(self.length):
+                raise Unreachable(f"{self.place.host} announced {self.length} bytes and sends more.")
             yield piece
         if self.length is not None and self.length != got:
             raise Unreachable(f"{self.place.host} announced {self.length} bytes and sent {got}.")

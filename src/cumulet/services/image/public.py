@@ -25,7 +25,10 @@ __all__ = ["ImageDoor", "ImageExists", "ImageNotFound", "ImageView", "UploadOver
 
 
 class ImageView(msgspec.Struct, frozen=True):
-    """An image as other rooms see it. Unknown sizes are 0."""
+    """An image as other rooms see it. Unknown sizes are 0.
+
+    One that lies on a web server and was not read through yet is `importing` to them: no node could verify it.
+    """
 
     id: str
     name: str
@@ -158,7 +161,7 @@ def _view(row: ImageRow) -> ImageView:
     return ImageView(
         row.id,
         row.name,
-        row.status,
+        row.status if row.digest or row.status != "active" else "importing",
         row.visibility,
         row.owner,
         max(row.size, 0),

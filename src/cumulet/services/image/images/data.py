@@ -145,7 +145,8 @@ def _read(room: Image, row: ImageRow, location: Location, start: int, length: in
     if location.store in room.stores:
         return room.stores[location.store].get(row.data_key, start, length)
     if location.store == room.web_store:
-        return WebStore(room.outside).get(location.url, start, length)
+        # What lies there may have grown meanwhile; nobody was promised more.
+        return WebStore(room.outside).get(location.url, start, row.size - start if length is None else length)
     raise NotStored(f"the settings name no store {location.store!r}")
 
 

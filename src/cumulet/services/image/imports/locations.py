@@ -6,6 +6,7 @@ it has none, the bytes are copied into the default store, and the image stands o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import AnyObject, Text
-from cumulet.services.image.errors import DataTooLarge, InvalidImage, InvalidImport
+from cumulet.services.image.errors import DataTooLarge, DownloadFailed, InvalidImage, InvalidImport
 from cumulet.services.image.images import operations
 from cumulet.services.image.images.locations import (
     MOST_LOCATIONS,
@@ -39,6 +40,9 @@ from cumulet.services.image.imports.methods import WEB_DOWNLOAD, ImportRequest, 
 from cumulet.services.image.imports.order import Order
 from cumulet.services.image.imports.tasks import LOCATION_IMPORT, TaskRow, new_task
 from cumulet.services.image.room import Image
+
+LOOK_SECONDS = 40
+"""How long a patch waits for all the web servers that it names."""
 
 _GIVEN = Body(
     "",
@@ -90,14 +94,15 @@ async def look(room: Image, row: ImageRow, given: Sequence[Any]) -> Surroundings
         raise InvalidImage("This cloud has no store that reads from web servers, so locations cannot be added.")
     if len(urls) > MOST_LOCATIONS:
         raise InvalidImage(f"An image has at most {MOST_LOCATIONS} locations.")
-    sizes = {}
-    for url in urls:
-        try:
-            sizes[url] = await web.size(url, room.outside)
-        except InvalidImport as refused:
-            raise InvalidImage(str(refused)) from refused
-        if sizes[url] > room.largest:
-            raise DataTooLarge(f"Image exceeds the storage limit: at most {room.largest} bytes are kept.")
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            sizes = {url: await web.size(url, room.outside) for url in urls}
+    except InvalidImport as refused:
+        raise InvalidImage(str(refused)) from refused
+    except TimeoutError as silence:
+        raise DownloadFailed(f"The web servers did not tell within {LOOK_SECONDS} s what lies there.") from silence
+    if max(sizes.values()) > room.largest:
+        raise DataTooLarge(f"Image exceeds the storage limit: at most {room.largest} bytes are kept.")
     return Surroundings(store=room.web_store, weight=room.weight, sizes=sizes)
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from msgspec.structs import replace
 
 from cumulet.lib.clock import SECOND
-from cumulet.services.image.errors import DataTooLarge, ImportFailed
+from cumulet.services.image.errors import DataTooLarge, DownloadFailed, ImportFailed
 from cumulet.services.image.images.measure import Measure
 from cumulet.services.image.images.operations import change
 from cumulet.services.image.images.row import UNKNOWN, ImageRow
@@ -39,7 +39,7 @@ async def read_through(room: Image, image: ImageRow, order: Order) -> None:
         value=order.hash_value if judged else "",
         md5=order.checksum if judged else "",
     )
-    async for _ in measure.over(_while_wanted(room, image.id, web.fetch(url, room.outside)), room.pool):
+    async for _ in measure.over(_while_wanted(room, image.id, web.fetch(url, room.outside), size), room.pool):
         pass
     await change(room, image.id, lambda row: _known(row, measure, tells=judged))
 
@@ -61,10 +61,14 @@ def _known(row: ImageRow, measure: Measure, *, tells: bool) -> ImageRow:
     return row
 
 
-async def _while_wanted(room: Image, image_id: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes, as long as the image is there."""
+async def _while_wanted(room: Image, image_id: str, chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    """The same bytes, as long as the image is there and they are no more than were announced."""
     looked = room.clock.now()
+    got = 0
     async for chunk in chunks:
+        got += len(chunk)
+        if got > most:
+            raise DownloadFailed(f"{most} bytes were announced and more came.")
         yield chunk
         if room.clock.now() - looked > LOOK_SECONDS * SECOND:
             looked = room.clock.now()
