@@ -147,7 +147,7 @@ class Answer:
     place: Place
     status: int
     length: int | None
-    """As the server tells it; empty: he does not."""
+    """As the server tells it; None: it does not."""
     reader: asyncio.StreamReader
 
     async def body(self) -> AsyncIterator[bytes]:
@@ -158,7 +158,7 @@ class Answer:
             if not piece:
                 break
             got += len(piece)
-            if self.length.isdigit() and got > int(self.length):
+            if self.length is not None and got > self.length:
                 raise Unreachable(f"{self.place.host} announced {self.length} bytes and sends more.")
             yield piece
         if self.length is not None and self.length != got:
