@@ -229,7 +229,11 @@ class Lister:
             column = self.row.c[name]
             beyond = column < self._marked(name) if direction == "desc" else column > self._marked(name)
             arms.append(sa.and_(*equal, beyond))
-        return sa.or_(*arms)
+        # What all arms have in common, said once more by itself: it is what lets a database begin at the marker instead
+        # of reading all that is before it.
+        name, direction = sort[0]
+        column, marked = self.row.c[name], self._marked(name)
+        return sa.and_(column <= marked if direction == "desc" else column >= marked, sa.or_(*arms))
 
     def _marked(self, name: str) -> sa.BindParameter[Any]:
         return sa.bindparam(f"marker_{name}", type_=self.row.c[name].type)
