@@ -208,3 +208,56 @@ async def test_extensions_are_what_nouns_include(network: Client) -> None:
     assert {"security-group", "standard-attr-tag", "provider", "quotas", "external-net"} <= aliases
     assert (await network.get("/extensions/provider"))["extension"]["alias"] == "provider"
     await network.get("/extensions/none", 404)
+
+
+async def test_pages_are_walked_to_the_end_and_back(network: Client, make: Maker) -> None:
+    for name in ("a", "b", "c"):
+        await make.network(name=name)
+
+    async def walk(path: str, rel: str, pages: int) -> tuple[list[str], str]:
+        names = []
+        for _ in range(pages):
+            page = await network.get(path)
+            names += [shown["name"] for shown in page["networks"]]
+            links = {link["rel"]: link["href"].partition("/v2.0")[2] for link in page["networks_links"]}
+            path = links[rel]
+        return names, path
+
+    names, last = await walk("/networks?limit=1&sort_key=name", "next", 3)
+    assert names == ["a", "b", "c"]
+    page = await network.get(last)
+    assert page["networks"] == []
+    assert [link["rel"] for link in page["networks_links"]] == ["previous"]
+    back, _ = await walk(page["networks_links"][0]["href"].partition("/v2.0")[2], "previous", 3)
+    assert back == ["c", "b", "a"]
+
+
+async def test_what_is_shared_can_be_asked_for(network: Client, make: Maker) -> None:
+    admin = Maker(network.as_("admin"))
+    theirs = await admin.network(shared=True)
+    shared, own = await admin.subnet(theirs), await make.subnet(await make.network())
+    prefixes = {"prefixes": ["10.9.0.0/16"], "default_prefixlen": "24"}
+    pool = await admin.one("subnetpool", "/subnetpools", name="p", shared=True, **prefixes)
+    mine = await make.one("subnetpool", "/subnetpools", name="q", **prefixes)
+    assert pool["default_prefixlen"] == "24"
+    for many, expected in (("subnets", {True: shared, False: own}), ("subnetpools", {True: pool, False: mine})):
+        for wanted, only in expected.items():
+            found = (await network.get(f"/{many}?shared={wanted}"))[many]
+            assert [one["id"] for one in found] == [only["id"]], (many, wanted)
+
+
+async def test_what_belongs_to_a_network_is_a_revision_of_it(network: Client, make: Maker) -> None:
+    net = await make.network()
+    seen = [net["revision_number"]]
+
+    async def rises() -> bool:
+        seen.append((await network.get(f"/networks/{net['id']}"))["network"]["revision_number"])
+        return bool(seen[-1] > seen[-2])
+
+    subnet = await make.subnet(net)
+    assert await rises()
+    await network.delete(f"/subnets/{subnet['id']}")
+    assert await rises()
+    share = {"object_type": "network", "object_id": net["id"], "action": "access_as_shared", "target_tenant": "x"}
+    await network.post("/rbac-policies", {"rbac_policy": share})
+    assert await rises()

@@ -216,3 +216,23 @@ async def test_a_router_understands_protocols(network: Client, make: Maker, outs
     await network.delete(f"{path}/{first['id']}")
     await network.get(f"{path}/{first['id']}", 404)
     assert (await network.get(f"/routers/{router['id']}"))["router"]["conntrack_helpers"] == []
+
+
+async def test_an_inner_port_is_led_to_once(network: Client, make: Maker, outside: dict[str, Any]) -> None:
+    router, net, _ = await routed(network, make, outside)
+    port = await make.port(net)
+    shown = (await network.get(f"/routers/{router['id']}"))["router"]
+    assert shown["revision_number"] > router["revision_number"]
+    one, two = [await make.one("floatingip", "/floatingips", floating_network_id=outside["id"]) for _ in range(2)]
+    path = f"/floatingips/{one['id']}/port_forwardings"
+    wish = {"protocol": "tcp", "external_port": 80, "internal_port": 8080, "internal_port_id": port["id"]}
+    await network.post(path, {"port_forwarding": wish})
+    await network.post(path, {"port_forwarding": wish | {"external_port": 81}}, 400)
+    assert len((await network.get(f"{path}?external_port=80"))["port_forwardings"]) == 1
+    other = await make.port(net)
+    await network.put(f"/floatingips/{two['id']}", {"floatingip": {"port_id": other["id"]}})
+    whole = {"port_forwarding": wish | {"internal_port_id": other["id"], "external_port": 82}}
+    assert (await network.post(path, whole, 409))["NeutronError"]["type"] == "PortHasBindingFloatingIP"
+    admin = network.as_("admin")
+    foreign = await Maker(admin).port(net, project_id="e" * 32)
+    await admin.put(f"/floatingips/{two['id']}", {"floatingip": {"port_id": foreign["id"]}}, 400)

@@ -140,3 +140,15 @@ async def test_new_groups_are_as_stateful_as_is_said(network: Client) -> None:
     await admin.delete(f"{path}/{everywhere['id']}")
     assert (await admin.get(path))[one] == []
     assert await group(network)
+
+
+async def test_a_ports_groups_are_each_once_and_of_one_kind(network: Client, make: Maker) -> None:
+    many = [{"security_group": {"name": "a"}}, {"name": "b", "stateful": False}]
+    first, second = (await network.post("/security-groups", {"security_groups": many}))["security_groups"]
+    net = await make.network()
+    for groups, status in (([first["id"]] * 2, 400), ([first["id"], second["id"]], 409)):
+        await network.post("/ports", {"port": {"network_id": net["id"], "security_groups": groups}}, status)
+    port = await make.port(net, security_groups=[second["id"]])
+    both = {"port": {"security_groups": [first["id"], second["id"]]}}
+    refused = await network.put(f"/ports/{port['id']}", both, 409)
+    assert refused["NeutronError"]["type"] == "SecurityGroupConflict"

@@ -90,7 +90,9 @@ def read_some(raw: bytes, one: str, many: str) -> tuple[list[dict[str, Any]], bo
         raise HTTPBadRequest(f"'{many}' must be alone, a list of 1 to {MOST_AT_ONCE} objects.")
     if not all(isinstance(item, dict) for item in items):
         raise HTTPBadRequest(f"'{many}' must hold objects only.")
-    return [normal(item) for item in items], True
+    # Some clients name the noun once more in each.
+    inner = [item[one] if set(item) == {one} and isinstance(item[one], dict) else item for item in items]
+    return [normal(item) for item in inner], True
 
 
 def normal(given: dict[str, Any]) -> dict[str, Any]:

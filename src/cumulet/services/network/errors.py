@@ -273,6 +273,10 @@ class SecurityGroupInUse(errors.Conflict):
     pass
 
 
+class SecurityGroupConflict(errors.Conflict):
+    pass
+
+
 class SecurityGroupRuleExists(errors.Conflict):
     pass
 

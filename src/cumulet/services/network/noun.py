@@ -63,10 +63,10 @@ class Noun(Resource):
         columns = {field.name: _column(row, field.source or field.name) for field in fields}
         self.columns = {name: column for name, column in columns.items() if column}
         found = [Filter(name, column, _parser(row, column)) for name, column in self.columns.items()]
-        found += [filter_ for facet in facets for filter_ in facet.filters] + list(filters)
-        special = {filter_.name for filter_ in [*(f for facet in facets for f in facet.filters), *filters]}
+        special = [filter_ for facet in facets for filter_ in facet.filters] + list(filters)
+        named = {filter_.name for filter_ in special}
         listing = Listing(
-            filters=[f for f in found if f.name not in special or f.clause is not None],
+            filters=[*(filter_ for filter_ in found if filter_.name not in named), *special],
             sorts=self.columns,
             default_sort=default_sort,
             marker_column=marker_column,
@@ -386,15 +386,21 @@ class Noun(Resource):
         if request.one("limit") is None and not listed.more:
             return body
         reverse = (request.one("page_reverse") or "").lower() in ("true", "1")
+        asked = request.one("limit") or "0"
+        full = listed.more or (asked.isdigit() and 0 < int(asked) <= len(listed.rows))
         url = call.base + self.path_of(call)
         kept = [(name, value) for name, value in request.query if name != "page_reverse"]
         links = []
-        if listed.rows and (listed.more or (reverse and request.one("marker"))):
+        # A page that is not full is the last one, whichever way one goes.
+        back = [*kept, ("page_reverse", "True")]
+        if listed.rows and (full or reverse):
             last = getattr(listed.rows[-1], self.listing.marker_column)
             links.append({"rel": "next", "href": with_marker(url, kept, last)})
-        if listed.rows and (request.one("marker") or reverse):
+        if listed.rows and (full or not reverse):
             first = getattr(listed.rows[0], self.listing.marker_column)
-            links.append({"rel": "previous", "href": with_marker(url, [*kept, ("page_reverse", "True")], first)})
+            links.append({"rel": "previous", "href": with_marker(url, back, first)})
+        elif not listed.rows and not reverse:
+            links.append({"rel": "previous", "href": with_marker(url, back, "")})
         body[f"{self.many}_links"] = links
         return body
 
@@ -416,11 +422,11 @@ def _parser(row: type[Row], column: str) -> Callable[[str], Any]:
     if isinstance(kind, sa.Boolean):
         return parse_bool
     if isinstance(kind, sa.Integer):
-        return _number(2**63 if isinstance(kind, sa.BigInteger) else 2**31)
+        return number_within(2**63 if isinstance(kind, sa.BigInteger) else 2**31)
     return str
 
 
-def _number(beyond: int) -> Callable[[str], int]:
+def number_within(beyond: int) -> Callable[[str], int]:
     """Numbers that a column can be compared with; some databases refuse others with an error of their own."""
 
     def parse(text: str) -> int:

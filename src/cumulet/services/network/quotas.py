@@ -71,13 +71,18 @@ async def _update(room: Network, call: Call) -> dict[str, Any]:
     given = read_one(await call.request.body(1 << 16), "quota")
     given.pop("project_id", None)
     force = given.pop("force", None)
-    given.pop("check_limit", None)
+    check = given.pop("check_limit", None)
     call.allow("update_quota", _target(project))
     limits = {name: _limit(room, name, value) for name, value in given.items()}
 
     async def write(tx: Transaction) -> dict[str, int]:
         used = await room.quota.usage(tx, project)
         for name, limit in limits.items():
+            if check is True and 0 <= limit < used.get(name, 0):
+                raise errors.InvalidInput(
+                    f"Quota limit for {name} cannot be set to {limit}: {used[name]} are in use.",
+                    type_name="InvalidQuotaValue",
+                )
             if force is False and 0 <= limit < used.get(name, 0):
                 raise errors.ResourceInUse(
                     f"Quota limit for {name} cannot be set to {limit}: {used[name]} are in use.",

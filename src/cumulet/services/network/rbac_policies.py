@@ -21,7 +21,7 @@ from cumulet.services.network.rbac import RbacRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.security_groups.row import SecurityGroupRow
-from cumulet.services.network.standard import OWNED
+from cumulet.services.network.standard import OWNED, bump
 from cumulet.services.network.subnets.row import SubnetRow
 
 OBJECTS: dict[str, type[Row]] = {
@@ -73,6 +73,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     row = RbacRow(new_uuid(), wish["project_id"], kind, shared.id, wish["action"], wish["target_tenant"])
     await _insert(tx, row)
     await _show(tx, row)
+    await bump(room, tx, OBJECTS[kind], shared.id)
     return row
 
 
@@ -109,6 +110,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: RbacRow, wish:
     except Duplicate as taken:
         raise errors.RbacPolicyExists(f"Such an RBAC policy for {row.object_id} exists already.") from taken
     await _show(tx, changed)
+    await bump(room, tx, OBJECTS[row.object_type], row.object_id)
     return changed
 
 
@@ -118,6 +120,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: RbacRow) -> No
     await tx.delete(RbacRow, id=row.id)
     await room.quota.give_back(tx, row.project_id, rbac_policy=1)
     await _show(tx, row)
+    await bump(room, tx, OBJECTS[row.object_type], row.object_id)
 
 
 async def _refuse_in_use(tx: Transaction, row: RbacRow, but: str = "") -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import REQUIRED, Field
 from cumulet.core.web.call import Call
@@ -28,6 +30,8 @@ from cumulet.services.network.stirring import stir
 from cumulet.services.network.subnets.row import SubnetRow
 
 DHCP_SCHEDULER = Facet("dhcp_agent_scheduler", "Networks of DHCP agents")
+NOTHING = msgspec.Raw(b"null")
+"""What clients expect of an addition: JSON that says nothing."""
 L3_SCHEDULER = Facet("l3_agent_scheduler", "Routers of L3 agents")
 
 
@@ -74,7 +78,7 @@ async def _dhcp_agents_of(room: Network, call: Call) -> dict[str, Any]:
     return {"agents": [a for a in found if a["agent_type"] == DHCP_AGENT and a["host"] not in excluded]}
 
 
-async def _add_network(room: Network, call: Call) -> None:
+async def _add_network(room: Network, call: Call) -> msgspec.Raw:
     call.allow("create_dhcp-network")
     agent = await _agent(room, call, DHCP_AGENT)
     network_id = await _named(call, "network_id")
@@ -90,6 +94,7 @@ async def _add_network(room: Network, call: Call) -> None:
         await stir(tx, NetworkRow, "network", [network.id])
 
     await room.database.write(write)
+    return NOTHING
 
 
 async def _remove_network(room: Network, call: Call) -> None:
@@ -138,7 +143,7 @@ async def _hosts_of(tx: Transaction, router: RouterRow) -> set[str]:
     return {member.host for member in await members_of(tx, router.id)} if router.ha else {router.host} - {""}
 
 
-async def _add_router(room: Network, call: Call) -> None:
+async def _add_router(room: Network, call: Call) -> msgspec.Raw:
     call.allow("create_l3-router")
     agent = await _agent(room, call, L3)
     if not agent["admin_state_up"]:
@@ -162,6 +167,7 @@ async def _add_router(room: Network, call: Call) -> None:
         await stir(tx, RouterRow, "router", [router.id])
 
     await room.database.write(write)
+    return NOTHING
 
 
 async def _remove_router(room: Network, call: Call) -> None:

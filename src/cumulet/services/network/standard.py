@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import PRIMARY, Id, Instant, Json, Name, Ref, Row, Transaction, stored
+from cumulet.core.room import Room
 from cumulet.core.web.body import NEVER, OPTIONAL, Field
 from cumulet.core.web.listing import Clause, Filter
 from cumulet.core.web.wire import Int, ListOf, Text
@@ -69,6 +70,13 @@ async def set_tags(tx: Transaction, resource_id: str, tags: Sequence[str]) -> No
     """Replace the stored tags of a thing; its row's text is written by its noun."""
     await tx.delete(TagRow, resource_id=resource_id)
     await tx.insert_all(TagRow(resource_id, tag) for tag in sorted(set(tags)))
+
+
+async def bump(room: Room, tx: Transaction, row: type[Row], id: str) -> None:
+    """Something that belongs to it changed: that is a revision of it, too."""
+    found: Any = await tx.get(row, id=id)
+    if found is not None:
+        await tx.update(row, {"id": id}, revision=found.revision + 1, updated_at=room.clock.now())
 
 
 @lru_cache(maxsize=4096)

@@ -91,6 +91,6 @@ class Dialect:
 
 
 def with_marker(url: str, query: list[tuple[str, str]], marker: str) -> str:
-    """The address of the page behind `marker`."""
+    """The address of the page behind `marker`, or of the first one."""
     kept = [(name, value) for name, value in query if name != "marker"]
-    return f"{url}?{urlencode([*kept, ('marker', marker)])}"
+    return f"{url}?{urlencode([*kept, ('marker', marker)] if marker else kept)}"

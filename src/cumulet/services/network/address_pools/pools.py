@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -9,20 +10,34 @@ import msgspec
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.wire import Bool, Cidr, Int, ListOf, Text, Uuid
+from cumulet.core.web.listing import Clause, Filter
+from cumulet.core.web.wire import Bool, Cidr, Int, ListOf, Text, Uuid, parse_bool
 from cumulet.services.network import errors, ipam, rbac
 from cumulet.services.network.address_pools.prefixes import compacted, contains, overlapping
 from cumulet.services.network.address_pools.row import AddressScopeRow, SubnetPoolRow
 from cumulet.services.network.attributes import clean
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.networks.row import NetworkRow
-from cumulet.services.network.noun import Noun
+from cumulet.services.network.noun import Noun, number_within
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, json_text, standard
 from cumulet.services.network.subnets.row import SubnetRow
 
 Prefixes = ListOf(Cidr, most=256, least=1)
 Length = Int(0, 128)
+
+
+def _shared_filter(values: list[bool]) -> tuple[str, Clause, Mapping[str, Any]]:
+    """Pools that are shared with the caller, or others."""
+    wanted = values[-1]
+    shared = rbac.shared_ids("subnetpool")
+    return f"shared {wanted}", SubnetPoolRow.c.id.in_(shared) if wanted else SubnetPoolRow.c.id.not_in(shared), {}
+
+
+def _text(column: str) -> Callable[[Any, Any], str]:
+    """Lengths are shown as text, as the real service does."""
+    return lambda row, call: str(getattr(row, column))
+
 
 subnetpools = Noun(
     "/subnetpools",
@@ -37,9 +52,9 @@ subnetpools = Noun(
             (
                 Field("ip_version", Text(), source="version"),
                 Field("prefixes", Prefixes, create=REQUIRED, update=OPTIONAL, source=Passed("prefixes")),
-                Field("min_prefixlen", Length, create=OPTIONAL, update=OPTIONAL),
-                Field("max_prefixlen", Length, create=OPTIONAL, update=OPTIONAL),
-                Field("default_prefixlen", Length, create=OPTIONAL, update=OPTIONAL),
+                Field("min_prefixlen", Length, create=OPTIONAL, update=OPTIONAL, source=_text("min_prefixlen")),
+                Field("max_prefixlen", Length, create=OPTIONAL, update=OPTIONAL, source=_text("max_prefixlen")),
+                Field("default_prefixlen", Length, create=OPTIONAL, update=OPTIONAL, source=_text("default_prefixlen")),
                 Field("default_quota", Int(0).or_null(), create=OPTIONAL, update=OPTIONAL),
                 Field(
                     "shared",
@@ -62,6 +77,10 @@ subnetpools = Noun(
     missing=errors.SubnetPoolNotFound,
     quota="subnetpool",
     sees=lambda call: None if rbac.sees_all(call) else rbac.own_or_shared(SubnetPoolRow, "subnetpool"),
+    filters=[
+        Filter("shared", parse=parse_bool, clause=_shared_filter),
+        *(Filter(f"{end}_prefixlen", f"{end}_prefixlen", number_within(2**31)) for end in ("min", "max", "default")),
+    ],
 )
 subnetpools.reads()
 

@@ -132,6 +132,12 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 async def _led_to(tx: Transaction, call: Call, row: FloatingIpRow, wish: dict[str, Any]) -> dict[str, Any]:
     """The columns of a floating IP that leads to a port."""
     port = await usable_port(tx, call, wish["port_id"])
+    if port.project_id != row.project_id:
+        raise errors.InvalidInput(
+            f"Bad floatingip request: Port {port.id} is associated with a different tenant than Floating IP {row.id} "
+            "and therefore cannot be bound.",
+            type_name="BadRequest",
+        )
     address = fixed_address(port, wish.get("fixed_ip_address") or "", row.address)
     await refuse_second(tx, row.id, port, address)
     router = await router_between(tx, row.network_id, port, address)

@@ -15,10 +15,10 @@ from cumulet.core.web.wire import Enum, Int, Ip, Text, Uuid
 from cumulet.lib.ids import new_uuid
 from cumulet.services.network import errors
 from cumulet.services.network.facets import Facet
-from cumulet.services.network.floating_ips.association import fixed_address, router_between, usable_port
+from cumulet.services.network.floating_ips.association import fixed_address, fixed_of, router_between, usable_port
 from cumulet.services.network.floating_ips.floating_ips import floatingips
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow, forwardings_text
-from cumulet.services.network.noun import Noun
+from cumulet.services.network.noun import Noun, number_within
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.standard import NameText
@@ -82,7 +82,7 @@ port_forwardings = Noun(
         ),
         Facet("floating-ip-port-forwarding-detail", "Details of port forwardings in floating IPs"),
     ],
-    filters=[Filter("external_port", "external_port", int), Filter("internal_port", "internal_port", int)],
+    filters=[Filter(f"{side}_port", f"{side}_port", number_within(2**31)) for side in ("external", "internal")],
     missing=errors.PortForwardingNotFound,
     owner="",
     rule="floatingip_port_forwarding",
@@ -139,6 +139,12 @@ async def _inside(tx: Transaction, call: Call, floating: FloatingIpRow, port_id:
     """The inner address, and the router on the way to it."""
     port = await usable_port(tx, call, port_id)
     address = fixed_address(port, ip, floating.address)
+    whole = await tx.get(FloatingIpRow, fixed_of=fixed_of(port.id, address.ip_address))
+    if whole:
+        raise errors.FloatingIPPortAlreadyAssociated(
+            f"Port {port.id} has the floating IP {whole.address} for {address.ip_address} as a whole.",
+            type_name="PortHasBindingFloatingIP",
+        )
     router = await router_between(tx, floating.network_id, port, address)
     if floating.router_id and floating.router_id != router.id:
         raise errors.InvalidInput(
@@ -163,6 +169,13 @@ async def _refuse_clash(room: Network, tx: Transaction, row: ForwardingRow) -> N
     for other in await tx.find(ForwardingRow, floating_ip_id=row.floating_ip_id, protocol=row.protocol):
         if other.id != row.id and other.external_port <= row.external_last and row.external_port <= other.external_last:
             raise _taken(row)
+        inner = other.internal_port <= row.internal_last and row.internal_port <= other.internal_last
+        if other.id != row.id and inner and (other.port_id, other.internal_ip) == (row.port_id, row.internal_ip):
+            raise errors.InvalidInput(
+                f"Bad port_forwarding request: internal port {row.internal_port} of {row.internal_ip} has a port "
+                f"forwarding already: {other.id}.",
+                type_name="BadRequest",
+            )
 
 
 def _taken(row: ForwardingRow) -> errors.InvalidInput:

@@ -89,7 +89,7 @@ ports = Noun(
             (
                 Field(
                     "security_groups",
-                    ListOf(Uuid, most=64).or_null(),
+                    ListOf(Uuid, most=64, unique=True).or_null(),
                     create=OPTIONAL,
                     update=OPTIONAL,
                     source=Passed("groups"),

@@ -20,6 +20,7 @@ from cumulet.services.network.room import Network
 from cumulet.services.network.routers.legs import Leg, legs_of, overlap
 from cumulet.services.network.routers.routes import routes_of
 from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.standard import bump
 from cumulet.services.network.stirring import stir
 from cumulet.services.network.subnets.row import SubnetRow
 
@@ -33,6 +34,7 @@ async def add(room: Network, tx: Transaction, call: Call, router: RouterRow, bod
         _by_port(room, tx, call, router, port_id) if port_id else _by_subnet(room, tx, call, router, subnet_id)
     )
     await stir(tx, RouterRow, "router", [router.id])
+    await bump(room, tx, RouterRow, router.id)
     return _info(router, port, [has.subnet_id for has in given_of(port.fixed_ips)])
 
 
@@ -143,6 +145,7 @@ async def remove(room: Network, tx: Transaction, router: RouterRow, body: Mappin
     else:
         await operations.erase(room, tx, leg.port)
     await stir(tx, RouterRow, "router", [router.id])
+    await bump(room, tx, RouterRow, router.id)
     return _info(router, leg.port, [subnet.id for subnet in going])
 
 

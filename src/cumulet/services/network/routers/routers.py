@@ -22,7 +22,7 @@ from cumulet.services.network.routers.gateway import NO_GATEWAY, set_gateway
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.routes import checked_routes, given_routes, routes_of
 from cumulet.services.network.routers.row import ConntrackHelperRow, RouterRow
-from cumulet.services.network.routers.standby import disband, number_of
+from cumulet.services.network.routers.standby import disband, ensure_network, number_of
 from cumulet.services.network.standard import STANDARD, json_text, standard
 from cumulet.services.network.stirring import depart, stir
 from cumulet.services.network.wires import FixedIps, Routes
@@ -122,6 +122,8 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
         await tx.insert(row)
     except Duplicate as race:  # its number was taken meanwhile
         raise Collision("number") from race
+    if row.ha:
+        await ensure_network(room, tx, row.project_id)
     return row
 
 

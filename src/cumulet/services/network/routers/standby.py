@@ -88,7 +88,7 @@ async def enroll(room: Network, tx: Transaction, router: RouterRow, hosts: Seque
             await _dismiss(room, tx, member)
     has = {member.host: member.place for member in await members_of(tx, router.id)}
     fresh = [host for host in hosts if host not in has]
-    network = await _network(room, tx, router.project_id) if fresh else None
+    network = await ensure_network(room, tx, router.project_id) if fresh else None
     free = (place for place in range(len(hosts) + len(has)) if place not in has.values())
     for host in fresh:
         assert network is not None
@@ -135,7 +135,8 @@ async def _stir_around(tx: Transaction, router: RouterRow) -> None:
     await stir(tx, RouterRow, "router", [router.id])
 
 
-async def _network(room: Network, tx: Transaction, project_id: str) -> NetworkRow:
+async def ensure_network(room: Network, tx: Transaction, project_id: str) -> NetworkRow:
+    """The network by which the nodes that hold a project's routers see each other."""
     known = await tx.get(StandbyNetworkRow, project_id=project_id)
     found = await tx.get(NetworkRow, id=known.network_id) if known else None
     if found:

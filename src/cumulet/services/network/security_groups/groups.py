@@ -141,6 +141,10 @@ async def usable_groups(tx: Transaction, call: Call, ids: Sequence[str], has: st
         missing = set(fresh) - {id for (id,) in found}
         if missing:
             raise errors.SecurityGroupNotFound(f"Security group {min(missing)} does not exist")
+    if len({group.stateful for group in await tx.find(SecurityGroupRow, id=wanted)} if wanted else ()) > 1:
+        raise errors.SecurityGroupConflict(
+            "Cannot apply both stateful and stateless security groups on the same port at the same time"
+        )
     return wanted
 
 

@@ -14,7 +14,7 @@ from cumulet.services.network.ports.addressing import Wanted, given_of
 from cumulet.services.network.ports.operations import change, ensure_dhcp_port
 from cumulet.services.network.ports.row import DHCP, INTERFACE, OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
-from cumulet.services.network.standard import TagRow, json_text, standard
+from cumulet.services.network.standard import TagRow, bump, json_text, standard
 from cumulet.services.network.stirring import stir
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
@@ -88,6 +88,7 @@ async def list_in_network(room: Network, tx: Transaction, network: NetworkRow) -
     """Bring the network's row and its DHCP port in line with its subnets."""
     subnets = await tx.find(SubnetRow, network_id=network.id, order_by="created_at")
     await tx.update(NetworkRow, {"id": network.id}, subnets=json_text([subnet.id for subnet in subnets]))
+    await bump(room, tx, NetworkRow, network.id)
     with_dhcp = [subnet.id for subnet in subnets if subnet.dhcp and subnet.pools != "[]"]
     await ensure_dhcp_port(room, tx, network, with_dhcp)
     await stir(tx, NetworkRow, "network", [network.id])

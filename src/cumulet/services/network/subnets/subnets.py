@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Clause
-from cumulet.core.web.wire import Bool, Cidr, Enum, Int, Ip, ListOf, Text, Uuid
+from cumulet.core.web.listing import Clause, Filter
+from cumulet.core.web.wire import Bool, Cidr, Enum, Int, Ip, ListOf, Text, Uuid, parse_bool
 from cumulet.services.network import errors, ipam, rbac
 from cumulet.services.network.address_pools.allocation import allocate, chosen_pool
 from cumulet.services.network.facets import Facet, OrNull, Passed
@@ -35,6 +35,17 @@ def _visible() -> Clause:
         SubnetRow.c.project_id == rbac.caller_project(),
         SubnetRow.c.network_project_id == rbac.caller_project(),
         SubnetRow.c.network_id.in_(rbac.fully_shared_networks()),
+    )
+
+
+def _shared_filter(values: list[bool]) -> tuple[str, Clause, Mapping[str, Any]]:
+    """Subnets of networks that are shared with the caller, or of others."""
+    wanted = values[-1]
+    shared = rbac.fully_shared_networks()
+    return (
+        f"shared {wanted}",
+        SubnetRow.c.network_id.in_(shared) if wanted else SubnetRow.c.network_id.not_in(shared),
+        {},
     )
 
 
@@ -104,6 +115,7 @@ subnets = Noun(
     sees=lambda call: None if rbac.sees_all(call) else _visible(),
     aspects=lambda call, row: {"network:project_id": row.network_project_id},
     surroundings=_around,
+    filters=[Filter("shared", parse=parse_bool, clause=_shared_filter)],
 )
 subnets.reads()
 
