@@ -70,3 +70,56 @@ async def test_groups_and_pools_are_shared_by_id(network: Client, make: Maker) -
     await network.delete(f"/rbac-policies/{made['id']}", 409)
     await stranger.delete(f"/ports/{port['id']}")
     await network.delete(f"/rbac-policies/{made['id']}")
+
+
+async def test_a_way_out_is_for_those_it_was_opened_to(network: Client, make: Maker) -> None:
+    admin = network.as_("admin")
+    outside = await Maker(admin).network()
+    share = {"object_type": "network", "object_id": outside["id"], "action": "access_as_external"}
+    await admin.post("/rbac-policies", {"rbac_policy": share | {"target_tenant": "somebody"}})
+    await Maker(admin).subnet(outside, "198.51.100.0/24", enable_dhcp=False)
+    floating = {"floatingip": {"floating_network_id": outside["id"]}}
+    router = {"router": {"external_gateway_info": {"network_id": outside["id"]}}}
+    for path, body in (("/floatingips", floating), ("/routers", router)):
+        await network.post(path, body, 404)
+    await admin.post("/rbac-policies", {"rbac_policy": share | {"target_tenant": DEMO}})
+    await network.post("/floatingips", floating)
+    await network.post("/routers", router)
+
+
+async def test_what_others_put_in_force_stays(network: Client, make: Maker) -> None:
+    admin = network.as_("admin")
+    policy = await Maker(admin).one("policy", "/qos/policies", name="theirs")
+    net = await make.network()
+    port = await make.port(net)
+    for path, one in ((f"/networks/{net['id']}", "network"), (f"/ports/{port['id']}", "port")):
+        await admin.put(path, {one: {"qos_policy_id": policy["id"]}})
+        refused = await network.put(path, {one: {"qos_policy_id": None}}, 403)
+        assert refused["NeutronError"]["type"] == "PolicyRemoveAuthorizationError"
+    await admin.put(f"/qos/policies/{policy['id']}", {"policy": {"shared": True}})
+    changed = await network.put(f"/networks/{net['id']}", {"network": {"qos_policy_id": None}})
+    assert changed["network"]["qos_policy_id"] is None
+
+
+async def test_an_address_group_in_use_stays_shared(network: Client, make: Maker) -> None:
+    admin = network.as_("admin")
+    group = await Maker(admin).one("address_group", "/address-groups", name="g", addresses=["10.0.0.0/8"])
+    share = {"object_type": "address_group", "object_id": group["id"], "action": "access_as_shared"}
+    policy = (await admin.post("/rbac-policies", {"rbac_policy": share | {"target_tenant": DEMO}}))["rbac_policy"]
+    own = await make.one("security_group", "/security-groups", name="s")
+    rule = {"security_group_id": own["id"], "direction": "ingress", "remote_address_group_id": group["id"]}
+    made = (await network.post("/security-group-rules", {"security_group_rule": rule}))["security_group_rule"]
+    await admin.delete(f"/rbac-policies/{policy['id']}", 409)
+    await network.delete(f"/security-group-rules/{made['id']}")
+    await admin.delete(f"/rbac-policies/{policy['id']}")
+
+
+async def test_frames_must_be_large_enough_for_their_subnets(network: Client, make: Maker) -> None:
+    for mtu, cidr in ((67, "10.0.0.0/24"), (1279, "2001:db8::/64")):
+        net = await make.network(mtu=mtu)
+        body = {"network_id": net["id"], "cidr": cidr, "ip_version": 6 if ":" in cidr else 4}
+        refused = await network.post("/subnets", {"subnet": body}, 409)
+        assert refused["NeutronError"]["type"] == "NetworkMTUSubnetConflict"
+        await network.put(f"/networks/{net['id']}", {"network": {"mtu": 1400}})
+        await network.post("/subnets", {"subnet": body})
+        await network.put(f"/networks/{net['id']}", {"network": {"mtu": mtu}}, 409)

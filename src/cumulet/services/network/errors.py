@@ -181,6 +181,10 @@ class NetworkInUse(errors.Conflict):
     pass
 
 
+class NetworkMTUSubnetConflict(errors.Conflict):
+    pass
+
+
 class SubnetInUse(errors.Conflict):
     pass
 

@@ -74,6 +74,11 @@ async def unshare(tx: Transaction, object_id: str, action: str = "", target: str
     await tx.delete(RbacRow, object_id=object_id, **narrowed)
 
 
+async def leads_out(tx: Transaction, network_id: str, project_id: str) -> bool:
+    """May this project use a network as its way out?"""
+    return bool(await tx.find(RbacRow, object_id=network_id, action=EXTERNAL, target=[EVERYBODY, project_id]))
+
+
 async def targets(tx: Transaction, object_id: str, action: str = SHARED) -> str:
     """Those an object is shared with, as the text that its row keeps for the view."""
     return " ".join(sorted(row.target for row in await tx.find(RbacRow, object_id=object_id, action=action)))

@@ -20,7 +20,7 @@ from cumulet.services.network.qos.row import PolicyRow
 from cumulet.services.network.rbac import RbacRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
-from cumulet.services.network.security_groups.row import SecurityGroupRow
+from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.standard import OWNED, bump
 from cumulet.services.network.subnets.row import SubnetRow
 
@@ -160,6 +160,9 @@ async def _users(tx: Transaction, row: RbacRow) -> set[str]:
         case "security_group":
             members = [member.port_id for member in await tx.find(PortGroupRow, group_id=row.object_id)]
             found = await tx.find(PortRow, id=members) if members else []
+        case "address_group":
+            named = {rule.group_id for rule in await tx.find(RuleRow, remote_address_group_id=row.object_id)}
+            found = await tx.find(SecurityGroupRow, id=sorted(named)) if named else []
         case "address_scope":
             found = await tx.find(SubnetPoolRow, scope_id=row.object_id)
         case "subnetpool":

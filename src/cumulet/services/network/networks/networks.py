@@ -28,13 +28,12 @@ from cumulet.services.network.qos.row import applied_policy
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, json_text, standard
 from cumulet.services.network.stirring import depart, stir
-from cumulet.services.network.subnets.operations import erase_subnet
+from cumulet.services.network.subnets.operations import erase_subnet, refuse_small
 from cumulet.services.network.subnets.row import SubnetRow
 from cumulet.services.network.wires import DnsName
 
 ENCAPSULATION = 50
 """Bytes that a VXLAN header takes from each frame."""
-LEAST_MTU = 68
 
 
 def _shared(row: NetworkRow, call: Call) -> bool:
@@ -255,8 +254,6 @@ def _segment_number(room: Network, kind: str, wire: str, asked: int | None) -> i
 def _mtu(wanted: int, most: int) -> int:
     if wanted > most:
         raise errors.InvalidInput(f"Requested MTU is too big, maximum is {most}")
-    if wanted < LEAST_MTU:
-        raise errors.InvalidInput(f"Requested MTU is too small, minimum is {LEAST_MTU}")
     return wanted
 
 
@@ -279,9 +276,12 @@ async def update(room: Network, call: Call, tx: Transaction, row: NetworkRow, wi
         if name not in ("shared", "qos_policy_id", "mtu")
     }
     if "mtu" in wish:
-        changes["mtu"] = _mtu(wish["mtu"], room.physical_mtu - (ENCAPSULATION if row.network_type == "vxlan" else 0))
+        most = room.physical_mtu - (ENCAPSULATION if row.network_type == "vxlan" else 0)
+        changes["mtu"] = _mtu(wish["mtu"] or most, most)
+        for version in {subnet.version for subnet in await tx.find(SubnetRow, network_id=row.id)}:
+            refuse_small(row.id, changes["mtu"], version)
     if "qos_policy_id" in wish:
-        changes["qos_policy_id"] = await applied_policy(tx, call, wish["qos_policy_id"])
+        changes["qos_policy_id"] = await applied_policy(tx, call, wish["qos_policy_id"], row.qos_policy_id)
     if "shared" in wish and wish["shared"] != ("*" in row.shared_with):
         await _share(tx, row, wish["shared"])
         changes["shared_with"] = await rbac.targets(tx, row.id)

@@ -232,14 +232,14 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 
 
 async def usable_network(tx: Transaction, call: Call, network_id: str) -> NetworkRow:
-    """A network that the caller sees. Raises NetworkNotFound."""
+    """A network that the caller may use, if only as a way out. Raises NetworkNotFound."""
     network = await tx.get(NetworkRow, id=network_id)
     caller = call.caller.project_id
     if network and (
         network.project_id == caller
-        or network.external
         or rbac.shared_with(network.shared_with, caller)
         or rbac.sees_all(call)
+        or (network.external and await rbac.leads_out(tx, network.id, caller))
     ):
         return network
     raise errors.NetworkNotFound(f"Network {network_id} could not be found.")
@@ -349,7 +349,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
     if "binding:profile" in wish:
         changes["profile"] = json_text(wish["binding:profile"] or {})
     if "qos_policy_id" in wish:
-        changes["qos_policy_id"] = await applied_policy(tx, call, wish["qos_policy_id"])
+        changes["qos_policy_id"] = await applied_policy(tx, call, wish["qos_policy_id"], row.qos_policy_id)
     if "extra_dhcp_opts" in wish:
         changes["dhcp_options"] = json_text(
             _options(msgspec.json.decode(row.dhcp_options), wish["extra_dhcp_opts"] or [])

@@ -53,15 +53,23 @@ _SEEN = Query(
 )
 
 
-async def applied_policy(tx: Transaction, call: Call, policy_id: str | None) -> str:
-    """The id of a policy that the caller may use; empty for none. Raises QosPolicyNotFound."""
-    if not policy_id:
-        return ""
+async def applied_policy(tx: Transaction, call: Call, policy_id: str | None, has: str = "") -> str:
+    """The id of a policy that the caller may use; empty for none. Raises QosPolicyNotFound.
+
+    What somebody else put in force (`has`) he cannot take away: NotAuthorized.
+    """
+    wanted = policy_id or ""
+    if has and has != wanted and not await _may_use(tx, call, has):
+        raise errors.NotAuthorized(
+            f"Policy {has} cannot be removed by you.", type_name="PolicyRemoveAuthorizationError"
+        )
+    if wanted and not await _may_use(tx, call, wanted):
+        raise errors.QosPolicyNotFound(f"QoS policy {wanted} could not be found.")
+    return wanted
+
+
+async def _may_use(tx: Transaction, call: Call, policy_id: str) -> bool:
     if rbac.sees_all(call):
-        found = await tx.get(PolicyRow, id=policy_id) is not None
-    else:
-        values = {"policy": policy_id, "caller_project": call.caller.project_id}
-        found = bool(await tx.tuples(_SEEN, values))
-    if not found:
-        raise errors.QosPolicyNotFound(f"QoS policy {policy_id} could not be found.")
-    return policy_id
+        return await tx.get(PolicyRow, id=policy_id) is not None
+    values = {"policy": policy_id, "caller_project": call.caller.project_id}
+    return bool(await tx.tuples(_SEEN, values))

@@ -22,6 +22,9 @@ MOST_SUBNETS = 64
 """Subnets of one network."""
 
 
+LEAST_MTU = {4: 68, 6: 1280}
+
+
 class NewSubnet(msgspec.Struct, kw_only=True):
     """A subnet to be made. `gateway` None: none at all; empty: the first address."""
 
@@ -48,6 +51,7 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewSubn
     await stir(tx, NetworkRow, "network", [network.id])
     cidr = ipam.network_of(new.cidr)
     _refuse_odd_modes(new, cidr)
+    refuse_small(network.id, network.mtu, cidr.version)
     others = await tx.find(SubnetRow, network_id=network.id)
     if len(others) >= MOST_SUBNETS:
         raise errors.InvalidInput(f"Network {network.id} has {MOST_SUBNETS} subnets, which is the most it may have.")
@@ -82,6 +86,14 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewSubn
     if row.makes_own_addresses:
         await _add_to_ports(room, tx, row)
     return row
+
+
+def refuse_small(network_id: str, mtu: int, version: int) -> None:
+    """Raise where frames are too small for this version of IP."""
+    if mtu < LEAST_MTU[version]:
+        raise errors.NetworkMTUSubnetConflict(
+            f"Network MTU {mtu} of network {network_id} is too small, minimum for IPv{version} is {LEAST_MTU[version]}."
+        )
 
 
 async def list_in_network(room: Network, tx: Transaction, network: NetworkRow) -> None:
