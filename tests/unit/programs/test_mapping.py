@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cumulet.programs.cloud import _identity_settings
+from cumulet.programs.cloud import identity_settings
 from cumulet.programs.mapping import mapping
 from cumulet.programs.settings import Settings, SettingsError
 
@@ -67,4 +67,4 @@ def test_why_nothing_comes_of_it(tmp_path: Path, rules: Any, attributes: str, sa
 )
 def test_settings_that_cannot_be_used(tmp_path: Path, identity: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
-        _identity_settings(Settings(state_dir=str(tmp_path), identity=identity))
+        identity_settings(Settings(state_dir=str(tmp_path), identity=identity))
