@@ -74,6 +74,9 @@ class Operation:
     path: str
     text: Mapping[str, Any]
 
+    def lives_at(self, version: int) -> bool:
+        return lives(self.text, version)
+
     def queries(self, version: int) -> list[Parameter]:
         """The query parameters at a version."""
         found = (self.contract.followed(one) for one in self.text.get("parameters", ()))
@@ -249,11 +252,7 @@ def _words(error: jsonschema.ValidationError) -> list[str]:
         case "required":
             return [f"-{name}" for name in error.validator_value if name not in error.instance]
         case "additionalProperties":
-            known = error.schema.get("properties", {})
-            patterns = error.schema.get("patternProperties", {})
-            return [
-                f"+{name}"
-                for name in error.instance
-                if name not in known and not any(re.search(pattern, name) for pattern in patterns)
-            ]
+            if error.schema.get("patternProperties"):
+                return ["+*"]
+            return [f"+{name}" for name in error.instance if name not in error.schema.get("properties", {})]
     return [str(error.validator)]

@@ -34,18 +34,13 @@ def _unknown(name: str) -> ServiceNotFound:
     return ServiceNotFound(f"Cluster {name[:64]} could not be found. The services of this cloud form no clusters.")
 
 
-_Named = Body(
-    "",
-    (
-        Field("name", Text(255, 1), create=REQUIRED),
-        Field("binary", Text(), create=OPTIONAL),
-        Field("disabled_reason", Text().or_null(), create=OPTIONAL),
-    ),
-)
+_NAMED = (Field("name", Text(255, 1), create=REQUIRED), Field("binary", Text(), create=OPTIONAL))
+_Named = Body("", _NAMED)
+_Reasoned = Body("", (*_NAMED, Field("disabled_reason", Text().or_null(), create=OPTIONAL)))
 ROUTES = (
     Endpoint("GET", "/clusters", index, since=SINCE, name="clusters"),
     Endpoint("GET", "/clusters/detail", index, since=SINCE, name="clusters_detail"),
     Endpoint("GET", "/clusters/{cluster}", show, since=SINCE, name="cluster"),
     Endpoint("PUT", "/clusters/enable", update, since=SINCE, body=_Named, name="cluster_enable"),
-    Endpoint("PUT", "/clusters/disable", update, since=SINCE, body=_Named, name="cluster_disable"),
+    Endpoint("PUT", "/clusters/disable", update, since=SINCE, body=_Reasoned, name="cluster_disable"),
 )

@@ -201,23 +201,20 @@ async def show_host(room: BlockStorage, call: Call) -> dict[str, Any]:
     return {"host": found}
 
 
-_NAMED = (
-    Field("host", Text().or_null(), create=OPTIONAL),
-    Field("binary", Text(), create=OPTIONAL),
-    Field("service", Text(), create=OPTIONAL),
-    Field("cluster", Text().or_null(), create=OPTIONAL),
-)
+_PLACED = (Field("host", Text().or_null(), create=OPTIONAL), Field("cluster", Text().or_null(), create=OPTIONAL))
+_NAMED = (*_PLACED, Field("binary", Text(), create=OPTIONAL), Field("service", Text(), create=OPTIONAL))
+_Placed = Body("", _PLACED)
 _Plain = Body("", _NAMED)
 _Reason = Body("", (*_NAMED, Field("disabled_reason", Text(255, 1), create=REQUIRED)))
-_Failover = Body("", (*_NAMED, Field("backend_id", Text().or_null(), create=OPTIONAL)))
+_Failover = Body("", (*_PLACED, Field("backend_id", Text().or_null(), create=OPTIONAL)))
 _Host = Body("", (Field("status", Enum("enable", "disable", ignore_case=True), create=REQUIRED),))
 ROUTES = (
     Endpoint("GET", "/os-services", index, name="services"),
     Endpoint("PUT", "/os-services/enable", enable, body=_Plain, name="service_enable"),
     Endpoint("PUT", "/os-services/disable", disable, body=_Plain, name="service_disable"),
     Endpoint("PUT", "/os-services/disable-log-reason", disable_log_reason, body=_Reason, name="service_reason"),
-    Endpoint("PUT", "/os-services/freeze", freeze, body=_Plain, name="service_freeze"),
-    Endpoint("PUT", "/os-services/thaw", thaw, body=_Plain, name="service_thaw"),
+    Endpoint("PUT", "/os-services/freeze", freeze, body=_Placed, name="service_freeze"),
+    Endpoint("PUT", "/os-services/thaw", thaw, body=_Placed, name="service_thaw"),
     Endpoint("PUT", "/os-services/failover_host", failover, 202, body=_Failover, name="service_failover"),
     Endpoint("GET", "/os-hosts", list_hosts, name="hosts"),
     Endpoint("GET", "/os-hosts/{host}", show_host, name="host"),

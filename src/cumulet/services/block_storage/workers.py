@@ -27,7 +27,6 @@ _Cleanup = Body(
         Field("disabled", Bool, create=OPTIONAL),
         Field("resource_id", Uuid.or_null(), create=OPTIONAL),
         Field("resource_type", Enum("Volume", "Snapshot").or_null(), create=OPTIONAL),
-        Field("until", Text().or_null(), create=OPTIONAL),
     ),
 )
 

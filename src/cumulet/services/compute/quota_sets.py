@@ -36,13 +36,13 @@ def shown(call: Call, limits: dict[str, int]) -> dict[str, int]:
     return {name: limits.get(name, -1) for name in names_at(call.version)}
 
 
-def _fields() -> list[Field]:
+def _fields(windows: dict[str, str]) -> list[Field]:
     limit = Int(-1, 2**31 - 1)
-    return [Field(name, limit, create=OPTIONAL, until=WINDOWS.get(name, "")) for name in QUOTAS]
+    return [Field(name, limit, create=OPTIONAL, until=windows.get(name, "")) for name in QUOTAS]
 
 
-Set = Body("quota_set", [*_fields(), Field("force", Bool, create=OPTIONAL)])
-SetClass = Body("quota_class_set", _fields())
+Set = Body("quota_set", [*_fields(WINDOWS), Field("force", Bool, create=OPTIONAL)])
+SetClass = Body("quota_class_set", _fields(WINDOWS | dict.fromkeys(MOVED, "2.49")))
 
 
 async def limits_of(room: Compute, project_id: str) -> dict[str, int]:
@@ -129,7 +129,7 @@ async def show_class(room: Compute, call: Call) -> dict[str, Any]:
 
 
 def _class_shown(call: Call, limits: dict[str, int]) -> dict[str, int]:
-    """The moved ones are shown until 2.49 here, one version of the page longer than for projects."""
+    """The moved ones are taken and shown until 2.49 here, longer than for projects."""
     hidden = version("2.50")
     found = shown(call, limits)
     if version("2.36") <= call.version < hidden:
