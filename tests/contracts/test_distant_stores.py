@@ -6,9 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
-import boto3
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -20,7 +18,7 @@ from cumulet.drivers.image_store.s3_signing import Keys, path_text, signed
 from cumulet.drivers.image_store.swift import Account, SwiftImageStore
 from cumulet.lib.clock import SECOND
 from tests.support.clock import JumpingClock
-from tests.support.s3_server import BUCKET, KEYS, s3_server
+from tests.support.s3_server import BUCKET, KEYS, client
 from tests.support.swift_server import SwiftServer, swift_server
 
 MAPLE = "4f9f9a0e-7f0a-4f0c-9d0e-6a3f5a0b7c11"
@@ -44,22 +42,6 @@ async def content(store: S3ImageStore | SwiftImageStore, start: int = 0, length:
 
 
 # ---- S3 --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def s3() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
-
-
-def client(url: str) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=url,
-        region_name=KEYS.region,
-        aws_access_key_id=KEYS.access_key,
-        aws_secret_access_key=KEYS.secret_key,
-    )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from cumulet.drivers.image_store.workshop import Workshop
 from cumulet.lib.process import User
 from cumulet.services.image.seed import empty_qcow2
 from tests.support.ceph import Ceph, ceph
-from tests.support.s3_server import BUCKET, KEYS, s3_server
+from tests.support.s3_server import BUCKET, KEYS
 from tests.support.swift_server import swift_server
 
 MAPLE = "4f9f9a0e-7f0a-4f0c-9d0e-6a3f5a0b7c11"
@@ -42,8 +42,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ImageStore
         yield files
         files.close()
     elif request.param == "s3":
-        with s3_server() as url:
-            yield S3ImageStore(url, BUCKET, KEYS, prefix="images/", part=5 << 20)
+        yield S3ImageStore(request.getfixturevalue("s3"), BUCKET, KEYS, prefix="images/", part=5 << 20)
     elif request.param == "swift":
         with swift_server() as swift:
             yield SwiftImageStore(swift.account, swift.container, segment=1 << 20)

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cumulet.services.image.seed import empty_qcow2
 
+POLL_SECONDS = 0.02
+"""How long it may take to notice that it shall end."""
 FILES = {"/disk.raw": b"A small disk. ".ljust(1 << 16, b"-"), "/disk.qcow2": empty_qcow2(1 << 20)}
 
 
@@ -46,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def image_web() -> Iterator[ImageWeb]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     try:
         yield ImageWeb(server.server_address[1])

@@ -19,6 +19,8 @@ from cumulet.drivers.image_store.swift import Account
 
 CONTAINER = "pictures"
 PIECE = 1 << 16
+POLL_SECONDS = 0.02
+"""How long it may take to notice that it shall end."""
 
 
 @dataclass
@@ -178,7 +180,7 @@ def swift_server() -> Iterator[SwiftServer]:
     swift = SwiftServer()
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"swift": swift}))
     swift.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     try:
         yield swift
