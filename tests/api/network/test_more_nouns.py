@@ -90,7 +90,20 @@ async def test_policies_of_service(network: Client) -> None:
     await manager.delete(f"{rules}/{rule['id']}")
     await manager.delete(f"/qos/policies/{policy['id']}")
     await network.get(f"/qos/policies/{policy['id']}", 404)
-    await network.get("/qos/rule-types/bandwidth_limit")
+    await network.get("/qos/rule-types/bandwidth_limit", 403)
+    details = await network.as_("admin").get("/qos/rule-types/bandwidth_limit")
+    assert details["rule_type"]["drivers"][0]["name"] == "linux"
+
+
+async def test_a_default_policy_holds_for_new_networks(network: Client, make: Maker) -> None:
+    policy = await Maker(network.as_("manager")).one("policy", "/qos/policies", name="usual", is_default=True)
+    assert (await make.network())["qos_policy_id"] == policy["id"]
+    assert (await make.network(qos_policy_id=None))["qos_policy_id"] is None
+    foreign = await Maker(network.as_("stranger")).network()
+    assert foreign["qos_policy_id"] is None
+    limits = f"/qos/policies/{policy['id']}/bandwidth_limit_rules"
+    for path in (limits, limits.replace(policy["id"], foreign["id"])):
+        await network.as_("stranger").post(path, {"bandwidth_limit_rule": {"max_kbps": 1}}, 403)
 
 
 async def test_agents_and_zones_are_the_nodes(network: Client, fleet: FakeFleet) -> None:

@@ -104,6 +104,8 @@ async def test_a_floating_ip_leads_to_a_port(network: Client, make: Maker, outsi
         "DOWN",
     )
     await network.put(path, {"floatingip": {"port_id": port["id"]}})
+    assert (await network.put(path, {"floatingip": {}}))["floatingip"]["port_id"] is None
+    await network.put(path, {"floatingip": {"port_id": port["id"]}})
     await network.delete(f"/ports/{port['id']}")
     assert (await network.get(path))["floatingip"]["port_id"] is None
     await network.delete(path)

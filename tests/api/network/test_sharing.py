@@ -123,3 +123,29 @@ async def test_frames_must_be_large_enough_for_their_subnets(network: Client, ma
         await network.put(f"/networks/{net['id']}", {"network": {"mtu": 1400}})
         await network.post("/subnets", {"subnet": body})
         await network.put(f"/networks/{net['id']}", {"network": {"mtu": mtu}}, 409)
+
+
+async def test_everything_that_can_be_shared_is(network: Client, make: Maker) -> None:
+    scope = await make.one("address_scope", "/address-scopes", name="s", ip_version=4)
+    prefixes = {"prefixes": ["10.9.0.0/16"], "default_prefixlen": 24, "address_scope_id": scope["id"]}
+    pool = await make.one("subnetpool", "/subnetpools", name="p", **prefixes)
+    own = {
+        "subnetpool": pool,
+        "address_scope": scope,
+        "network": await make.network(),
+        "security_group": await make.one("security_group", "/security-groups", name="g"),
+        "address_group": await make.one("address_group", "/address-groups", name="g"),
+        "qos_policy": await Maker(network.as_("manager")).one("policy", "/qos/policies", name="q"),
+    }
+
+    async def share(kind: str, status: int) -> None:
+        body = {"object_type": kind, "object_id": own[kind]["id"], "action": "access_as_shared", "target_tenant": ALT}
+        await network.post("/rbac-policies", {"rbac_policy": body}, status)
+
+    # Its scope must be shared before it.
+    await share("subnetpool", 400)
+    for kind in ("address_scope", "subnetpool", "network", "security_group", "address_group", "qos_policy"):
+        await share(kind, 201)
+    stranger = network.as_("stranger")
+    assert (await stranger.get(f"/subnetpools/{pool['id']}"))["subnetpool"]["shared"] is True
+    assert (await stranger.get(f"/address-scopes/{scope['id']}"))["address_scope"]["shared"] is True

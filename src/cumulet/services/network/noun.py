@@ -115,6 +115,10 @@ class Noun(Resource):
             wishes = [self.attributes.for_create(item) for item in items]
 
             async def write(tx: Transaction) -> list[Any]:
+                if self.of:
+                    # Who may not do this to what is his own need not be told what else there is.
+                    own = {**call.own, "ext_parent:project_id": call.caller.project_id}
+                    call.allow(f"create_{self.rule}", own)
                 await self.enter_parent(tx, call)
                 made = []
                 for item, wish in zip(items, wishes, strict=True):

@@ -70,11 +70,24 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
         raise errors.InvalidInput(
             f"Invalid action '{wish['action'][:60]}' for object type '{kind}'; use {', '.join(sorted(allowed))}"
         )
+    if kind == "subnetpool":
+        await _refuse_hidden_scope(tx, shared, wish["target_tenant"])
     row = RbacRow(new_uuid(), wish["project_id"], kind, shared.id, wish["action"], wish["target_tenant"])
     await _insert(tx, row)
     await _show(tx, row)
     await bump(room, tx, OBJECTS[kind], shared.id)
     return row
+
+
+async def _refuse_hidden_scope(tx: Transaction, pool: SubnetPoolRow, target: str) -> None:
+    """A pool is of no use to whom its scope is not shared with."""
+    scope = await tx.get(AddressScopeRow, id=pool.scope_id) if pool.scope_id else None
+    if scope is None or target == scope.project_id:
+        return
+    if not rbac.shared_with(await rbac.targets(tx, scope.id), target):
+        raise errors.InvalidInput(
+            f"Subnet pool {pool.id} cannot be shared with {target[:64]}: its address scope {scope.id} is not."
+        )
 
 
 async def _insert(tx: Transaction, row: RbacRow) -> None:

@@ -74,7 +74,7 @@ async def set_tags(tx: Transaction, resource_id: str, tags: Sequence[str]) -> No
 
 async def bump(room: Room, tx: Transaction, row: type[Row], id: str) -> None:
     """Something that belongs to it changed: that is a revision of it, too."""
-    found: Any = await tx.get(row, id=id)
+    found: Any = await tx.get(row, id=id) if "revision" in row.__struct_fields__ else None
     if found is not None:
         await tx.update(row, {"id": id}, revision=found.revision + 1, updated_at=room.clock.now())
 

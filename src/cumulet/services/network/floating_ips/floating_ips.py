@@ -174,7 +174,8 @@ async def update(room: Network, call: Call, tx: Transaction, row: FloatingIpRow,
                 type_name="FipInUseByPortForwarding",
             )
         changes |= await _led_to(tx, call, row, wish)
-    elif "port_id" in wish:
+    elif "port_id" in wish or not wish:
+        # Once the port was all that could be changed, and to say nothing was to say none; clients still do.
         changes |= {} if row.forwardings != "[]" else NOWHERE
     elif wish.get("fixed_ip_address") and row.port_id:
         changes |= await _led_to(tx, call, row, {**wish, "port_id": row.port_id})

@@ -24,7 +24,7 @@ from cumulet.services.network.networks.row import NetworkRow, SegmentRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
 from cumulet.services.network.ports.row import DHCP, FLOATING, GATEWAY, PortRow
-from cumulet.services.network.qos.row import applied_policy
+from cumulet.services.network.qos.row import DefaultPolicyRow, applied_policy
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, json_text, standard
 from cumulet.services.network.stirring import depart, stir
@@ -169,7 +169,12 @@ def _zones(hints: str) -> list[str]:
 
 @networks.creating
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> NetworkRow:
-    return await make(room, tx, wish, qos_policy=await applied_policy(tx, call, wish.get("qos_policy_id")))
+    if "qos_policy_id" in wish:
+        policy = await applied_policy(tx, call, wish["qos_policy_id"])
+    else:
+        default = await tx.get(DefaultPolicyRow, project_id=wish["project_id"])
+        policy = default.policy_id if default else ""
+    return await make(room, tx, wish, qos_policy=policy)
 
 
 async def make(room: Network, tx: Transaction, wish: Mapping[str, Any], qos_policy: str = "") -> NetworkRow:
