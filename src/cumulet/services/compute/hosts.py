@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from cumulet.core.room import Room
 from cumulet.lib.ids import new_uuid
 from cumulet.services.compute.aggregates import AggregateHostRow, AggregateRow, aggregate_of
 from cumulet.services.compute.neighbours import HostRoomLike, NodeLike
-from cumulet.services.compute.placing.hosts import Host
+from cumulet.services.compute.placing.hosts import Aggregate, Host
 from cumulet.services.compute.room import ZONE, Compute
 from cumulet.services.compute.servers.row import ServerRow
 
@@ -78,15 +79,28 @@ def status_of(node: NodeLike | None) -> str:
 
 async def zones(room: Compute) -> dict[str, str]:
     """The zone of each host: an aggregate's, else its own, else the default one."""
+    nodes = await room.fleet.nodes()
     async with room.database.read() as tx:
-        aggregates = {row.id: row for row in await tx.find(AggregateRow)}
-        members = await tx.find(AggregateHostRow)
-    found = {node.name: node.zone or ZONE for node in await room.fleet.nodes()}
-    for member in members:
-        aggregate = aggregates.get(member.aggregate_id)
-        zone = aggregate_of(aggregate).metadata.get("availability_zone") if aggregate else None
-        if zone:
-            found[member.host] = zone
+        return zones_of(nodes, await members_of(tx))
+
+
+async def members_of(tx: Transaction) -> dict[str, list[Aggregate]]:
+    """The aggregates of each host that is in any."""
+    aggregates = {row.id: aggregate_of(row) for row in await tx.find(AggregateRow)}
+    found: dict[str, list[Aggregate]] = {}
+    for member in await tx.find(AggregateHostRow) if aggregates else ():
+        if member.aggregate_id in aggregates:
+            found.setdefault(member.host, []).append(aggregates[member.aggregate_id])
+    return found
+
+
+def zones_of(nodes: Iterable[NodeLike], members: Mapping[str, Sequence[Aggregate]]) -> dict[str, str]:
+    found = {node.name: node.zone or ZONE for node in nodes}
+    for host, aggregates in members.items():
+        for aggregate in aggregates:
+            zone = aggregate.metadata.get("availability_zone")
+            if zone:
+                found[host] = zone
     return found
 
 
@@ -102,12 +116,14 @@ async def survey(room: Compute, of_interest: frozenset[str] = frozenset()) -> li
     """All hosts at this moment. `of_interest`: the servers that the request will ask about."""
     nodes = await room.fleet.nodes()
     rooms = {found.node: found for found in await room.placement.hosts()}
-    zone_of = await zones(room)
     async with room.database.read() as tx:
         counts = {host: (n, building or 0) for host, n, building in await tx.tuples(_counts)}
         where = await tx.tuples(_where_are, {"ids": sorted(of_interest)}) if of_interest else ()
-        aggregates = {row.id: aggregate_of(row) for row in await tx.find(AggregateRow)}
-        members = await tx.find(AggregateHostRow)
+        members = await members_of(tx)
+    zone_of = zones_of(nodes, members)
+    servers: dict[str, set[str]] = {}
+    for server, host in where:
+        servers.setdefault(host, set()).add(server)
     hosts = []
     for node in nodes:
         own = rooms.get(node.name)
@@ -121,8 +137,8 @@ async def survey(room: Compute, of_interest: frozenset[str] = frozenset()) -> li
                 hypervisor=node.facts.hypervisor,
                 architecture=node.facts.architecture,
                 traits=frozenset(own.traits) if own else frozenset(),
-                aggregates=tuple(aggregates[m.aggregate_id] for m in members if m.host == node.name),
-                servers=frozenset(server for server, host in where if host == node.name),
+                aggregates=tuple(members.get(node.name, ())),
+                servers=frozenset(servers.get(node.name, ())),
                 count=counts.get(node.name, (0, 0))[0],
                 building=int(counts.get(node.name, (0, 0))[1]),
             )
