@@ -29,7 +29,8 @@ class VolumeDuty:
         self._orders = orders
         self._outbox = outbox
         self._backends = backends
-        self._fulfilled: dict[str, str] = {}
+        self._fulfilled: dict[str, VolumeFacts] = {}
+        """What was found when the newest order was carried out."""
 
     async def step(self, key: str) -> Outcome:
         order = self._orders.get(Kind.VOLUME, key)
@@ -49,7 +50,10 @@ class VolumeDuty:
             self._outbox.tell(order, VolumeFacts(id=key, size_gib=0, fault=fault))
             return Done()
         digest = digest_of(spec)
-        if self._fulfilled.get(key) == digest:
+        met = self._fulfilled.get(key)
+        if met is not None and met.digest == digest:
+            # A newer order with the same text, such as after a wish that was taken back: it is met, too.
+            self._outbox.tell(order, met)
             return Done()
         try:
             facts = await backend.ensure(spec)
@@ -57,7 +61,7 @@ class VolumeDuty:
             return Again(RETRY_SECONDS, f"what it is made of, or opened with, did not arrive: {error}")
         self._outbox.tell(order, facts)
         if facts.digest == digest:
-            self._fulfilled[key] = digest
+            self._fulfilled[key] = facts
             return Done()
         return Again(RETRY_SECONDS, facts.fault.message if facts.fault else "not as ordered yet")
 
