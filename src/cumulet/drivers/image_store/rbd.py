@@ -118,7 +118,7 @@ class RbdImageStore:
             self._pool.rename(name, aside)
         except Missing:
             return
-        with contextlib.suppress(Busy):
+        with contextlib.suppress(Busy, Missing):
             self._pool.remove(aside)
 
 

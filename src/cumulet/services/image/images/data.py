@@ -154,9 +154,17 @@ async def remove_bytes(room: Image, row: ImageRow) -> None:
     """Remove every copy of an image's bytes, staged ones too."""
     if row.data_key:
         for store in room.stores.values():
-            await store.remove(row.data_key)
+            await let_go(store, row.data_key)
     if row.staged_key:
-        await room.staging.remove(row.staged_key)
+        await let_go(room.staging, row.staged_key)
+
+
+async def let_go(store: ImageStore, key: str) -> None:
+    """Remove bytes that no row names any more. What a store cannot do now, its sweep does later."""
+    try:
+        await store.remove(key)
+    except Unreachable as error:
+        log.warning("data %s stays in the store %s for now: %s", key, store.name, error)
 
 
 @asynccontextmanager
@@ -168,7 +176,7 @@ async def _receiving(room: Image, image_id: str, key: str, store: ImageStore) ->
         yield
     except BaseException as error:
         # Best effort: a process that dies here leaves it to the reconcilers.
-        await store.remove(key)
+        await let_go(store, key)
         try:
             await change_receiving(room, image_id, key, status.return_to_queue)
         except UploadOvertaken:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from cumulet.core.db import Query
 from cumulet.core.reconcile import Again, Done, Outcome
-from cumulet.drivers.image_store.base import ImageStore
+from cumulet.drivers.image_store.base import ImageStore, Unreachable
 from cumulet.lib.clock import SECOND
 from cumulet.services.image.cache.rows import CacheRow
 from cumulet.services.image.errors import UploadOvertaken
@@ -107,11 +107,14 @@ class StoreReconciler:
         store = self._stores.get(key)
         if store is None:
             return Done()
-        found = await store.found()
-        for start in range(0, len(found), _BATCH):
-            for orphan in await self._orphans(key, found[start : start + _BATCH]):
-                log.warning("removing data %s from the store %s: no image names it", orphan, key)
-                await store.remove(orphan)
+        try:
+            found = await store.found()
+            for start in range(0, len(found), _BATCH):
+                for orphan in await self._orphans(key, found[start : start + _BATCH]):
+                    log.warning("removing data %s from the store %s: no image names it", orphan, key)
+                    await store.remove(orphan)
+        except Unreachable as error:
+            log.warning("the store %s cannot be swept: %s", key, error)
         return Again(SWEEP_SECONDS)
 
     async def _orphans(self, store: str, keys: list[str]) -> list[str]:

@@ -129,7 +129,7 @@ async def update(room: Image, call: Call) -> Response:
     after = await change(room, row.id, patched, beside=whereabouts.reading(room, call, row))
     for name in row.store_list:
         if name not in after.store_list and name in room.stores:
-            await room.stores[name].remove(row.data_key)
+            await data.let_go(room.stores[name], row.data_key)
     return _shown(room, call, after)
 
 
@@ -280,7 +280,7 @@ async def delete_from_store(room: Image, call: Call) -> None:
 
     after = await change(room, row.id, without)
     if name in room.stores:
-        await room.stores[name].remove(after.data_key)
+        await data.let_go(room.stores[name], after.data_key)
 
 
 def endpoints() -> list[Endpoint]:

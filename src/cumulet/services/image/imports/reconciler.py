@@ -22,7 +22,7 @@ from cumulet.drivers.image_store.workshop import NotConverted
 from cumulet.lib.ids import new_uuid
 from cumulet.services.image.errors import DataRefused, DataTooLarge, ImageNotFound, ImportFailed
 from cumulet.services.image.images import status
-from cumulet.services.image.images.data import open_bytes, put
+from cumulet.services.image.images.data import let_go, open_bytes, put
 from cumulet.services.image.images.measure import Measure
 from cumulet.services.image.images.operations import change, change_receiving
 from cumulet.services.image.images.row import ImageRow
@@ -247,6 +247,6 @@ async def _copy(room: Image, image: ImageRow, order: Order) -> None:
 async def _remove(room: Image, data_key: str, staged_key: str = "") -> None:
     if data_key:
         for store in room.stores.values():
-            await store.remove(data_key)
+            await let_go(store, data_key)
     if staged_key:
-        await room.staging.remove(staged_key)
+        await let_go(room.staging, staged_key)
