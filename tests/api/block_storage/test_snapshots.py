@@ -118,7 +118,7 @@ async def test_a_snapshot_that_fails_is_an_error_and_the_volume_stays(shop: Shop
     snapshot = await shop.take(volume)
     assert (await shop.client.get(f"/snapshots/{snapshot}"))["snapshot"]["status"] == "error"
     assert await shop.status(volume) == "available"
-    [message] = (await shop.client.get("/messages?resource_type=SNAPSHOT"))["messages"]
+    [message] = (await shop.client.get("/messages?resource_type=VOLUME_SNAPSHOT"))["messages"]
     assert message["resource_uuid"] == snapshot
     await shop.client.delete(f"/snapshots/{snapshot}", 202)
     await shop.settle()

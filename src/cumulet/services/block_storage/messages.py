@@ -30,10 +30,10 @@ class Action(enum.Enum):
     """What did not come about: the number that clients know, and its words."""
 
     SCHEDULE = ("001", "schedule allocate volume")
-    CREATE_FROM_IMAGE = ("003", "create volume from backend storage")
-    EXTEND = ("006", "extend volume")
-    CREATE_VOLUME = ("007", "create volume")
-    SNAPSHOT_CREATE = ("009", "snapshot create")
+    CREATE_FROM_IMAGE = ("005", "copy image to volume")
+    EXTEND = ("007", "extend volume")
+    CREATE_VOLUME = ("008", "create volume from backend storage")
+    SNAPSHOT_CREATE = ("009", "create snapshot")
     BACKUP_CREATE = ("013", "create backup")
     BACKUP_RESTORE = ("015", "restore backup")
     REIMAGE = ("016", "reimage volume")

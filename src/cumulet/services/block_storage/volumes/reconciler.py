@@ -245,7 +245,7 @@ class VolumeReconciler:
 
     async def _tell(self, tx: Transaction, volume: VolumeRow, verdict: Verdict) -> None:
         assert verdict.cause is not None
-        subjects = [("SNAPSHOT", key) for key in verdict.failed] or [("VOLUME", volume.id)]
+        subjects = [("VOLUME_SNAPSHOT", key) for key in verdict.failed] or [("VOLUME", volume.id)]
         for kind, key in subjects:
             await messages.note(self._room, tx, volume.project_id, kind, key, verdict.cause, verdict.reason)
 
