@@ -76,8 +76,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     auth_pool_connection_lifetime: int = 60
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Options:
-        """From what was set; lists may also be written with commas. Raises BadOption."""
+    def read(cls, given: Mapping[str, Any], *, reachable: bool = True) -> Options:
+        """From what was set; lists may also be written with commas. Raises BadOption.
+
+        Whether the address is one is asked where it is used: the real service keeps any text there.
+        """
         values = {
             name: [part.strip() for part in value.split(",") if part.strip()]
             if name in _MORE + _PAIRS and isinstance(value, str)
@@ -90,7 +93,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         except msgspec.ValidationError as error:
             what, _, where = str(error).partition(" - at `$.")
             raise BadOption(f"{where.rstrip('`') or 'ldap'}: {what}") from error
-        options.ldap()
+        if reachable:
+            options.ldap()
         options.users_wanted()
         options.groups_wanted()
         for name in _PAIRS:

@@ -23,7 +23,8 @@ async def settle(tx: Transaction, domain_id: str) -> None:
         await forget(tx, domain_id)
         return
     try:
-        Options.read({option: msgspec.json.decode(value) for (group, option), value in plain.items() if group == GROUP})
+        given = {option: msgspec.json.decode(value) for (group, option), value in plain.items() if group == GROUP}
+        Options.read(given, reachable=False)
     except BadOption as error:
         raise InvalidValue(f"config: {GROUP}.{error}.") from error
     entries = {row.id for row in await tx.find(DirectoryEntryRow, domain_id=domain_id)}
