@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from openstack.connection import Connection
 
+from cumulet.lib.qcow2 import read_header
 from tests.support.real_cloud import Host, eventually
 from tests.support.real_rack import Rack, real_rack
 from tests.support.tenants import Tenant
@@ -31,6 +33,7 @@ def test_a_network_over_two_nodes(rack: Rack) -> None:
     cloud, [far] = rack.cloud, rack.others
     client = cloud.client()
     client.network.find_security_group("default")  # made at the first look, and it stays
+    a_volume_moves(rack, client)  # volumes have a type, which is made with the first one and stays
     before, idle = settled_traces(cloud), node_of(cloud.host, cloud.state)
     blue = Tenant(cloud, client, "blue")
     blue.allow(protocol="icmp")
@@ -56,6 +59,29 @@ def test_a_network_over_two_nodes(rack: Rack) -> None:
     blue.leave()
     nothing_is_left(cloud, before)
     ends_as(lambda: node_of(far.host, far.state), idle)
+
+
+def a_volume_moves(rack: Rack, client: Connection) -> None:
+    """From the node that has it to the other, with its snapshot."""
+    storage = client.block_storage
+    volume = storage.create_volume(size=1, name="moving")
+    eventually("the volume is there", lambda: storage.get_volume(volume.id).status == "available")
+    snapshot = storage.create_snapshot(volume_id=volume.id)
+    eventually("its snapshot is there", lambda: storage.get_snapshot(snapshot.id).status == "available")
+    states = {"near": rack.cloud.state, "far": rack.others[0].state}
+    files = {name: state / "node" / "volumes" / f"{volume.id}.qcow2" for name, state in states.items()}
+    (here,) = [name for name, file in files.items() if file.exists()]
+    there = "far" if here == "near" else "near"
+    storage.migrate_volume(volume.id, host=f"{there}@local#local")
+    eventually("it has moved", lambda: storage.get_volume(volume.id).status == "available", 60)
+    seen = storage.get_volume(volume.id)
+    assert (seen.host, seen.migration_status) == (f"{there}@local#local", "success"), rack.logs()[-3000:]
+    eventually("the old node has let go", lambda: not files[here].exists())
+    assert snapshot.id in read_header(files[there]).snapshots
+    storage.delete_snapshot(snapshot.id)
+    eventually("the snapshot is gone", lambda: not list(storage.snapshots()))
+    storage.delete_volume(volume.id)
+    eventually("the volume is gone", lambda: not files[there].exists())
 
 
 def node_of(host: Host, state: Path) -> Counter[str]:
