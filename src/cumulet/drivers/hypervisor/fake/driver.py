@@ -136,7 +136,7 @@ class FakeHypervisor:
         self._world.note(machine_id)
 
     async def luggage(self, machine_id: str) -> Luggage:
-        return Luggage(files=(DiskFile(name=_DISKS, size=len(_packed(self._at_rest(machine_id)))),))
+        return Luggage(files=(DiskFile(name=_DISKS, size=len(_packed(self._existing(machine_id)))),))
 
     @asynccontextmanager
     async def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[Parcel]:
