@@ -104,6 +104,7 @@ async def test_an_agent_that_dies_on_the_way_costs_the_move_and_no_more(world: Q
     first = world.door
     other = await world.cross()
     await until(other, arriving, Stage.READY)
+    wire.stalls = True
     facts = await first.ensure(leaving)
     assert facts.move is not None
     assert facts.move.stage is Stage.LEAVING

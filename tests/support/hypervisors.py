@@ -102,6 +102,8 @@ class Wire:
         self.fake: FakeHypervisor | None = None
         self.qemu: QemuHypervisor | None = None
         """Where machines arrive that run."""
+        self.stalls = False
+        """Whoever opens a way waits for ever."""
 
     async def carry(self, departure: Departure, memory: bytes) -> None:
         if self.fake is None or len(memory) > self.carries:
@@ -111,6 +113,8 @@ class Wire:
     async def open_way(self, departure: Departure, what: str) -> Ends:
         if self.qemu is None or not self.carries:
             raise OutOfReach("the wire broke")
+        if self.stalls:
+            await asyncio.Event().wait()
         find = self.qemu.memory_socket if what == "memory" else self.qemu.disks_socket
         return await asyncio.open_unix_connection(find(departure.memory_pass))
 
