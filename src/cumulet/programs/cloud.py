@@ -137,7 +137,7 @@ class Cloud:
             fleet=fleet,
             image=image,
             seal=volume_seal(settings),
-            backup_store=backups or FileImageStore(settings.backups),
+            backup_store=backups or image_stores.backups(settings.backup, state),
             reaches_everywhere=settings.mode == "simulate",
             rules=make_rules("block_storage", block_storage_policies.DEFAULTS),
             **self._ground(),

@@ -70,6 +70,8 @@ class RbdStore(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 
 
 Store = FileStore | HttpStore | S3Store | SwiftStore | RbdStore
+BackupStore = FileStore | S3Store | SwiftStore | RbdStore
+"""One for the backups of volumes, of its own: never one that holds images."""
 
 
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,9 +102,7 @@ def check(settings: ImageSettings) -> None:
     if settings.cache_mib < 0:
         raise BadStore("image.cache_mib: give a number of MiB, or 0 for no cache")
     for name, store in settings.stores.items():
-        for key in ("url", "auth_url"):
-            if not str(getattr(store, key, "http://")).startswith(("http://", "https://")):
-                raise BadStore(f"image.stores.{name}.{key}: give a URL that begins with http:// or https://")
+        check_url(f"image.stores.{name}", store)
     taking = [name for name, store in settings.stores.items() if not isinstance(store, HttpStore)]
     if settings.stores and not taking:
         raise BadStore("image.stores: no store takes data; add one of another type than http")
@@ -111,3 +111,9 @@ def check(settings: ImageSettings) -> None:
     if settings.default_store and settings.default_store not in (taking or ["file"]):
         known = ", ".join(taking)
         raise BadStore(f"image.default_store: {settings.default_store[:40]!r} is no store that takes data: {known}")
+
+
+def check_url(where: str, store: Store) -> None:
+    for key in ("url", "auth_url"):
+        if not str(getattr(store, key, "http://")).startswith(("http://", "https://")):
+            raise BadStore(f"{where}.{key}: give a URL that begins with http:// or https://")

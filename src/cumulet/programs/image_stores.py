@@ -16,7 +16,16 @@ from cumulet.drivers.image_store.swift import Account, SwiftImageStore
 from cumulet.drivers.image_store.workshop import Workshop
 from cumulet.drivers.network.linux.sandbox import is_rootless
 from cumulet.lib.process import User
-from cumulet.programs.image_settings import FileStore, HttpStore, ImageSettings, RbdStore, S3Store, Store, SwiftStore
+from cumulet.programs.image_settings import (
+    BackupStore,
+    FileStore,
+    HttpStore,
+    ImageSettings,
+    RbdStore,
+    S3Store,
+    Store,
+    SwiftStore,
+)
 from cumulet.services.image.room import Offer
 
 CONVERTER = 63_999
@@ -75,6 +84,13 @@ def _driver(name: str, store: Store, state: Path) -> ImageStore:
             return RbdImageStore(store.pool, store.user, store.conf)
         case HttpStore():
             raise TypeError(f"{name} takes no data")
+
+
+def backups(store: BackupStore, state: Path) -> ImageStore:
+    """The driver of the store of backups."""
+    if isinstance(store, FileStore):
+        return FileImageStore(Path(store.path) if store.path else state / "backups")
+    return _driver("backup", store, state)
 
 
 def _folder(state: Path, name: str) -> Path:

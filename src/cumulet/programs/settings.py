@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cumulet.programs import image_settings
-from cumulet.programs.image_settings import ImageSettings
+from cumulet.programs.image_settings import BackupStore, FileStore, ImageSettings
 
 PREFIX = "CUMULET_"
 MODES = ("real", "rootless", "simulate")
@@ -64,8 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_networks: tuple[str, ...] = ()
     """Networks that image imports may reach besides the public internet: an operator's own mirror."""
     import_ports: tuple[int, ...] = (80, 443)
-    backup_dir: str = ""
-    """Where the bytes of backups are kept, such as the directory of a mounted share; empty: in the state directory."""
+    backup: BackupStore = FileStore()
+    """A table like one of `image.stores`: where the bytes of backups are kept; else in the state directory."""
     log_level: str = "INFO"
 
     @property
@@ -76,10 +76,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return Path("/var/lib/cumulet")
         base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         return Path(base) / "cumulet"
-
-    @property
-    def backups(self) -> Path:
-        return Path(self.backup_dir) if self.backup_dir else self.state / "backups"
 
     @property
     def url(self) -> str:
@@ -122,6 +118,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"mode: {settings.mode!r} is none; use {', '.join(MODES)}")
     try:
         image_settings.check(settings.image)
+        image_settings.check_url("backup", settings.backup)
     except image_settings.BadStore as error:
         raise SettingsError(str(error)) from error
     _check_scheme("database", settings.database, DATABASES)

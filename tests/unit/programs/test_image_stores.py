@@ -105,6 +105,12 @@ def test_stores_over_a_network_show_how_they_are_reached_and_no_secrets(tmp_path
         ('[image.stores."a,b"]\ntype = "file"', "a,b"),
         ('[image.stores.staging]\ntype = "file"', "staging"),
         ('[image.stores.web]\ntype = "http"', "takes data"),
+        ('[backup]\ntype = "http"', "http"),
+        ('[backup]\ntype = "file"\nfolder = "/x"', "folder"),
+        (
+            '[backup]\ntype = "s3"\nurl = "h"\nbucket = "b"\naccess_key = "k"\nsecret_key = "s"',
+            "backup.url",
+        ),
         ('[image.stores]\na = {type = "http"}\nb = {type = "http"}\nc = {type = "file"}', "more than one"),
         ('[image]\ndefault_store = "b"\n[image.stores.a]\ntype = "file"', "default_store"),
         ('[image]\ndefault_store = "w"\nstores = {a = {type = "file"}, w = {type = "http"}}', "default_store"),
@@ -113,3 +119,28 @@ def test_stores_over_a_network_show_how_they_are_reached_and_no_secrets(tmp_path
 def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         settings_of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("", "file"),
+        ('[backup]\ntype = "file"', "file"),
+        (
+            '[backup]\ntype = "s3"\nurl = "http://127.0.0.1:9"\nbucket = "b"\naccess_key = "k"\nsecret_key = "s"',
+            "s3",
+        ),
+        ('[backup]\ntype = "rbd"\npool = "backups"\nuser = "cinder"', "rbd"),
+    ],
+)
+def test_backups_have_a_store_of_their_own(tmp_path: Path, text: str, name: str) -> None:
+    settings = settings_of(tmp_path, text)
+    assert image_stores.backups(settings.backup, tmp_path / "state").name == name
+    assert (tmp_path / "state" / "backups").exists() == (name == "file")
+
+
+def test_backups_lie_where_the_operator_wants_them(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, f'[backup]\ntype = "file"\npath = "{tmp_path}/share"')
+    image_stores.backups(settings.backup, tmp_path / "state")
+    assert (tmp_path / "share").exists()
+    assert not (tmp_path / "state").exists()
