@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from tests.support.client import Client
@@ -196,7 +198,9 @@ async def test_a_console_opens_for_its_machine_only_and_ends_with_it(cloud: Smal
     opened = (await cloud.compute.at("2.6").post(f"/servers/{server['id']}/remote-consoles", body, 200))[
         "remote_console"
     ]
-    token = opened["url"].partition("token=")[2]
+    query = parse_qs(urlsplit(opened["url"]).query)
+    (token,), path = query["token"], query["path"]
+    assert path == [f"console/ws?token={token}"]
     door = ComputeDoor(cloud.room)
     host, _ = cloud.machine(server["id"]) or ("", None)
     assert await door.console(token) == (host, "vnc", server["id"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import sqlalchemy as sa
 
@@ -64,7 +64,9 @@ async def open_console(room: Compute, call: Call, row: ServerRow, kind: str) -> 
 
     await room.database.write(write)
     page = "vnc" if kind == "novnc" else "serial"
-    return f"{room.console_url or call.request.origin + '/console'}/{page}?token={token}"
+    url = f"{room.console_url or call.request.origin + '/console'}/{page}?token={token}"
+    # Programs that open a screen without the page look for the path of its web socket here, as noVNC's own page does.
+    return url if room.console_url else f"{url}&path={quote(f'console/ws?token={token}', safe='')}"
 
 
 async def resolve(room: Compute, token: str) -> tuple[str, str, str]:
