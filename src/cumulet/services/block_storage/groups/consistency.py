@@ -79,10 +79,11 @@ def _made(row: GroupRow) -> dict[str, Any]:
 
 @groups.create(RULE + "create", status=202)
 async def create(room: BlockStorage, call: Call) -> dict[str, Any]:
-    await _ensure_type(room)
     wish = {**call.wish, "group_type": TYPE_ID, "volume_types": listed(call.wish["volume_types"])}
     if not wish["volume_types"]:
         raise BadRequest("volume_types must be provided to create consistency group.")
+    await operations.types_for(room, call.caller, wish["volume_types"])
+    await _ensure_type(room)
     return _made(await operations.make(room, call.caller, wish))
 
 

@@ -35,19 +35,26 @@ MOST_VOLUMES = 100
 
 async def make(room: BlockStorage, caller: Caller, wish: dict[str, Any]) -> GroupRow:
     """A group of some type, for volumes of some types."""
-    await choice.ensure_default(room)
+    types = await types_for(room, caller, wish["volume_types"])
     async with room.database.read() as tx:
         key = wish["group_type"]
         kind = await tx.get(GroupTypeRow, id=key) or await tx.get(GroupTypeRow, name=key)
         if kind is None or not (kind.public or caller.is_admin):
             raise GroupTypeNotFound(f"Group type {key[:64]} could not be found.")
+    return await _insert(room, caller, wish, kind.id, types, wish.get("availability_zone") or room.zone)
+
+
+async def types_for(room: BlockStorage, caller: Caller, names: Sequence[str]) -> list[str]:
+    """The ids of volume types that the caller may use. Raises TypeNotFound."""
+    await choice.ensure_default(room)
+    async with room.database.read() as tx:
         types: list[str] = []
-        for name in wish["volume_types"]:
+        for name in names:
             row = await choice.find(tx, name)
             if row is None or not await choice.usable(tx, row, caller.project_id, caller):
                 raise TypeNotFound(f"Volume type {name[:64]} could not be found.")
             types.append(row.id)
-    return await _insert(room, caller, wish, kind.id, types, wish.get("availability_zone") or room.zone)
+    return types
 
 
 async def _insert(
