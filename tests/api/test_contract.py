@@ -16,7 +16,7 @@ from tests.support import contract
 from tests.support.asking import Asker, Fault, Served, furnished
 from tests.support.target import ROOMS, State
 
-EXAMPLES = 25
+EXAMPLES = 15
 """Requests to each endpoint."""
 
 
