@@ -65,12 +65,13 @@ def named(program: str) -> list[str]:
 class Cloud:
     """A simulated cloud in a process of its own."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, nodes: int = 2) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="cumulet-bench-")
         self.port = free_port()
         self.state = Path(self.folder.name) / "state"
         self.command = [sys.executable, "-m", "cumulet"]
         self.options = ["--simulate", "--state", str(self.state), "--port", str(self.port)]
+        self.environment = {**os.environ, "CUMULET_SIMULATED_NODES": str(nodes)}
         if database:
             self.options += ["--database", database]
         self.cumulet("up", *self.options)
@@ -84,7 +85,8 @@ class Cloud:
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port)
 
     def cumulet(self, *arguments: str) -> None:
-        subprocess.run([*self.command, *arguments], check=True, capture_output=True, timeout=120)
+        command = [*self.command, *arguments]
+        subprocess.run(command, check=True, capture_output=True, timeout=120, env=self.environment)
 
     def _token(self) -> str:
         password = (self.state / "admin-password").read_text()

@@ -1,6 +1,6 @@
 """1,000 servers asked of a simulated cloud at once: how long until all are ACTIVE, how fast others are answered.
 
-Usage: python bench/burst.py [--servers N]
+Usage: python bench/burst.py [--servers N] [--nodes N]
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ AT_ONCE = 100
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", type=int, default=1000)
-    wanted = parser.parse_args().servers
-    cloud = Cloud("")
+    parser.add_argument("--nodes", type=int, default=2)
+    options = parser.parse_args()
+    wanted = options.servers
+    cloud = Cloud("", options.nodes)
     try:
         latencies, seconds, cpu = burst(cloud, wanted)
         memory = cloud.memory_mib()
     finally:
         cloud.end()
     latencies.sort()
-    print(f"{wanted} servers ACTIVE after {seconds:.1f} s, {cpu / wanted:.1f} ms CPU each")
+    print(f"{wanted} servers ACTIVE on {options.nodes} nodes after {seconds:.1f} s, {cpu / wanted:.1f} ms CPU each")
     print(
         f"GET /flavors meanwhile, {len(latencies)} times: median {statistics.median(latencies):.1f} ms, "
         f"p99 {latencies[int(len(latencies) * 0.99)]:.1f} ms, worst {latencies[-1]:.1f} ms"

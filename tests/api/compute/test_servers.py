@@ -145,3 +145,22 @@ async def test_a_pattern_has_the_length_of_a_name_at_most(cloud: SmallCloud) -> 
     for name in ("name", "ip"):
         await cloud.compute.get(f"/servers?{name}={'%5C[' * 3000}", 400)
         assert (await cloud.compute.get(f"/servers?{name}=.*web"))["servers"] == []
+
+
+async def test_what_is_remembered_of_hosts_refuses_nobody_and_misleads_nobody(cloud: SmallCloud) -> None:
+    first = await cloud.make_server()
+    host = (await cloud.page(first["id"]))["OS-EXT-SRV-ATTR:host"]
+    other = {"one": "two", "two": "one"}[host]
+    admin = cloud.compute.as_("admin")
+    body = {"host": other, "binary": "nova-compute"}
+    await admin.put("/os-services/disable", body)
+    second = await cloud.make_server()
+    assert (await cloud.page(second["id"]))["OS-EXT-SRV-ATTR:host"] == host
+    await admin.put("/os-services/disable", {"host": host, "binary": "nova-compute"})
+    third = await cloud.make_server()
+    assert (await cloud.page(third["id"]))["status"] == "ERROR"
+
+    # A place that only becomes free after the survey is found all the same.
+    await admin.put("/os-services/enable", body)
+    fourth = await cloud.make_server()
+    assert (await cloud.page(fourth["id"]))["OS-EXT-SRV-ATTR:host"] == other

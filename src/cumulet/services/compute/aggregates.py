@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from cumulet.services.compute.placing.hosts import Aggregate
 from cumulet.services.compute.room import Compute
 
 RULE = "os_compute_api:os-aggregates:"
+T = TypeVar("T")
 
 
 @stored("compute_aggregates", sa.Index("compute_aggregates_name", "name", unique=True))
@@ -50,6 +52,13 @@ class AggregateHostRow(Row):
 
 def aggregate_of(row: AggregateRow) -> Aggregate:
     return Aggregate(row.id, row.name, msgspec.json.decode(row.metadata))
+
+
+async def _change(room: Compute, write: Callable[[Transaction], Awaitable[T]]) -> T:
+    """Placing asks which aggregates a host is in."""
+    result = await room.database.write(write)
+    room.recent.forget()
+    return result
 
 
 async def _load(room: Room, call: Call, key: str) -> AggregateRow | None:
@@ -117,7 +126,7 @@ async def create(room: Compute, call: Call) -> dict[str, Any]:
 
 async def _named(room: Compute, write: Any, name: str) -> AggregateRow:
     try:
-        row: AggregateRow = await room.database.write(write)
+        row: AggregateRow = await _change(room, write)
     except Duplicate as taken:
         raise AggregateConflict(f"Aggregate {name} already exists.") from taken
     return row
@@ -159,7 +168,7 @@ async def delete(room: Compute, call: Call, row: AggregateRow) -> None:
             raise BadRequest("Cannot remove host aggregate: it is not empty. Remove its hosts first.")
         await tx.delete(AggregateRow, id=row.id)
 
-    await room.database.write(write)
+    await _change(room, write)
 
 
 Host = Field("host", Text(255, 1), create=REQUIRED, source=HIDDEN)
@@ -181,7 +190,7 @@ async def add_host(room: Compute, call: Call, row: AggregateRow) -> AggregateRow
         await _save(tx, room, found)
         return found
 
-    return await room.database.write(write)
+    return await _change(room, write)
 
 
 @aggregates.action("remove_host", RULE + "remove_host", Host, status=200)
@@ -195,7 +204,7 @@ async def remove_host(room: Compute, call: Call, row: AggregateRow) -> Aggregate
         await _save(tx, room, found)
         return found
 
-    return await room.database.write(write)
+    return await _change(room, write)
 
 
 Metadata = MapOf(Text(255).or_null(), key=r"^[a-zA-Z0-9\-_:. ]{1,255}$", most=128)
@@ -211,7 +220,7 @@ async def set_metadata(room: Compute, call: Call, row: AggregateRow) -> Aggregat
         await _save(tx, room, found)
         return found
 
-    return await room.database.write(write)
+    return await _change(room, write)
 
 
 CacheImages = Body("cache", (), kind=ListOf(Obj(Field("id", Uuid, create=REQUIRED)), most=100, least=1, unique=True))

@@ -8,6 +8,7 @@ from functools import partial
 from cumulet.core.access.quota import Quota
 from cumulet.core.room import Room
 from cumulet.services.compute.neighbours import Fleet, Identity, Images, Networks, Placement, Volumes
+from cumulet.services.compute.placing.recent import Recent
 
 QUOTAS = {
     "instances": 10,
@@ -61,10 +62,13 @@ class Compute(Room):
     fleet: Fleet
     identity: Identity
     quota: Quota = field(init=False)
+    recent: Recent = field(init=False)
     console_url: str = ""
     """Where the console proxy stands, such as `http://host:6080/vnc_lite.html`; empty: this service's own."""
 
     def __post_init__(self) -> None:
+        self.recent = Recent(self.clock)
+        self.bus.listen("node", lambda key: self.recent.forget())
         self.quota = Quota(
             "compute", {**QUOTAS, **UNLISTED}, partial(self.identity.allowance, "compute"), REGISTERED_AS
         )

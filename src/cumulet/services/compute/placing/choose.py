@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from cumulet.services.compute.placing.filters import FILTERS, FORCED
@@ -33,7 +33,7 @@ class Choice:
         return f"There are not enough hosts available; {len(self.refusals)} refused by {', '.join(reasons)}."
 
 
-def choose(hosts: Sequence[Host], request: Request) -> Choice:
+def choose(hosts: Collection[Host], request: Request) -> Choice:
     """Ask every filter about every host; the first that refuses is remembered."""
     names = FORCED if request.force else tuple(FILTERS)
     able: list[Host] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,12 +13,14 @@ from cumulet.core.db import Query
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import survey
 from cumulet.services.compute.placing.choose import choose
-from cumulet.services.compute.placing.hosts import Request
+from cumulet.services.compute.placing.hosts import Host, Request
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import group_of
 from cumulet.services.compute.servers.row import ServerRow
 
 NO_VALID_HOST = "No valid host was found. "
+TRIED_BY_MEMORY = 5
+"""Hosts at which a claim is tried by what is remembered, before all are surveyed again."""
 
 
 def ids_of(value: Any) -> frozenset[str]:
@@ -100,11 +102,26 @@ async def request_for(
 
 async def claim_best(room: Compute, server: ServerRow, request: Request) -> tuple[str, str] | Fault:
     """The name and zone of the best host, after a place there was claimed; or why there is none."""
-    hosts = await survey(room, request.same_host | request.different_host | request.group_members)
-    choice = choose(hosts, request)
-    for host in choice.hosts:
+    of_interest = request.same_host | request.different_host | request.group_members
+    remembered = () if of_interest else room.recent.hosts()
+    if remembered:
+        hosts = choose(remembered, request).hosts
+        if (place := await _claim_first(room, server, request, hosts[:TRIED_BY_MEMORY])) is not None:
+            return place
+    found = await survey(room, of_interest)
+    room.recent.keep(found)
+    choice = choose(found, request)
+    place = await _claim_first(room, server, request, choice.hosts)
+    return place or Fault(message=NO_VALID_HOST + choice.summary, code=500, details=choice.explanation)
+
+
+async def _claim_first(
+    room: Compute, server: ServerRow, request: Request, hosts: Sequence[Host]
+) -> tuple[str, str] | None:
+    for host in hosts:
         if await room.placement.claim(
             server.id, host.name, dict(request.resources), project_id=server.project_id, user_id=server.user_id
         ):
+            room.recent.note_claim(host.name, request.resources)
             return host.name, host.zone
-    return Fault(message=NO_VALID_HOST + choice.summary, code=500, details=choice.explanation)
+    return None
