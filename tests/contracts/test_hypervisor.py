@@ -195,6 +195,52 @@ async def test_volumes_and_ports_come_and_go_while_it_runs(world: World) -> None
     await world.boots(spec.id, 1)
 
 
+async def test_volumes_of_the_network_come_and_go_while_it_runs(world: World) -> None:
+    door, spec = await world.open(), machine(world)
+    await as_ordered(door, spec)
+    await world.boots(spec.id, 1)
+    first, second = await world.far_volume(), await world.far_volume()
+    one = with_volume(spec, first)
+    facts = await as_ordered(door, one)
+    assert facts.disks == ("root", first.volume_id)
+    assert world.ways(spec.id) == 1
+    door = await world.open()
+    assert await as_ordered(door, one) == facts
+    both = with_volume(one, second, device="vdc")
+    await as_ordered(door, both)
+    assert world.ways(spec.id) == 2
+    await as_ordered(door, with_volume(spec, second, device="vdc"))
+    assert world.ways(spec.id) == 1
+    await as_ordered(door, change(both, wanted=Power.SUSPENDED))
+    assert world.ways(spec.id) == 0
+    await as_ordered(door, both)
+    assert world.ways(spec.id) == 2
+    await world.boots(spec.id, 1)
+    await as_ordered(door, change(both, wanted=Power.STOPPED))
+    assert world.ways(spec.id) == 0
+    await as_ordered(door, both)
+    await world.boots(spec.id, 2)
+    await door.remove(spec.id)
+    assert world.ways(spec.id) == 0
+
+
+async def test_a_volume_of_the_network_that_is_not_there_is_named(world: World) -> None:
+    door, spec = await world.open(), machine(world)
+    volume = await world.far_volume()
+    await world.lose(volume)
+    unable = await door.ensure(with_volume(spec, volume))
+    assert unable.fault is not None
+    assert volume.volume_id in unable.fault.message
+    assert (unable.power, unable.digest) == (Power.STOPPED, "")
+    started = await as_ordered(door, spec)
+    late = await door.ensure(with_volume(spec, volume))
+    assert late.fault is not None
+    assert volume.volume_id in late.fault.message
+    assert (late.power, late.disks, late.digest) == (Power.RUNNING, ("root",), "")
+    assert await as_ordered(door, spec) == started
+    assert world.ways(spec.id) == 0
+
+
 async def test_what_is_connected_survives_suspending(world: World) -> None:
     door, spec, port = await world.open(), machine(world), world.port()
     first, second = world.volume(), world.volume()
@@ -558,8 +604,9 @@ async def test_a_paused_machine_moves_and_is_paused(world: World) -> None:
     await as_ordered(other, spec)
 
 
-async def test_a_machine_with_a_volume_and_a_port_moves_with_both(world: World) -> None:
-    door, volume = await world.open(), world.volume()
+@pytest.mark.parametrize("far", [False, True])
+async def test_a_machine_with_a_volume_and_a_port_moves_with_both(world: World, far: bool) -> None:
+    door, volume = await world.open(), await world.far_volume() if far else world.volume()
     spec = change(with_volume(machine(world), volume), nics=(world.port(),))
     before = await as_ordered(door, spec)
     await world.boots(spec.id, 1)
@@ -570,3 +617,4 @@ async def test_a_machine_with_a_volume_and_a_port_moves_with_both(world: World) 
     await at(other, arriving, Stage.ARRIVED)
     await door.remove(spec.id)
     assert await as_ordered(other, spec) == before
+    assert world.ways(spec.id) == int(far)

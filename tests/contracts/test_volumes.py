@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -13,16 +15,18 @@ from typing import Protocol
 import msgspec
 import pytest
 
-from cumulet.contracts.machines import ImageRef
+from cumulet.contracts.machines import ImageRef, VolumeConnection
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.contracts.volumes import VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.base import ImageUnusable
 from cumulet.drivers.volume.base import CopyFailed, Volumes
+from cumulet.drivers.volume.exports import EXPORT, Exports
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import create, drop_snapshot, resize, take_snapshot
 from cumulet.lib.sparse import BrokenOff, Parcel, parcel
+from tests.support.exports import found_at
 from tests.support.supplies import Vault
 
 GIB = 1 << 30
@@ -50,7 +54,11 @@ class Backend(Protocol):
 
     def open(self, volume_id: str, machine: str) -> None: ...
 
-    def restart(self) -> None:
+    def lets_in(self, volume_id: str, address: str, secret: str, word: str) -> bool:
+        """Whether who comes to this address with this secret finds the volume, with this content."""
+        ...
+
+    async def restart(self) -> None:
         """The process ends and another begins."""
 
 
@@ -71,10 +79,16 @@ class FakeBackend:
     def image_word(self) -> str:
         return f"image {IMAGE.id}"
 
+    def lets_in(self, volume_id: str, address: str, secret: str, word: str) -> bool:
+        place, _, target = address.rpartition("/")
+        host, _, port = place.rpartition(":")
+        way = VolumeConnection(volume_id=volume_id, host=host, port=int(port), target=target, secret=secret)
+        return self.world.lets_in(way) and self.holds(volume_id, word)
+
     def open(self, volume_id: str, machine: str) -> None:
         self.world.open_in.setdefault(volume_id, set()).add(machine)
 
-    def restart(self) -> None:
+    async def restart(self) -> None:
         self.volumes = FakeVolumes(self.world, self.vault)
 
 
@@ -153,6 +167,8 @@ class FileBackend:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.machines = Machines(folder)
+        # The test's own folder is too deep for sockets.
+        self.short = Path(tempfile.mkdtemp(prefix="cumulet-"))
         self.vault = Vault()
         self.keep = self.vault.keep
         self.send = self.vault.send
@@ -160,7 +176,8 @@ class FileBackend:
         self.volumes: Volumes = self.files
 
     def _start(self) -> FileVolumes:
-        return FileVolumes(self.folder, OneImage(self.folder), self.vault, machines=self.machines)
+        self.exports = Exports(self.short, "")
+        return FileVolumes(self.folder, OneImage(self.folder), self.vault, machines=self.machines, exports=self.exports)
 
     def write(self, volume_id: str, word: str) -> None:
         guest_writes(Path(self.files.path(volume_id)), word)
@@ -174,21 +191,27 @@ class FileBackend:
     def image_word(self) -> str:
         return "image"
 
+    def lets_in(self, volume_id: str, address: str, secret: str, word: str) -> bool:
+        return found_at(address, secret, f"read -P {PATTERNS[word]} 1M 64k")
+
     def open(self, volume_id: str, machine: str) -> None:
         self.machines.open[volume_id] = machine
 
-    def restart(self) -> None:
+    async def restart(self) -> None:
+        await self.exports.close()
         self.files.close()
         self.volumes = self.files = self._start()
 
 
 @pytest.fixture(params=["fake", "files"])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     if request.param == "fake":
         yield FakeBackend()
         return
     files = FileBackend(tmp_path)
     yield files
+    await files.exports.halt()
+    shutil.rmtree(files.short)
     files.files.close()
 
 
@@ -266,7 +289,7 @@ async def test_a_volume_returns_to_a_snapshot_once_for_each_time_it_is_asked(bac
     assert (await ensured(backend, spec)).reverts == 1
     assert backend.holds(MAPLE, "one")
     backend.write(MAPLE, "two")
-    backend.restart()
+    await backend.restart()
     await ensured(backend, spec)
     assert backend.holds(MAPLE, "two")
     again = VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,), reverts=2, revert_to=MONDAY)
@@ -310,7 +333,7 @@ async def test_what_cannot_be_made_is_a_fault_and_leaves_nothing(backend: Backen
 async def test_volumes_are_found_after_a_restart_until_removed(backend: Backend) -> None:
     await ensured(backend, VolumeSpec(id=BIRCH, size_gib=2))
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
-    backend.restart()
+    await backend.restart()
     found = [(facts.id, facts.size_gib, facts.snapshots) for facts in await backend.volumes.found()]
     assert found == [(MAPLE, 1, (MONDAY,)), (BIRCH, 2, ())]
     await backend.volumes.remove(MAPLE)
@@ -407,7 +430,7 @@ async def test_a_copy_given_up_half_way_is_finished_or_forgotten(tmp_path: Path)
     for copy in (BIRCH, CEDAR):
         qemu_img(take_snapshot(source, f"copy-{copy}"))
         (tmp_path / "parts" / f"{copy}.qcow2").write_bytes(b"half")
-    backend.restart()
+    await backend.restart()
     assert list((tmp_path / "parts").iterdir()) == []
     await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1, volume_id=MAPLE))
     assert backend.holds(BIRCH, "one")
@@ -495,7 +518,7 @@ async def test_a_backup_is_restored_once_for_each_time_it_is_asked(backend: Back
     assert (facts.restores, facts.snapshots) == (1, (MONDAY,))
     assert backend.holds(MAPLE, "one")
     backend.write(MAPLE, "two")
-    backend.restart()
+    await backend.restart()
     await ensured(backend, spec)
     assert backend.holds(MAPLE, "two")
     # Where the backup holds nothing, nothing stays.
@@ -531,7 +554,7 @@ async def test_the_moment_of_a_copy_that_was_killed_goes_with_the_next_look(tmp_
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
     source = Path(backend.files.path(MAPLE))
     qemu_img(take_snapshot(source, "moment-x"))
-    backend.restart()
+    await backend.restart()
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
     assert list(read_header(source).snapshots) == []
     backend.files.close()
@@ -583,7 +606,7 @@ async def test_nothing_of_an_encrypted_volume_lies_open(tmp_path: Path) -> None:
 async def test_what_is_there_is_taken_over_under_another_id(backend: Backend) -> None:
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,)))
     backend.write(MAPLE, "one")
-    backend.restart()
+    await backend.restart()
     spec = VolumeSpec(id=BIRCH, size_gib=2, adopt=MAPLE, snapshots=(MONDAY,))
     for _ in range(2):
         facts = await ensured(backend, spec)
@@ -665,7 +688,7 @@ async def test_a_volume_gets_the_content_of_an_image_once_for_each_time_it_is_as
         assert (facts.reimages, facts.snapshots) == (1, (MONDAY,))
     assert backend.holds(MAPLE, backend.image_word())
     backend.write(MAPLE, "two")
-    backend.restart()
+    await backend.restart()
     await ensured(backend, spec)
     assert backend.holds(MAPLE, "two")
     await ensured(backend, msgspec.structs.replace(spec, reimages=2))
@@ -676,3 +699,64 @@ async def test_a_volume_gets_the_content_of_an_image_once_for_each_time_it_is_as
     refused = await backend.volumes.ensure(msgspec.structs.replace(spec, reimages=3))
     assert refused.fault is not None
     assert (refused.fault.code, refused.reimages) == (409, 2)
+
+
+# ---- exports -----------------------------------------------------------------------------------------------------
+
+RED, BLUE = "ab" * 32, "cd" * 32
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_who_has_the_secret_of_an_export_reaches_the_volume(backend: Backend, encrypted: bool) -> None:
+    plain = VolumeSpec(id=MAPLE, size_gib=1, encrypted=encrypted)
+    assert (await ensured(backend, plain)).exported == ""
+    backend.write(MAPLE, "one")
+    spec = msgspec.structs.replace(plain, export_secret=RED)
+    facts = await ensured(backend, spec)
+    assert facts.connected_to == (EXPORT,)
+    assert facts.exported.endswith(f"/{export_name(RED)}")
+    assert RED not in facts.exported
+    assert backend.lets_in(MAPLE, facts.exported, RED, "one")
+    assert not backend.lets_in(MAPLE, facts.exported, BLUE, "one")
+    assert await ensured(backend, spec) == facts
+    await backend.restart()
+    assert [found.exported for found in await backend.volumes.found()] == [facts.exported]
+    assert await ensured(backend, spec) == facts
+    assert backend.lets_in(MAPLE, facts.exported, RED, "one")
+
+    # Another secret is another export; without one there is none.
+    other = await ensured(backend, msgspec.structs.replace(plain, export_secret=BLUE))
+    assert backend.lets_in(MAPLE, other.exported, BLUE, "one")
+    assert not backend.lets_in(MAPLE, facts.exported, RED, "one")
+    gone = await ensured(backend, plain)
+    assert (gone.exported, gone.connected_to) == ("", ())
+    assert not backend.lets_in(MAPLE, other.exported, BLUE, "one")
+    assert backend.holds(MAPLE, "one")
+    last = await ensured(backend, spec)
+    await backend.volumes.remove(MAPLE)
+    assert not backend.lets_in(MAPLE, last.exported, RED, "one")
+
+
+async def test_an_exported_volume_has_snapshots_and_copies_but_does_not_grow_or_return(backend: Backend) -> None:
+    spec = VolumeSpec(id=MAPLE, size_gib=1, export_secret=RED)
+    await ensured(backend, spec)
+    taken = msgspec.structs.replace(spec, snapshots=(MONDAY, TUESDAY))
+    assert set((await ensured(backend, taken)).snapshots) == {MONDAY, TUESDAY}
+    taken = msgspec.structs.replace(spec, snapshots=(MONDAY,))
+    assert (await ensured(backend, taken)).snapshots == (MONDAY,)
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1, snapshot_id=MONDAY))
+    async with backend.volumes.copied(MAPLE, "raw", open_too=True) as copy:
+        assert copy.exists()
+    with pytest.raises(CopyFailed, match="in use"):
+        async with backend.volumes.copied(MAPLE, "raw"):
+            pass
+    larger = await backend.volumes.ensure(msgspec.structs.replace(taken, size_gib=2))
+    assert larger.fault is not None
+    assert (larger.fault.code, larger.size_gib, larger.digest) == (409, 1, "")
+    assert "detach it first" in larger.fault.message
+    back = await backend.volumes.ensure(msgspec.structs.replace(taken, reverts=1, revert_to=MONDAY))
+    assert back.fault is not None
+    assert (back.fault.code, back.reverts) == (409, 0)
+    # Ended by the same order, the export is in nobody's way.
+    free = VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,))
+    assert (await ensured(backend, free)).size_gib == 2

@@ -16,8 +16,8 @@ import pytest
 from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageUnusable
-from cumulet.drivers.hypervisor.qemu.monitor import Monitor
 from cumulet.drivers.volume.files import FileVolumes
+from cumulet.lib.qmp import Monitor
 from tests.support.supplies import Vault
 
 pytestmark = pytest.mark.root

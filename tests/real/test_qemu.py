@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,8 +26,9 @@ from cumulet.lib import process
 from cumulet.lib.qcow2 import read_header
 from cumulet.programs.images.tiny import READY
 from tests.support import hypervisors
+from tests.support.exports import found_behind
 from tests.support.guest_image import tiny_image
-from tests.support.hypervisors import GUEST_USER, QemuWorld, machine, tap_name, with_volume
+from tests.support.hypervisors import GUEST_USER, STORAGE_USER, QemuWorld, machine, tap_name, with_volume
 
 pytestmark = pytest.mark.root
 change = msgspec.structs.replace
@@ -279,25 +281,25 @@ async def test_a_volume_that_is_open_is_changed_by_its_machine(world: QemuWorld)
     assert await world.door.machines_with(volume.volume_id) == []
 
 
-async def test_a_volume_by_address(world: QemuWorld) -> None:
-    served = world.volume()
-    await process.run(["ip", "-n", world.namespace, "link", "set", "lo", "up"], timeout=10)
-    server = process.spawn(
-        ["qemu-nbd", "-f", "qcow2", "-b", "127.0.0.1", "-p", "10899", "-x", "v", "-t", world.volume_file(served)],
-        net_namespace=world.namespace,
-        dies_with_us=True,
-    )
-    try:
-        volume = change(served, protocol="nbd", host="127.0.0.1", port=10899, target="v")
-        spec = await running(world)
-        async with asyncio.timeout(20):
-            # The server may need a moment.
-            while (facts := await world.door.ensure(with_volume(spec, volume))).fault is not None:
-                assert "refused" in facts.fault.details
-                await asyncio.sleep(0.05)
-        await as_ordered(world, spec)
-    finally:
-        await process.stop(server, patience=5)
+async def test_a_guest_does_not_notice_the_end_of_what_serves_its_volume(world: QemuWorld) -> None:
+    volume = await world.far_volume()
+    spec = with_volume(await running(world), volume)
+    await as_ordered(world, spec)
+    folder = Folder.of(world.folder / world.state, spec.id)
+    way = folder.relay(folder.load().numbers[volume.volume_id])  # type: ignore[union-attr]
+    assert await asyncio.to_thread(found_behind, way, "write -P 7 0 64k")
+    for ending in (way.parent.parent, world.folder / "exports" / volume.volume_id):
+        identity = msgspec.json.decode((ending / "daemon.json").read_bytes())["process"]
+        process.send_signal(process.Identity(**identity), signal.SIGKILL)
+        assert await asyncio.to_thread(found_behind, way, "read -P 7 0 64k", "write -P 7 64k 64k")
+    await as_ordered(world, spec)
+    # What a guest could become may neither end these daemons nor read what they know.
+    for daemon in (way.parent.parent, world.folder / "exports" / volume.volume_id):
+        status = Path(f"/proc/{msgspec.json.decode((daemon / 'daemon.json').read_bytes())['process']['pid']}").stat()
+        assert status.st_uid == STORAGE_USER.uid
+    assert not list(folder.relays.rglob("*.psk"))
+    [key] = (world.folder / "exports").rglob("*.psk")
+    assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 async def test_copies_hold_what_the_disk_holds(world: QemuWorld, tmp_path: Path) -> None:

@@ -129,6 +129,15 @@ async def _nothing_leaks(scene: Scene) -> None:
     assert device_ports <= set(servers), "ports of servers that are gone"
     disks = {id_ for world in scene.worlds.values() for id_ in world.volumes.volumes}
     assert disks <= set(volumes), f"volumes nobody has: {disks - set(volumes)}"
+    offered = {id_ for world in scene.worlds.values() for id_ in world.volumes.exports}
+    assert offered == {row.id for row in volumes.values() if row.export_secret}, "exports that nobody wants"
+    reached = {row.volume_id for row in attachments if row.by_compute and row.host}
+    assert offered <= reached, f"exports that nobody uses: {offered - reached}"
+    for world in scene.worlds.values():
+        for machine in world.machines.machines.values():
+            ways = set(machine.relays)
+            assert ways <= {disk.id for disk in machine.running.disks}, "ways to volumes that the machine does not have"
+            assert ways <= offered, "ways to volumes that nobody offers"
     fabrics = [key for world in scene.worlds.values() for key in world.fabric.elements]
     ordered = {(row.node, row.kind, row.key) for row in orders}
     found = {(node, kind, key) for node, world in scene.worlds.items() for kind, key in world.fabric.elements}

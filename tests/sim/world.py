@@ -15,6 +15,7 @@ import httpx
 
 from cumulet.contracts.asks import opened_by
 from cumulet.contracts.assignments import Assignments, NodeFacts, Report
+from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.moves import Departure, Luggage
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import MemoryBus
@@ -138,15 +139,16 @@ class NodeProcess:
     ) -> None:
         self.name = name
         self.stone = stone
+        self.world = world
         wire, rack = Mortal(_Wire(api, name), stone), Mortal(_Rack(others), stone)
-        self.hypervisor = Mortal(FakeHypervisor(world.machines, HandedOn(wire), rack.carry), stone)
+        self.hypervisor = Mortal(FakeHypervisor(world.machines, HandedOn(wire), rack.carry, rack.reach), stone)
         self.agent = Agent(
             control_plane=wire,
             clock=clock,
             facts=self._facts,
             hypervisor=self.hypervisor,
             network=Mortal(FakeNetwork(world.fabric), stone),
-            backends={"local": Mortal(FakeVolumes(world.volumes, wire), stone)},
+            backends={"local": Mortal(FakeVolumes(world.volumes, wire, name), stone)},
         )
         self._task: asyncio.Task[Any] | None = None
 
@@ -186,6 +188,11 @@ class _Rack:
             await node.hypervisor.take_over(asked.parameters["machine"], memory)
         except Killed as end:
             raise OutOfReach("the connection was lost") from end
+
+    async def reach(self, connection: VolumeConnection) -> None:
+        """What offers volumes and what reaches them lives on when their agents are dead."""
+        if not self._nodes[connection.host].world.volumes.lets_in(connection):
+            raise OutOfReach("nobody offers it")
 
 
 class _Wire:
@@ -270,6 +277,8 @@ class Scene:
     def __init__(self, clock: VirtualClock, seed: int, nodes: int = 2) -> None:
         self.clock = clock
         self.chance = random.Random(seed)
+        self.always_exports = seed % 2 == 0
+        """Volumes are reached over the network on their own node too."""
         self._folder = tempfile.TemporaryDirectory(prefix="cumulet-sim-", dir="/dev/shm")
         self.place = Path(self._folder.name)
         self.shelf, self.backups = Shelf(), Shelf()
@@ -331,6 +340,7 @@ class Scene:
     async def _raise_api(self, stone: Stone) -> None:
         stone.on_death = self._death.set
         process = ApiProcess(self.place, self.shelf, self.backups, self.clock, stone, self.chance)
+        process.cloud.block_storage.always_exports = self.always_exports
         self.apis[:] = [process]
         for name, world in self.worlds.items():
             SimulatedNode(process.cloud, name, world)  # it answers the questions that go past the agent

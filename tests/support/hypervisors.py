@@ -26,6 +26,7 @@ from cumulet.contracts.machines import (
     VolumeConnection,
 )
 from cumulet.contracts.moves import Departure, Luggage
+from cumulet.contracts.volumes import VolumeSpec
 from cumulet.drivers.hypervisor.base import (
     Belongings,
     Hypervisor,
@@ -40,15 +41,20 @@ from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
 from cumulet.drivers.hypervisor.qemu.journal import Folder
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, probe
+from cumulet.drivers.volume.exports import Exports
+from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib import process
 from cumulet.lib.joined import Ends
 from cumulet.lib.process import User
 from cumulet.lib.sparse import send
 from tests.support.boot_sector import boot_disk
 from tests.support.clock import JumpingClock
+from tests.support.supplies import Vault
 
 GUEST_USER = User(64_055, 64_055)
 """Nobody's numbers: what runs as them can open only what it was given."""
+STORAGE_USER = User(64_056, GUEST_USER.gid)
+SECRET = "ab" * 32
 PATIENCE = 20.0
 
 
@@ -73,6 +79,18 @@ class World(Protocol):
     def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef: ...
 
     def volume(self) -> VolumeConnection: ...
+
+    async def far_volume(self) -> VolumeConnection:
+        """One that is reached over the network."""
+        ...
+
+    async def lose(self, volume: VolumeConnection) -> None:
+        """It is reached no more."""
+        ...
+
+    def ways(self, machine_id: str) -> int:
+        """To how many volumes of the network a machine has a way."""
+        ...
 
     def port(self) -> NicSpec: ...
 
@@ -159,18 +177,35 @@ class FakeWorld:
         self.clock = JumpingClock()
         self.machines = FakeMachines(self.clock, boot_seconds=3.0)
         self.wire = Wire()
-        self._door = FakeHypervisor(self.machines, carry=self.wire.carry)
+        self.far = VolumeWorld()
+        self._door = FakeHypervisor(self.machines, carry=self.wire.carry, reach=self.reach)
+
+    async def reach(self, connection: VolumeConnection) -> None:
+        if not self.far.lets_in(connection):
+            raise OutOfReach("nobody offers it")
+
+    async def far_volume(self) -> VolumeConnection:
+        spec = VolumeSpec(id=str(uuid.uuid4()), size_gib=1, export_secret=SECRET)
+        facts = await FakeVolumes(self.far, Vault(), "far").ensure(spec)
+        return connection_to(spec.id, facts.exported)
+
+    async def lose(self, volume: VolumeConnection) -> None:
+        del self.far.exports[volume.volume_id]
+
+    def ways(self, machine_id: str) -> int:
+        machine = self.machines.machines.get(machine_id)
+        return len(machine.relays) if machine is not None else 0
 
     async def cross(self, wire: Wire | None = None) -> Door:
         wire = wire or self.wire
         wire.source = self._door
         self.machines = FakeMachines(self.clock, boot_seconds=3.0)
         self.wire = Wire()
-        self._door = wire.fake = FakeHypervisor(self.machines, wire, self.wire.carry)
+        self._door = wire.fake = FakeHypervisor(self.machines, wire, self.wire.carry, self.reach)
         return self._door
 
     async def open(self) -> Door:
-        self._door = FakeHypervisor(self.machines, carry=self.wire.carry)
+        self._door = FakeHypervisor(self.machines, carry=self.wire.carry, reach=self.reach)
         return self._door
 
     def image(self, word: str = "guest", *, deaf: bool = False) -> ImageRef:
@@ -216,6 +251,7 @@ class QemuWorld:
         self.state = "state"
         self.wire = Wire()
         self.door = qemu_door(self.folder, self.namespace, abilities, open_way=self.wire.open_way)
+        self.exports = Exports(self.folder / "exports", "", user=STORAGE_USER, owner=GUEST_USER)
         self._left: list[QemuHypervisor] = []
         """The doors of nodes that were crossed from."""
 
@@ -266,6 +302,17 @@ class QemuWorld:
         argv = ["qemu-img", "create", "-q", "-f", "qcow2", self.volume_file(connection), "1G"]
         subprocess.run(argv, check=True, timeout=30)
         return connection
+
+    async def far_volume(self) -> VolumeConnection:
+        volume = self.volume()
+        await self.exports.ensure(volume.volume_id, Path(self.volume_file(volume)), SECRET)
+        return connection_to(volume.volume_id, self.exports.address(volume.volume_id))
+
+    async def lose(self, volume: VolumeConnection) -> None:
+        await self.exports.end(volume.volume_id, Path(self.volume_file(volume)))
+
+    def ways(self, machine_id: str) -> int:
+        return len(list(Folder.of(self.folder / self.state, machine_id).relays.glob("*/run/nbd")))
 
     def volume_file(self, connection: VolumeConnection) -> str:
         return str(self.folder / "volumes" / f"{connection.volume_id}.qcow2")
@@ -335,6 +382,7 @@ class QemuWorld:
             for facts in await door.found():
                 await door.remove(facts.id)
             await door.close()
+        await self.exports.halt()
         for namespace in self.namespaces:
             await process.run(["ip", "netns", "del", namespace], timeout=10)
         await asyncio.to_thread(shutil.rmtree, self.folder)
@@ -399,6 +447,17 @@ def qemu_door(
         open_way=open_way,
         net_namespace=namespace,
         user=GUEST_USER,
+        relay_user=STORAGE_USER,
+        reach_seconds=3,
+    )
+
+
+def connection_to(volume_id: str, address: str) -> VolumeConnection:
+    """How a volume that is offered there is reached."""
+    place, _, target = address.rpartition("/")
+    host, _, port = place.rpartition(":")
+    return VolumeConnection(
+        volume_id=volume_id, protocol="nbd", host=host, port=int(port), target=target, secret=SECRET
     )
 
 

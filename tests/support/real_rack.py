@@ -37,7 +37,16 @@ class FarNode:
     name: str
     state: Path
     log: Path
+    argv: Sequence[str]
     process: subprocess.Popen[bytes]
+
+    def kill_agent(self) -> None:
+        """As the kernel does when memory runs out."""
+        self.host.run("kill", "-9", (self.state / "run" / "node.lock").read_text())
+        self.process.wait(10)
+
+    def start_agent(self) -> None:
+        self.process = started(self.host, self.argv, self.log)
 
     def run_inside(self, network_id: str, *argv: str) -> str:
         """As one who sits in this network, on this host."""
@@ -117,15 +126,16 @@ def _join(cloud: Cloud, host: Host, place: int) -> FarNode:
     state, log = cloud.folder / name, cloud.folder / f"{name}.log"
     ways = ["--tunnel-address", address(place), "--address", f"{address(place)}:5001"]
     who = ["--join", f"http://{address(0)}:5000", "--token", token, "--state", str(state), "--name", name]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            host.command([*cumulet, "node", *who, *ways]),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=clean_environment(),
+    argv = [*cumulet, "node", *who, *ways]
+    return FarNode(host, name, state, log, argv, started(host, argv, log))
+
+
+def started(host: Host, argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """A program in a host, with what it says in a file."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            host.command(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=clean_environment()
         )
-    return FarNode(host, name, state, log, process)
 
 
 def _await(cloud: Cloud, far: FarNode) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from cryptography.fernet import Fernet
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.machines import MachineSpec, Power, VolumeConnection
 from cumulet.contracts.moves import Departure, Luggage
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeSpec
@@ -79,9 +79,9 @@ class Nodes(FakeFleet):
 
     def join(self, name: str, **facts: Any) -> None:
         self.worlds[name] = FakeMachines(self.clock)
-        self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name), self.carry)
+        self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name), self.carry, self.reach)
         self.volumes[name] = VolumeWorld()
-        self.backends[name] = FakeVolumes(self.volumes[name], self.supplies)
+        self.backends[name] = FakeVolumes(self.volumes[name], self.supplies, name)
         super().join(name, **{"address": f"{name}:1", **facts})
 
     async def seal(self, node: str, what: str, valid_until: int, **parameters: str) -> str:
@@ -94,6 +94,12 @@ class Nodes(FakeFleet):
         if where != f"memory@{node}" or not self._nodes[node].alive:
             raise OutOfReach("it does not answer")
         await self.hypervisors[node].take_over(machine_id, memory)
+
+    async def reach(self, connection: VolumeConnection) -> None:
+        """A volume of another node, as long as that lives."""
+        node = connection.host
+        if not (self._nodes[node].alive and self.volumes[node].lets_in(connection)):
+            raise OutOfReach("it does not answer")
 
     async def set_disabled(self, name: str, disabled: bool, reason: str = "") -> None:
         self._nodes[name].disabled, self._nodes[name].disabled_reason = disabled, reason

@@ -266,8 +266,8 @@ def test_an_encrypted_volume_names_its_key_and_no_other_volume_does() -> None:
     plain = VolumeConnection(volume_id="v")
     locked = change(plain, encrypted=True)
     file = {"driver": "file", "filename": "v"}
-    assert volumes.source_of(plain, str, "s") == {"driver": "qcow2", "file": file}
-    assert volumes.source_of(locked, str, "s") == {
+    assert volumes.source_of(plain, str, "s", RELAY) == {"driver": "qcow2", "file": file}
+    assert volumes.source_of(locked, str, "s", RELAY) == {
         "driver": "qcow2",
         "encrypt": {"format": "luks", "key-secret": "s"},
         "file": file,
@@ -284,16 +284,20 @@ def test_secrets_come_before_the_disks_that_name_them() -> None:
     assert max(places) < words.index("-blockdev")
 
 
+FAR = VolumeConnection(volume_id="v", protocol="nbd", host="192.0.2.1", port=10809, target="v")
+RELAY = Path("/relays/5/run/nbd")
+
+
 def test_volumes_by_address() -> None:
-    nbd = VolumeConnection(volume_id="v", protocol="nbd", host="192.0.2.1", port=10809, target="v")
-    assert volumes.source_of(nbd, str, "s") == {
+    nbd = change(FAR, secret="5e" * 32)
+    assert volumes.source_of(nbd, str, "s", RELAY) == {
         "driver": "nbd",
-        "server": {"type": "inet", "host": "192.0.2.1", "port": "10809"},
-        "export": "v",
+        "server": {"type": "unix", "path": "/relays/5/run/nbd"},
+        "export": "volume",
         "reconnect-delay": 30,
     }
     iscsi = change(nbd, protocol="iscsi", target="iqn.2026-01.example:v/2", username="u", secret="never in arguments")
-    source = volumes.source_of(iscsi, str, "s")
+    source = volumes.source_of(iscsi, str, "s", RELAY)
     assert source["file"] == {
         "driver": "iscsi",
         "transport": "tcp",
@@ -307,9 +311,10 @@ def test_volumes_by_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"host": "a b"}, {"port": 0}, {"target": "../x y"}, {"protocol": "carrier-pigeon"}]
+    "changes",
+    [{"host": "a b"}, {"port": 0}, {"target": "../x y"}, {"protocol": "carrier-pigeon"}, {"secret": "a,b"}],
 )
 def test_addresses_that_are_none(changes: dict[str, Any]) -> None:
-    nbd = VolumeConnection(volume_id="v", protocol="nbd", host="192.0.2.1", port=10809, target="v")
+    nbd = change(FAR, secret="5e" * 32)
     with pytest.raises(Unfit):
-        volumes.source_of(change(nbd, **changes), str, "s")
+        volumes.source_of(change(nbd, **changes), str, "s", RELAY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.record import Record
@@ -42,6 +44,8 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """The node fetches its key when it needs it; it stands in no order."""
     key_bits: int = 512
     """Of AES in XTS mode."""
+    export_secret: str = ""
+    """Set: machines of any node that have this secret reach the volume by NBD, and only so."""
 
 
 class VolumeFacts(Record, frozen=True, kw_only=True):
@@ -58,5 +62,12 @@ class VolumeFacts(Record, frozen=True, kw_only=True):
     reimages: int = 0
     restores: int = 0
     connected_to: tuple[str, ...] = ()
-    """Ids of the machines that have it open now."""
+    """Ids of the machines here that have it open now; `export` stands for all that reach it by its export."""
+    exported: str = ""
+    """Where it is reached, as `host:port/name`. The name tells exports with different secrets apart."""
     fault: Fault | None = None
+
+
+def export_name(secret: str) -> str:
+    """The name of the export that has this secret; it does not tell the secret."""
+    return hashlib.sha256(b"export " + secret.encode()).hexdigest()[:32]

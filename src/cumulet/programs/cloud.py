@@ -138,7 +138,7 @@ class Cloud:
             image=image,
             seal=volume_seal(settings),
             backup_store=backups or image_stores.backups(settings.backup, state),
-            reaches_everywhere=settings.mode == "simulate",
+            always_exports=settings.always_export_volumes or settings.mode == "simulate",
             rules=make_rules("block_storage", block_storage_policies.DEFAULTS),
             **self._ground(),
         )

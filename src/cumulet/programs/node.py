@@ -26,6 +26,7 @@ from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.uplink import remove_uplink
 from cumulet.drivers.volume.base import Supplies, Volumes
+from cumulet.drivers.volume.exports import Exports
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib import process
 from cumulet.lib.clock import SystemClock
@@ -50,6 +51,8 @@ log = logging.getLogger("cumulet.node")
 
 HYPERVISOR_UID_RANGE = 64_000
 """Machines of root's clouds run as this user number, which no distribution gives out."""
+STORAGE_UID = HYPERVISOR_UID_RANGE + 1
+"""What carries volumes over the network runs as this one: a machine's process can neither become it nor touch it."""
 
 
 @click.command()
@@ -190,6 +193,11 @@ def _machine_user() -> process.User | None:
     return process.User(HYPERVISOR_UID_RANGE, HYPERVISOR_UID_RANGE)
 
 
+def _storage_user(machines: process.User | None) -> process.User | None:
+    """It opens the volumes that machines open, by their group."""
+    return process.User(STORAGE_UID, machines.gid) if machines is not None else None
+
+
 def _network_node(settings: Settings, namespace: str, user: process.User | None) -> Node:
     return Node(
         name=name_of(settings),
@@ -219,7 +227,9 @@ class _Drivers:
         self.network = LinuxNetwork(_network_node(settings, namespace, user), folder / "network")
         images = ImageCache(folder / "images", fetch, clock, user)
         machines = _LateMachines()
-        self.volumes = FileVolumes(folder, images, supplies, machines=machines, user=user)
+        storage = _storage_user(user)
+        self.exports = Exports(folder / "exports", settings.tunnel_address, user=storage, owner=user)
+        self.volumes = FileVolumes(folder, images, supplies, machines=machines, exports=self.exports, user=user)
         self.hypervisor = machines.hypervisor = QemuHypervisor(
             folder,
             images,
@@ -232,6 +242,7 @@ class _Drivers:
             keys=supplies.volume_key,
             net_namespace=namespace,
             user=user,
+            relay_user=storage,
             clock=clock,
         )
 
@@ -321,10 +332,12 @@ async def _halt(settings: Settings) -> None:
     """Shut the machines down and take the networks with them, as a host does before it goes down itself."""
     state, user, namespace = settings.state, _machine_user(), namespace_of(settings)
     abilities = await probe(state / "node", user=user)
-    hypervisor = _Drivers(settings, abilities, user, _nothing, _Nothing()).hypervisor
+    drivers = _Drivers(settings, abilities, user, _nothing, _Nothing())
+    hypervisor = drivers.hypervisor
     machines = await hypervisor.found()
     await asyncio.gather(*(hypervisor.halt(machine.id) for machine in machines))
     await hypervisor.close()
+    await drivers.exports.halt()
     commands = Commands(process.run)
     await remove_uplink(commands, _network_node(settings, namespace, user))
     if namespace in namespaces():

@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """host:port at which the cloud asks this node questions; empty: a unix socket, for the API's own host."""
     tunnel_address: str = ""
     """Where this node receives the traffic of networks that span nodes; empty: they end here."""
+    always_export_volumes: bool = False
+    """Volumes are reached over the network even on their own node: slower, but servers with volumes can move live."""
     simulated_nodes: int = 2
     """Nodes of the simulated world."""
     uplink: bool = False

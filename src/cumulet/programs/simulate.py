@@ -12,6 +12,7 @@ import msgspec
 
 from cumulet.contracts.asks import Ask, opened_by
 from cumulet.contracts.assignments import NodeFacts
+from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.moves import Departure
 from cumulet.core.errors import CloudError, Conflict, NotFound
 from cumulet.drivers.hypervisor.base import MachineFailed, OutOfReach, Unfit
@@ -70,6 +71,15 @@ class Wires:
         except CloudError as error:
             raise OutOfReach(error.message) from error
 
+    async def reach(self, connection: VolumeConnection) -> None:
+        answer = self._fleet.local_asks.get(f"local:{connection.host}")
+        if answer is None:
+            raise OutOfReach(f"nobody listens at {connection.host}")
+        try:
+            await answer(Ask(what="export", parameters={"connection": msgspec.json.encode(connection).decode()}))
+        except CloudError as error:
+            raise OutOfReach(error.message) from error
+
 
 class SimulatedNode:
     """One node of the simulated world."""
@@ -78,8 +88,9 @@ class SimulatedNode:
         self.name = name
         self.world = world or World(cloud.clock)
         control_plane = DirectControlPlane(cloud.fleet, name)
-        self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane), Wires(cloud.fleet).carry)
-        self.volumes = FakeVolumes(self.world.volumes, control_plane)
+        wires = Wires(cloud.fleet)
+        self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane), wires.carry, wires.reach)
+        self.volumes = FakeVolumes(self.world.volumes, control_plane, name)
         self.network = FakeNetwork(self.world.fabric)
         self.agent = Agent(
             control_plane=control_plane,
@@ -120,6 +131,11 @@ class SimulatedNode:
                 return msgspec.json.encode(await self.network.metered(ask.parameters["router"]))
             except LookupError as error:
                 raise NotFound(str(error)) from error
+        if ask.what == "export":
+            connection = msgspec.json.decode(ask.parameters["connection"], type=VolumeConnection)
+            if not self.world.volumes.lets_in(connection):
+                raise NotFound(f"volume {connection.volume_id} is not offered in this way")
+            return b""
         if ask.what in ("password", "clear_password"):
             return b""  # Nobody is at home in a simulated machine to leave one.
         if ask.what == "volumes_found":

@@ -82,7 +82,6 @@ async def test_a_shelved_server_holds_no_host_and_comes_back(cloud: SmallCloud) 
 
 
 async def test_a_shelved_server_is_given_volumes_and_gives_them_up(cloud: SmallCloud) -> None:
-    cloud.volume_room.reaches_everywhere = True
     server, volume, other = await cloud.make_server(), await cloud.make_volume(), await cloud.make_volume()
     await cloud.do(server["id"], "shelve")
     for one in (volume, other):

@@ -14,7 +14,6 @@ from tests.support.small_cloud import SmallCloud
 
 async def booted_from_volume(cloud: SmallCloud, **more: Any) -> tuple[str, list[str]]:
     """A server with a root volume and a second one; the ids of both."""
-    cloud.volume_room.reaches_everywhere = True
     root = {
         "boot_index": 0, "source_type": "image", "destination_type": "volume", "volume_size": 2,
         "uuid": await cloud.make_image(), "delete_on_termination": True,

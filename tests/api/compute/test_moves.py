@@ -220,7 +220,7 @@ async def volume_on(cloud: SmallCloud, host: str) -> str:
 
 @pytest.mark.parametrize("reach", [True, False])
 async def test_volumes_follow_a_server_if_its_new_host_reaches_them(cloud: SmallCloud, reach: bool) -> None:
-    cloud.volume_room.reaches_everywhere = reach
+    cloud.volume_room.always_exports = reach
     server = await cloud.make_server()
     host = (await cloud.page(server["id"]))[HOST]
     volume = await volume_on(cloud, host)

@@ -11,14 +11,17 @@ from pathlib import Path
 import msgspec
 
 from cumulet.contracts.assignments import Fault
+from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
+from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
 from cumulet.drivers.volume.base import CopyFailed, Supplies
+from cumulet.drivers.volume.exports import EXPORT, STAYS
 from cumulet.lib.sparse import LONGEST_FRAME, Parcel, frames, parcel
 
 _NOTHING = "blank"
 """The content of a disk that nobody has written."""
+_PORT = 10809
 
 
 def _bytes_of(content: str) -> bytes:
@@ -41,6 +44,14 @@ class FakeVolume:
     """What opens it; empty: anybody can."""
 
 
+@dataclass(frozen=True, slots=True)
+class FakeExport:
+    """A volume as machines of any node reach it."""
+
+    address: str
+    secret: str
+
+
 @dataclass(slots=True)
 class VolumeWorld:
     """What really exists on one backend."""
@@ -49,6 +60,17 @@ class VolumeWorld:
     volumes: dict[str, FakeVolume] = field(default_factory=dict)
     open_in: dict[str, set[str]] = field(default_factory=dict)
     """Which machines have a volume open."""
+    exports: dict[str, FakeExport] = field(default_factory=dict)
+
+    def holders(self, volume_id: str) -> list[str]:
+        """Who has it open."""
+        others = [EXPORT] if volume_id in self.exports else []
+        return [*others, *sorted(self.open_in.get(volume_id, ()))]
+
+    def lets_in(self, connection: VolumeConnection) -> bool:
+        """Whether a volume is reached here in this way."""
+        address = f"{connection.host}:{connection.port}/{connection.target}"
+        return self.exports.get(connection.volume_id) == FakeExport(address, connection.secret)
 
     def used_gib(self) -> int:
         return sum(
@@ -68,9 +90,11 @@ class FakeVolumes:
     name = "fake"
     protocol = "file"
 
-    def __init__(self, world: VolumeWorld, supplies: Supplies) -> None:
+    def __init__(self, world: VolumeWorld, supplies: Supplies, host: str = "here") -> None:
+        """`host` is the name by which other nodes reach this one."""
         self._world = world
         self._supplies = supplies
+        self._host = host
 
     def path(self, volume_id: str) -> str:
         return f"/fake/volumes/{volume_id}.qcow2"
@@ -84,6 +108,7 @@ class FakeVolumes:
         return self._facts(spec.id, digest=digest_of(spec))
 
     async def remove(self, volume_id: str) -> None:
+        self._world.exports.pop(volume_id, None)
         self._world.volumes.pop(volume_id, None)
 
     @asynccontextmanager
@@ -99,7 +124,7 @@ class FakeVolumes:
             raise CopyFailed(f"{disk_format!r} is none of {', '.join(COPY_FORMATS)}")
         if snapshot_id and snapshot_id not in volume.snapshots:
             raise CopyFailed(f"volume {volume_id} has no snapshot {snapshot_id}")
-        if self._world.open_in.get(volume_id) and not (snapshot_id or open_too):
+        if self._world.holders(volume_id) and not (snapshot_id or open_too):
             raise CopyFailed(f"volume {volume_id} is in use")
         size, content = volume.snapshots[snapshot_id] if snapshot_id else (volume.size_gib, volume.content)
         with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +137,7 @@ class FakeVolumes:
         volume = self._world.volumes.get(volume_id)
         if volume is None:
             raise CopyFailed(f"there is no volume {volume_id} here")
-        if self._world.open_in.get(volume_id):
+        if self._world.holders(volume_id):
             raise CopyFailed(f"volume {volume_id} is in use")
         with tempfile.TemporaryFile() as file:
             file.write(msgspec.json.encode(volume))
@@ -139,8 +164,16 @@ class FakeVolumes:
         volume = self._world.volumes[spec.id]
         if volume.key != key:
             return Fault(message="This volume's data or its source's is damaged.", code=500)
+        self._match_export(spec)
         fault = self._revert(spec, volume) or self._reimage(spec, volume) or await self._restore(spec, volume)
         return fault or self._grow(spec, volume) or self._match_snapshots(spec, volume)
+
+    def _match_export(self, spec: VolumeSpec) -> None:
+        if not spec.export_secret:
+            self._world.exports.pop(spec.id, None)
+            return
+        address = f"{self._host}:{_PORT}/{export_name(spec.export_secret)}"
+        self._world.exports[spec.id] = FakeExport(address, spec.export_secret)
 
     async def _arrive(self, spec: VolumeSpec) -> FakeVolume:
         text = bytearray()
@@ -152,7 +185,7 @@ class FakeVolumes:
         volume = self._world.volumes.get(spec.adopt)
         if volume is None:
             return Fault(message=f"There is no volume {spec.adopt} here to take over.", code=404)
-        if self._world.open_in.get(spec.adopt):
+        if self._world.holders(spec.adopt):
             return Fault(message=f"Volume {spec.adopt} is in use.", code=409)
         if volume.key:
             return Fault(message=f"Volume {spec.adopt} is encrypted, and nobody has its key.", code=400)
@@ -183,7 +216,7 @@ class FakeVolumes:
             return None
         if spec.revert_to not in volume.snapshots:
             return Fault(message=f"There is no snapshot {spec.revert_to} of this volume to return to.", code=404)
-        if self._world.open_in.get(spec.id):
+        if self._world.holders(spec.id):
             return Fault(message="This volume is in use; detach it before it returns to a snapshot.", code=409)
         volume.size_gib, volume.content = volume.snapshots[spec.revert_to]
         volume.reverts = spec.reverts
@@ -194,7 +227,7 @@ class FakeVolumes:
             return None
         if spec.image is None:
             return Fault(message="There is no image that this volume should be made of again.", code=404)
-        if self._world.open_in.get(spec.id):
+        if self._world.holders(spec.id):
             return Fault(message="This volume is in use; detach it before it gets another image.", code=409)
         volume.content, volume.reimages = f"image {spec.image.id}", spec.reimages
         return None
@@ -202,7 +235,7 @@ class FakeVolumes:
     async def _restore(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
         if spec.restores <= volume.restores:
             return None
-        if self._world.open_in.get(spec.id):
+        if self._world.holders(spec.id):
             return Fault(message="This volume is in use; detach it before a backup is restored to it.", code=409)
         content = _NOTHING
         async for place, data in frames(self._supplies.backup(spec.restore_from), most=volume.size_gib << 30):
@@ -214,6 +247,8 @@ class FakeVolumes:
     def _grow(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
         if spec.size_gib <= volume.size_gib:
             return None
+        if spec.id in self._world.exports:
+            return Fault(message=STAYS, code=409)
         fault = self._no_room(spec.size_gib - volume.size_gib)
         if fault is None:
             volume.size_gib = spec.size_gib
@@ -236,7 +271,7 @@ class FakeVolumes:
         return Fault(message="The backend of this volume has no room left.", code=507)
 
     def _facts(self, volume_id: str, *, digest: str = "", fault: Fault | None = None) -> VolumeFacts:
-        volume = self._world.volumes[volume_id]
+        volume, export = self._world.volumes[volume_id], self._world.exports.get(volume_id)
         return VolumeFacts(
             id=volume_id,
             size_gib=volume.size_gib,
@@ -247,6 +282,7 @@ class FakeVolumes:
             reverts=volume.reverts,
             reimages=volume.reimages,
             restores=volume.restores,
-            connected_to=tuple(sorted(self._world.open_in.get(volume_id, ()))),
+            connected_to=tuple(self._world.holders(volume_id)),
+            exported=export.address if export is not None else "",
             fault=fault,
         )

@@ -18,6 +18,7 @@ import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -25,10 +26,12 @@ import msgspec
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
+from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
 from cumulet.drivers.volume.base import CopyFailed, OpenVolumes, Supplies
+from cumulet.drivers.volume.exports import STAYS, Exports
 from cumulet.drivers.volume.folder import GIB, REIMAGES, RESTORES, REVERTS, Folder
+from cumulet.drivers.volume.holders import Holders
 from cumulet.drivers.volume.tool import NO_KEYS, Tool, VolumeKeys
 from cumulet.lib import qemu_img
 from cumulet.lib.ids import is_uuid, new_uuid
@@ -36,6 +39,7 @@ from cumulet.lib.process import User
 from cumulet.lib.qcow2 import NotQcow2, read_header
 from cumulet.lib.qemu_img import DiskBusy, DiskFull, NoSuchSnapshot, NotReadable
 from cumulet.lib.sparse import Parcel, parcel, receive
+from cumulet.lib.storage_daemon import DaemonFailed
 from cumulet.lib.whole_file import finished
 
 _AT_ONCE = 2
@@ -69,15 +73,18 @@ class FileVolumes:
         supplies: Supplies,
         *,
         machines: OpenVolumes | None = None,
+        exports: Exports | None = None,
         user: User | None = None,
     ) -> None:
-        """`user` is who opens the volumes: `qemu-img` here, and the machines."""
+        """`user` is who opens the volumes: `qemu-img` here, and the machines. `exports` lets machines of other
+        nodes reach them; without it only those here do."""
         self._folder = Folder(folder / "volumes")
         self._parts = folder / "parts"
         self._images = images
         self._supplies = supplies
         self._tool = Tool(self._folder, self._parts, supplies, user)
-        self._machines = machines
+        self._exports = exports or Exports(folder / "exports", "", owner=user)
+        self._machines = Holders(self._exports, *([machines] if machines is not None else []))
         self._user = user
         shutil.rmtree(self._parts, ignore_errors=True)
         # The user passes through, and nobody can list.
@@ -108,7 +115,7 @@ class FileVolumes:
                 return await self._faulty(spec.id, "The backend of this volume has no room left.", 507, str(error))
             except DiskBusy as error:
                 return await self._faulty(spec.id, "This volume or its source is in use.", 409, str(error))
-            except MachineFailed as error:
+            except (MachineFailed, DaemonFailed) as error:
                 return await self._faulty(spec.id, str(error), 500, error.details)
             except (NotReadable, NotQcow2) as error:
                 return await self._faulty(spec.id, "This volume's data or its source's is damaged.", 500, str(error))
@@ -122,6 +129,7 @@ class FileVolumes:
             if source is not None:
                 async with self._alone(source):
                     await self._drop(source, mark)
+            await self._exports.end(volume_id, self._folder.file(volume_id))
             await finished(self._pool, self._folder.remove, volume_id)
 
     @contextlib.asynccontextmanager
@@ -230,12 +238,26 @@ class FileVolumes:
                 raise ValueError(f"not an id of a snapshot: {name!r}")
         if not self._folder.file(spec.id).exists():
             await (self._arrive(spec) if spec.arrives else self._adopt(spec) if spec.adopt else self._make(spec))
+        await self._keep_export(spec)
         await self._revert(spec)
         await self._reimage(spec)
         await self._restore(spec)
         if self._folder.virtual_size(spec.id) < spec.size_gib * GIB:
             await self._grow(spec)
         await self._match_snapshots(spec)
+        await self._export(spec)
+
+    async def _keep_export(self, spec: VolumeSpec) -> None:
+        """Have an export run that was made before, or end: what follows asks whoever has the volume open."""
+        if spec.export_secret and self._exports.address(spec.id).endswith(f"/{export_name(spec.export_secret)}"):
+            await self._export(spec)
+        else:
+            await self._exports.end(spec.id, self._folder.file(spec.id))
+
+    async def _export(self, spec: VolumeSpec) -> None:
+        if spec.export_secret:
+            key = partial(self._supplies.volume_key, spec.id) if self._folder.is_encrypted(spec.id) else None
+            await self._exports.ensure(spec.id, self._folder.file(spec.id), spec.export_secret, key)
 
     async def _arrive(self, spec: VolumeSpec) -> None:
         """Take the file over from another node, with all that is in it. What was done there is not done again."""
@@ -414,7 +436,9 @@ class FileVolumes:
 
     async def _grow(self, spec: VolumeSpec) -> None:
         size = spec.size_gib * GIB
-        if self._machines is not None and await self._machines.machines_with(spec.id):
+        if self._exports.address(spec.id):
+            raise Impossible(STAYS, 409)
+        if await self._machines_with(spec.id):
             await self._machines.resize_volume(spec.id, size)
         else:
             file, keys = self._folder.file(spec.id), self._tool.to_read(spec.id)
@@ -436,25 +460,26 @@ class FileVolumes:
                 await self._take(spec.id, name)
 
     async def _take(self, volume_id: str, name: str) -> None:
-        if self._machines is not None and await self._machines.machines_with(volume_id):
+        if await self._machines_with(volume_id):
             await self._machines.take_volume_snapshot(volume_id, name)
         else:
             file, keys = self._folder.file(volume_id), self._tool.to_read(volume_id)
             await self._tool.run(qemu_img.take_snapshot(file, name, encrypted=bool(keys)), keys)
 
     async def _drop(self, volume_id: str, name: str) -> None:
-        if self._machines is not None and await self._machines.machines_with(volume_id):
+        if await self._machines_with(volume_id):
             await self._machines.drop_volume_snapshot(volume_id, name)
         else:
             file, keys = self._folder.file(volume_id), self._tool.to_read(volume_id)
             await self._tool.run(qemu_img.drop_snapshot(file, name, encrypted=bool(keys)), keys)
 
     async def _machines_with(self, volume_id: str) -> Sequence[str]:
-        return await self._machines.machines_with(volume_id) if self._machines is not None else ()
+        return await self._machines.machines_with(volume_id)
 
     async def _look(self, volume_id: str) -> VolumeFacts:
         facts = await finished(self._pool, self._folder.facts, volume_id)
-        return msgspec.structs.replace(facts, connected_to=tuple(await self._machines_with(volume_id)))
+        holders = tuple(await self._machines_with(volume_id))
+        return msgspec.structs.replace(facts, connected_to=holders, exported=self._exports.address(volume_id))
 
     async def _faulty(self, volume_id: str, message: str, code: int, details: str = "") -> VolumeFacts:
         fault = Fault(message=message, code=code, details=details)

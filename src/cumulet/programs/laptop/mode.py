@@ -16,8 +16,9 @@ TOOLS = {
     "dnsmasq": "dnsmasq-base",
 }
 """Programs that real machines and networks need, and Debian's packages that have them."""
-EXTRA_TOOLS = {"mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs"}
-"""Programs that only some machines need: for ephemeral and configuration disks with these file systems."""
+EXTRA_TOOLS = {"mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs", "qemu-storage-daemon": "qemu-system-common"}
+"""Programs that only some machines need: for ephemeral and configuration disks with these file systems, and for volumes
+of other nodes or for several."""
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.within import Within
 from cumulet.services.block_storage.attachments import operations as attachments
 from cumulet.services.block_storage.backups import reading
-from cumulet.services.block_storage.errors import InvalidVolume, VolumeNotFound, VolumeUnreachable
+from cumulet.services.block_storage.errors import InvalidVolume, VolumeNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.service import service
 from cumulet.services.block_storage.snapshots import operations as snapshots
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
-from cumulet.services.block_storage.volumes import keys, operations
+from cumulet.services.block_storage.volumes import exporting, keys, operations
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
+from cumulet.services.fleet.public import NodeView
 
 _ADMITTED = Caller(user_id="", roles=("admin",))
 """Who may use every source: compute has asked whether its own caller may."""
@@ -71,7 +72,7 @@ class VolumeDoor:
             row = await tx.get(VolumeRow, id=volume_id)
         if row is None or (row.project_id != caller.project_id and not caller.is_admin):
             raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
-        return self._view(row)
+        return await self._view(row)
 
     async def snapshot(self, caller: Caller, snapshot_id: str) -> SnapshotView:
         """A snapshot that the caller may use and that is complete. Raises SnapshotNotFound, InvalidSnapshot."""
@@ -99,6 +100,11 @@ class VolumeDoor:
         """How large these volumes are now, in GiB, of those that are there."""
         async with self._room.database.read() as tx:
             return {row.id: row.made_size for row in await tx.find(VolumeRow, id=list(volume_ids))}
+
+    async def homes(self, volume_ids: Sequence[str]) -> dict[str, str]:
+        """The nodes where these volumes lie: they are opened there at the least cost."""
+        async with self._room.database.read() as tx:
+            return {row.id: row.node for row in await tx.find(VolumeRow, id=list(volume_ids)) if row.node}
 
     async def create(
         self,
@@ -135,7 +141,7 @@ class VolumeDoor:
                 type_name=type,
                 content=content,
             )
-        return self._view(row)
+        return await self._view(row)
 
     async def delete(self, volume_id: str) -> None:
         """Let a volume go, whoever holds it. One with snapshots stays: nobody asked for these to go."""
@@ -163,7 +169,8 @@ class VolumeDoor:
             return {row.id: row.created_at for row in await tx.find(AttachmentRow, server_id=server_id)}
 
     async def connect(self, attachment_id: str, host: str, device: str) -> VolumeConnection | None:
-        """How a host reaches the volume of an attachment; None: it is not made yet."""
+        """How a host reaches the volume of an attachment; None: it will, but is not made or not offered yet."""
+        node = await self._home(attachment_id)
 
         async def write(tx: Transaction) -> VolumeConnection | None:
             attachment = await tx.get(AttachmentRow, id=attachment_id)
@@ -172,17 +179,19 @@ class VolumeDoor:
             volume = await _volume(tx, attachment.volume_id)
             if volume.fault or not volume.made_size:
                 return None
-            if volume.node != host and not self._room.reaches_everywhere:
-                raise VolumeUnreachable(
-                    f"Volume {volume.id} lives on node {volume.node}, whose backend {volume.backend!r} cannot be "
-                    f"reached from {host}."
-                )
+            connection = await exporting.connect(self._room, tx, volume, host, node)
             if attachment.status == "reserved" or not attachment.host:
                 await attachments.set_to(self._room, tx, attachment_id, status="attaching", host=host, device=device)
-            encrypted = bool(volume.encryption_key_id)
-            return VolumeConnection(volume_id=volume.id, backend=volume.backend, encrypted=encrypted)
+            return connection
 
         return await self._room.database.write(write)
+
+    async def _home(self, attachment_id: str) -> NodeView | None:
+        """The node where the volume of an attachment lies."""
+        async with self._room.database.read() as tx:
+            attachment = await tx.get(AttachmentRow, id=attachment_id)
+            volume = await tx.get(VolumeRow, id=attachment.volume_id) if attachment else None
+        return await self._room.fleet.node(volume.node) if volume is not None and volume.node else None
 
     async def connected(self, attachment_id: str) -> None:
         """The machine has the volume now."""
@@ -243,7 +252,8 @@ class VolumeDoor:
 
         await self._room.database.write(write)
 
-    def _view(self, row: VolumeRow) -> VolumeView:
+    async def _view(self, row: VolumeRow) -> VolumeView:
+        anywhere = exporting.reaches_out(await self._room.fleet.node(row.node)) if row.node else True
         return VolumeView(
             row.id,
             row.name,
@@ -256,7 +266,7 @@ class VolumeDoor:
             bool(row.encryption_key_id),
             msgspec.json.decode(row.image_metadata),
             row.fault,
-            "" if self._room.reaches_everywhere else row.node,
+            "" if anywhere else row.node,
         )
 
 

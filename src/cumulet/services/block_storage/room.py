@@ -44,8 +44,8 @@ class BlockStorage(Room):
     quota: Quota = field(default_factory=lambda: Quota("block_storage", QUOTAS))
     zone: str = "nova"
     default_type: str = "__DEFAULT__"
-    reaches_everywhere: bool = False
-    """The backend's volumes can be opened from every node, not only from the one that holds them."""
+    always_exports: bool = False
+    """Volumes are reached over the network even by machines on their own node: slower, but these can then move live."""
     backend: str = "local"
     """The backend that every node has: files in a directory."""
     vendor: str = "Cumulet"

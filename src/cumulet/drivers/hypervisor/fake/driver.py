@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from cumulet.contracts.assignments import Fault
-from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
+from cumulet.contracts.machines import DiskSpec, MachineFacts, MachineSpec, Power, VolumeConnection
 from cumulet.contracts.moves import Arrival, Departure, DiskFile, Luggage, MoveFacts, Progress, Stage
 from cumulet.contracts.record import digest_of
 from cumulet.drivers.hypervisor.base import Belongings, MachineFailed, OutOfReach, Unfit
@@ -23,6 +23,8 @@ from cumulet.lib.sparse import BrokenOff, Parcel, parcel, receive
 
 Carry = Callable[[Departure, bytes], Awaitable[None]]
 """Brings what a pretended machine is to its new node. Raises `OutOfReach`."""
+Reach = Callable[[VolumeConnection], Awaitable[None]]
+"""Looks whether a volume of the network is reached. Raises `OutOfReach`."""
 _DISKS = "disks"
 """The one file that all disks of a pretended machine are in."""
 
@@ -35,11 +37,16 @@ class FakeHypervisor:
     version = 1_000_000
 
     def __init__(
-        self, machines: FakeMachines, belongings: Belongings | None = None, carry: Carry | None = None
+        self,
+        machines: FakeMachines,
+        belongings: Belongings | None = None,
+        carry: Carry | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self._world = machines
         self._belongings = belongings
         self._carry = carry
+        self._reach = reach
 
     async def ensure(self, spec: MachineSpec) -> MachineFacts:
         world = self._world
@@ -55,7 +62,7 @@ class FakeHypervisor:
         if machine.spec != spec:
             machine.spec, machine.digest = spec, ""
         if spec.arrival is not None and spec.arrival.live:
-            return self._await(machine, spec.arrival)
+            return await self._await(machine, spec.arrival)
         if spec.departure is not None:
             return await self._leave(machine, spec.departure)
         machine.move = None
@@ -65,9 +72,12 @@ class FakeHypervisor:
             except (OutOfReach, BrokenOff) as error:
                 return _facts(machine, Fault(message="The node that has the disks is silent.", details=str(error)))
         self._make_content(machine)
-        fault = await self._make_power(machine)
-        if machine.power in ON:
+        fault = await self._find_volumes(machine) if spec.wanted is not Power.STOPPED else None
+        fault = fault or await self._make_power(machine)
+        if machine.power in ON and fault is None:
             _plug(machine)
+        if machine.power not in ON:
+            machine.relays.clear()
         if fault is not None:
             return _facts(machine, fault)
         _count(machine)
@@ -99,8 +109,28 @@ class FakeHypervisor:
                 machine.content, machine.written = msgspec.json.decode(disks.read(), type=tuple[str, float])
         machine.arrived = arrival.move
 
-    def _await(self, machine: FakeMachine, arrival: Arrival) -> MachineFacts:
+    async def _find_volumes(self, machine: FakeMachine) -> Fault | None:
+        """The ways to all its volumes that are reached over the network; those to others are closed."""
+        wanted = {far.volume_id: far for far in map(_far_volume, machine.spec.disks) if far is not None}
+        for volume_id, connection in wanted.items():
+            if machine.relays.get(volume_id) == connection:
+                continue
+            try:
+                if self._reach is None:
+                    raise OutOfReach("there is no network")
+                await self._reach(connection)
+            except OutOfReach as error:
+                return Fault(message=f"Volume {volume_id} could not be reached at its node.", details=str(error))
+            machine.relays[volume_id] = connection
+        for volume_id in [one for one in machine.relays if one not in wanted]:
+            del machine.relays[volume_id]
+        return None
+
+    async def _await(self, machine: FakeMachine, arrival: Arrival) -> MachineFacts:
         """An empty machine, until another node hands over what is to be in it."""
+        fault = await self._find_volumes(machine)
+        if fault is not None:
+            return _facts(machine, fault)
         stage = Stage.ARRIVED if machine.arrived == arrival.move else Stage.READY
         machine.move = MoveFacts(move=arrival.move, stage=stage)
         return _facts(machine)
@@ -251,6 +281,10 @@ class FakeHypervisor:
         if machine is None:
             raise MachineFailed("There is no such machine on this node.")
         return machine
+
+
+def _far_volume(disk: DiskSpec) -> VolumeConnection | None:
+    return disk.volume if disk.volume is not None and disk.volume.protocol == "nbd" else None
 
 
 def _packed(machine: FakeMachine) -> bytes:

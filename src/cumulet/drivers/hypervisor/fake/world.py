@@ -10,7 +10,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.machines import MachineSpec, Power, VolumeConnection
 from cumulet.contracts.moves import MoveFacts
 from cumulet.lib.clock import SECOND, Clock
 
@@ -42,6 +42,8 @@ class FakeMachine:
     """A word that stands for all bytes of its own disks."""
     arrived: str = ""
     """The move that brought its disks here, or its memory too."""
+    relays: dict[str, VolumeConnection] = field(default_factory=dict)
+    """The ways to its volumes that are reached over the network, while it is on."""
     move: MoveFacts | None = None
     """The live move that it is on."""
     lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))

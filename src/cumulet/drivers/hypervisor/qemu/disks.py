@@ -131,7 +131,7 @@ class Disks:
 
     def _source(self, folder: Folder, spec: DiskSpec, number: int) -> Words:
         if spec.volume is not None:
-            return volumes.source_of(spec.volume, self._volumes.path, secret_id(number))
+            return volumes.source_of(spec.volume, self._volumes.path, secret_id(number), folder.relay(number))
         path, format = self.path(folder, spec)
         source = volumes.source_of_file(str(path), format)
         if spec.image is not None:

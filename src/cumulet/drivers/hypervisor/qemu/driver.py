@@ -15,7 +15,7 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
 from cumulet.contracts.moves import Luggage
 from cumulet.drivers.hypervisor.base import Belongings, ImageFiles, MachineFailed, OpenWay, Unfit, VolumeFiles
-from cumulet.drivers.hypervisor.qemu import console, disks, luggage, open_volumes, power, snapshots
+from cumulet.drivers.hypervisor.qemu import console, devices, disks, luggage, open_volumes, power, snapshots
 from cumulet.drivers.hypervisor.qemu.diagnostics import diagnostics
 from cumulet.drivers.hypervisor.qemu.disks import Disks, RenderGuest
 from cumulet.drivers.hypervisor.qemu.host import Host, Keys
@@ -56,6 +56,8 @@ class QemuHypervisor:
         keys: Keys | None = None,
         net_namespace: str | None = None,
         user: User | None = None,
+        relay_user: User | None = None,
+        reach_seconds: int = 20,
         clock: Clock | None = None,
         program: str = "qemu-system-x86_64",
     ) -> None:
@@ -64,7 +66,7 @@ class QemuHypervisor:
         if abilities.accelerator == "kvm":
             user = with_kvm(user)
         self._state = state.absolute()
-        longest = Folder(self._state / "instances" / ("x" * 36)).sockets.monitor
+        longest = Folder(self._state / "instances" / ("x" * 36)).relay(devices.PORTS)
         if len(os.fsencode(longest)) > _LONGEST_SOCKET_PATH:
             raise ValueError(f"the path of the state directory is too long for unix sockets: {state}")
         self._host = Host(
@@ -74,6 +76,8 @@ class QemuHypervisor:
             version=abilities.version,
             net_namespace=net_namespace,
             user=user,
+            relay_user=relay_user,
+            reach_seconds=reach_seconds,
             tap=tap,
             belongings=belongings,
             open_way=open_way,
@@ -113,6 +117,7 @@ class QemuHypervisor:
             with _in_words():
                 if await machine.find_process() is not None:
                     await power.shut_down(machine)
+                await machine.relays.match({})
 
     async def remove(self, machine_id: str) -> None:
         machine = await self._machine(machine_id)
@@ -131,6 +136,7 @@ class QemuHypervisor:
             identity = await machine.find_process()
             if identity is not None:
                 await process.kill(identity)
+            await machine.relays.match({})
             await machine.close()
             await disks.remove(machine.folder)
             self._machines.pop(machine_id, None)

@@ -26,6 +26,10 @@ class Host:
     net_namespace: str | None
     user: User | None
     """Who QEMU runs as; none: who we are."""
+    relay_user: User | None
+    """Who carries what machines send to volumes of the network; none: who we are. Nobody that they could become."""
+    reach_seconds: int
+    """How long the node of such a volume may need until it can be reached."""
     tap: Callable[[str], str]
     """The name of the interface that belongs to a port."""
     belongings: Belongings | None

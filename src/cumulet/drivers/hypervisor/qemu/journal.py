@@ -116,6 +116,15 @@ class Folder:
         )
 
     @property
+    def relays(self) -> Path:
+        """One folder for each of its disks that is a volume of the network."""
+        return self.path / "relays"
+
+    def relay(self, number: int) -> Path:
+        """The socket at which such a disk is reached."""
+        return self.relays / str(number) / "run" / "nbd"
+
+    @property
     def keys(self) -> Path:
         """The folder with the secret of a live move, as QEMU looks for it."""
         return self.path / "run" / "keys"

@@ -16,10 +16,12 @@ from cumulet.contracts.moves import Progress
 from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.hypervisor.qemu.host import Host
 from cumulet.drivers.hypervisor.qemu.journal import Folder, Journal
-from cumulet.drivers.hypervisor.qemu.monitor import Event, Monitor, MonitorLost
+from cumulet.drivers.hypervisor.qemu.relays import Relays
 from cumulet.drivers.hypervisor.qemu.steps import Seen
+from cumulet.drivers.hypervisor.qemu.volumes import relayed
 from cumulet.lib import process
 from cumulet.lib.process import Identity
+from cumulet.lib.qmp import Event, Monitor, MonitorLost
 
 _SECONDS_TO_GREET = 5.0
 _SECONDS_TO_START = 30.0
@@ -38,6 +40,7 @@ class Machine:
         self.host = host
         self.folder = folder
         self.journal = journal
+        self.relays = Relays(folder, host.relay_user, host.user, host.reach_seconds)
         self.lock = asyncio.Lock()
         self._saving = asyncio.Lock()
         self.copying = asyncio.Lock()
@@ -118,6 +121,11 @@ class Machine:
             raise MachineFailed("Another process runs this machine.") from None
         return fd
 
+    async def match_relays(self) -> None:
+        """There is a way to each volume that its process has, and no other."""
+        running = self.journal.running if await self.find_process() is not None else None
+        await self.relays.match(relayed(running, self.journal.numbers) if running is not None else {})
+
     async def ask(self, command: str, arguments: dict[str, Any] | None = None, **more: Any) -> Any:
         """Ask its process something."""
         monitor = await self.connected()
@@ -161,6 +169,7 @@ class Machine:
                 await asyncio.wait([task])
         if self._monitor is not None:
             await self._monitor.close()
+        await self.relays.close()
 
     async def _status(self) -> str:
         """QEMU's run state; while it still reads saved memory there is none, so wait."""

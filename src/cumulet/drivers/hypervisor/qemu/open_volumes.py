@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from cumulet.contracts.machines import VolumeConnection
 from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 
@@ -15,9 +16,14 @@ async def holders(machines: Iterable[Machine], volume_id: str) -> list[Machine]:
         machine
         for machine in machines
         if machine.journal.running is not None
-        and any(disk.volume and disk.volume.volume_id == volume_id for disk in machine.journal.running.disks)
+        and any(_opens(disk.volume, volume_id) for disk in machine.journal.running.disks)
         and await machine.find_process() is not None
     ]
+
+
+def _opens(connection: VolumeConnection | None, volume_id: str) -> bool:
+    """By itself: what comes over the network is opened by another program, whose machine this is not."""
+    return connection is not None and connection.protocol == "file" and connection.volume_id == volume_id
 
 
 async def resize(machine: Machine, volume_id: str, size_bytes: int) -> None:

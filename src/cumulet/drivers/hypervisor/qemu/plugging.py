@@ -15,9 +15,9 @@ from cumulet.drivers.hypervisor.qemu import devices, volumes
 from cumulet.drivers.hypervisor.qemu.devices import Nic
 from cumulet.drivers.hypervisor.qemu.disks import secret_id
 from cumulet.drivers.hypervisor.qemu.machine import Machine
-from cumulet.drivers.hypervisor.qemu.monitor import Refused
 from cumulet.drivers.hypervisor.qemu.qemu_img import GIB
 from cumulet.drivers.hypervisor.qemu.taps import open_tap
+from cumulet.lib.qmp import Refused
 
 _SECONDS_TO_LET_GO = 20.0
 
@@ -30,6 +30,8 @@ async def plug_disk(machine: Machine, disk_id: str) -> None:
     machine.host.disks.grant_volume(spec)
     number = await _number(machine, disk_id)
     disk = machine.host.disks.disk(machine.folder, spec, number)
+    if spec.volume is not None and volumes.needs_relay(spec.volume):
+        await machine.relays.ensure(number, spec.volume)
     if spec.volume is not None and volumes.needs_secret(spec.volume):
         data = await machine.host.secret_of(spec.volume)
         secret: devices.Words = {"qom-type": "secret", "id": secret_id(number), "data": data}

@@ -12,13 +12,13 @@ from cumulet.drivers.hypervisor.qemu import devices, firmware, volumes
 from cumulet.drivers.hypervisor.qemu.command import Flash, Launch, command, versioned
 from cumulet.drivers.hypervisor.qemu.disks import secret_id
 from cumulet.drivers.hypervisor.qemu.machine import Machine
-from cumulet.drivers.hypervisor.qemu.monitor import Event, MonitorLost, Refused
 from cumulet.drivers.hypervisor.qemu.steps import RUNNING_STATES
 from cumulet.drivers.hypervisor.qemu.taps import open_tap
 from cumulet.lib import process
 from cumulet.lib.clock import SECOND
 from cumulet.lib.process import Limits
 from cumulet.lib.qemu_secrets import sealed
+from cumulet.lib.qmp import Event, MonitorLost, Refused
 
 _LOCK_FD, _MEMORY_FD, _FIRST_TAP_FD = 3, 4, 10
 _OPEN_FILES = 4096
@@ -88,6 +88,7 @@ async def _spawn(
     given = sealed(secrets, folder.secrets) if secrets else None
     if given is not None:
         host.disks.write_key(folder, given.key)
+    await machine.relays.match(volumes.relayed(spec, journal.numbers))
     nics = tuple(devices.Nic(journal.numbers[nic.port_id], nic) for nic in spec.nics)
     launch = Launch(
         machine_type=journal.machine_type,

@@ -10,14 +10,16 @@ from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
 from cumulet.drivers.hypervisor.base import ImageUnusable, MachineFailed, OutOfReach, Unfit
 from cumulet.drivers.hypervisor.qemu import luggage, plugging, power, receiving, sending
 from cumulet.drivers.hypervisor.qemu.machine import Machine
-from cumulet.drivers.hypervisor.qemu.monitor import MonitorLost, Refused
 from cumulet.drivers.hypervisor.qemu.steps import Act, Step, facts_of, next_step, rescue_of
 from cumulet.drivers.hypervisor.qemu.taps import TapMissing
 from cumulet.lib.process import ProcessFailed
 from cumulet.lib.qcow2 import NotQcow2
+from cumulet.lib.qmp import MonitorLost, Refused
+from cumulet.lib.storage_daemon import DaemonFailed
 
 FAILURES = (
-    Unfit, ImageUnusable, MachineFailed, OutOfReach, ProcessFailed, MonitorLost, Refused, TapMissing, NotQcow2, OSError,
+    Unfit, ImageUnusable, MachineFailed, OutOfReach, ProcessFailed, MonitorLost, Refused, TapMissing, NotQcow2,
+    DaemonFailed, OSError,
 )  # fmt: skip
 """What may go wrong with one machine; anything else is a bug."""
 
@@ -32,6 +34,7 @@ async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
     if spec.departure is not None:
         return await sending.send(machine, spec)
     await sending.stay(machine)
+    await machine.match_relays()
     taken: set[Step] = set()
     while True:
         if machine.leaving:
@@ -44,6 +47,7 @@ async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
             raise MachineFailed(f"It had no effect to {step.act.value}.", machine.last_words())
         taken.add(step)
         await _ACTS[step.act](machine, step.target)
+    await machine.match_relays()
     await _settle(machine, at_rest=seen.status is None and not seen.saved)
     return facts_of(machine.journal, seen, fulfilled=True)
 

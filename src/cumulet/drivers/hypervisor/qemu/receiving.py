@@ -17,9 +17,9 @@ from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.hypervisor.qemu import luggage, power, secrets
 from cumulet.drivers.hypervisor.qemu.disks import own_disks
 from cumulet.drivers.hypervisor.qemu.machine import Machine
-from cumulet.drivers.hypervisor.qemu.monitor import Refused
 from cumulet.drivers.hypervisor.qemu.steps import Seen, facts_of
 from cumulet.lib import process
+from cumulet.lib.qmp import Refused
 
 WAITING = "inmigrate"
 

@@ -22,9 +22,9 @@ from cumulet.drivers.hypervisor.qemu.devices import Words
 from cumulet.drivers.hypervisor.qemu.disks import own_disks
 from cumulet.drivers.hypervisor.qemu.journal import Leave
 from cumulet.drivers.hypervisor.qemu.machine import Machine
-from cumulet.drivers.hypervisor.qemu.monitor import MonitorLost, Refused
 from cumulet.drivers.hypervisor.qemu.steps import RUNNING_STATES, facts_of
 from cumulet.lib.joined import Ends, join
+from cumulet.lib.qmp import MonitorLost, Refused
 
 _COPY = "leave-"
 """How the copies of disks are called in QEMU, as jobs and as targets."""

@@ -14,8 +14,8 @@ from cumulet.contracts.machines import DiskSpec
 from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.drivers.hypervisor.qemu import qemu_img
 from cumulet.drivers.hypervisor.qemu.machine import Machine
-from cumulet.drivers.hypervisor.qemu.monitor import Event, Refused
 from cumulet.drivers.hypervisor.qemu.qemu_img import FORMATS
+from cumulet.lib.qmp import Event, Refused
 
 _COPY = "copy"
 """The name of the job and of its target in QEMU: a machine has one at a time, so leftovers are known by it."""

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from cumulet.contracts.machines import VolumeConnection
+from cumulet.contracts.machines import MachineSpec, VolumeConnection
 from cumulet.drivers.hypervisor.base import Unfit
 from cumulet.drivers.hypervisor.qemu.devices import Words
+from cumulet.lib import psk
 
 _HOST = re.compile(r"[A-Za-z0-9:.\[\]-]{1,255}")
 _TARGET = re.compile(r"[A-Za-z0-9:._/-]{1,223}")
 _RECONNECT_SECONDS = 30
-"""How long a guest's reads and writes wait for a volume's server that went away, before they fail."""
+"""How long a guest's reads and writes wait for a relay that ended, which begins anew, before they fail."""
+EXPORT = "volume"
+"""The name under which a relay offers its volume."""
 
 
-def source_of(connection: VolumeConnection, path: Callable[[str], str], secret: str) -> Words:
-    """The tree of block drivers for a volume. `secret` is the id under which QEMU was told the connection's secret."""
+def source_of(connection: VolumeConnection, path: Callable[[str], str], secret: str, relay: Path) -> Words:
+    """The tree of block drivers for a volume. `secret` is the id under which QEMU was told the connection's secret,
+    `relay` where a volume of the network is reached."""
     if connection.protocol == "file":
         source = source_of_file(path(connection.volume_id), "qcow2")
         if connection.encrypted:
             source["encrypt"] = {"format": "luks", "key-secret": secret}
         return source
-    if not (
-        _HOST.fullmatch(connection.host) and 0 < connection.port < 1 << 16 and _TARGET.fullmatch(connection.target)
-    ):
-        raise Unfit("the volume's address is not one")
+    check(connection)
     if connection.protocol == "nbd":
         return {
             "driver": "nbd",
-            "server": {"type": "inet", "host": connection.host, "port": str(connection.port)},
-            "export": connection.target,
+            "server": {"type": "unix", "path": str(relay)},
+            "export": EXPORT,
             "reconnect-delay": _RECONNECT_SECONDS,
         }
     if connection.protocol == "iscsi":
@@ -52,6 +54,27 @@ def source_of(connection: VolumeConnection, path: Callable[[str], str], secret: 
 def source_of_file(path: str, format: str) -> Words:
     """The format is always said, never guessed from the content, which the guest writes."""
     return {"driver": format, "file": {"driver": "file", "filename": path}}
+
+
+def check(connection: VolumeConnection) -> None:
+    """Raise Unfit for an address on the network that is none."""
+    if not (
+        _HOST.fullmatch(connection.host) and 0 < connection.port < 1 << 16 and _TARGET.fullmatch(connection.target)
+    ):
+        raise Unfit("the volume's address is not one")
+    if needs_relay(connection) and not psk.is_secret(connection.secret):
+        raise Unfit("the volume's secret is not one")
+
+
+def needs_relay(connection: VolumeConnection) -> bool:
+    return connection.protocol == "nbd"
+
+
+def relayed(spec: MachineSpec, numbers: Mapping[str, int]) -> dict[int, VolumeConnection]:
+    """The volumes of a machine that are reached by way of relays, by the numbers of their disks."""
+    return {
+        numbers[disk.id]: disk.volume for disk in spec.disks if disk.volume is not None and needs_relay(disk.volume)
+    }
 
 
 def needs_secret(connection: VolumeConnection) -> bool:

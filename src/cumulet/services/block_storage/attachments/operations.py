@@ -10,7 +10,7 @@ from cumulet.core.db import Transaction
 from cumulet.core.errors import Conflict
 from cumulet.services.block_storage.errors import AttachmentNotFound, HeldByCompute, InvalidVolume, VolumeInUse
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.volumes import store
+from cumulet.services.block_storage.volumes import exporting, store
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 SHARED = ("in-use", "reserved", "attaching")
@@ -72,6 +72,7 @@ async def set_to(room: BlockStorage, tx: Transaction, attachment_id: str, **valu
     await store.held(room, tx, attachment.volume_id)
     await tx.update(AttachmentRow, {"id": attachment_id}, updated_at=room.clock.now(), **values)
     await store.change(room, tx, attachment.volume_id)
+    await exporting.end_if_unused(room, tx, attachment.volume_id)
     tx.wake("attachment", attachment.server_id)
     return await tx.get(AttachmentRow, id=attachment_id) or attachment
 
@@ -82,6 +83,7 @@ async def remove(room: BlockStorage, tx: Transaction, attachment: AttachmentRow)
         await store.held(room, tx, attachment.volume_id)
         await tx.delete(AttachmentRow, id=attachment.id)
         await store.change(room, tx, attachment.volume_id)
+        await exporting.end_if_unused(room, tx, attachment.volume_id)
     else:
         await tx.delete(AttachmentRow, id=attachment.id)
     tx.wake("attachment", attachment.server_id)

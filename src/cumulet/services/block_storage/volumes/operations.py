@@ -25,6 +25,7 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import choice, quotas
 from cumulet.services.block_storage.volumes import keys, store
+from cumulet.services.block_storage.volumes.exporting import NO_GROWTH
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
 DELETABLE = {"available", "error", "error_restoring", "error_extending", "error_managing", "creating", "deleting"}
@@ -208,6 +209,7 @@ async def make(
         restores=1 if source.backup_id else 0,
         destination="",
         moving_since=0,
+        export_secret="",
         wanted=True,
         released=False,
         generation=1,
@@ -218,6 +220,7 @@ async def make(
         made_reimages=0,
         made_restores=0,
         migration_status="",
+        exported="",
         fault="",
         forced_status="",
         status="",
@@ -299,6 +302,8 @@ async def extend(room: BlockStorage, volume: VolumeRow, size: int, *, in_use: bo
             raise InvalidInput(
                 f"New size for extend must be greater than current size. (current: {current.size}, extended: {size})."
             )
+        if current.export_secret:
+            raise InvalidVolume(NO_GROWTH)
         await within_one(room, tx, volume.project_id, size)
         await quotas.take(room, tx, volume.project_id, current.type_id, gigabytes=size - current.size)
         await store.order(room, tx, volume.id, size=size, fault="")

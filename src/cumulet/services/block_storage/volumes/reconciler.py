@@ -65,6 +65,9 @@ class VolumeReconciler:
             if await self._is_copied(tx, volume):
                 return Again(COPY_SECONDS, "another volume is being made of this one")
         if volume.released:
+            node = await self._room.fleet.node(volume.node)
+            if volume.exported and node is not None and node.alive:
+                return await self._make(volume, legs)  # what stays there is not to stay offered
             for leg in legs:
                 await self._room.fleet.forget(leg.node, Kind.VOLUME, volume.id)
             await self._room.database.write(lambda tx: store.remove(tx, volume))
@@ -167,6 +170,7 @@ class VolumeReconciler:
             restores=volume.restores if not volume.fault else volume.made_restores,
             restore_from=volume.restore_from,
             encrypted=bool(volume.encryption_key_id),
+            export_secret=volume.export_secret,
             **({"key_bits": msgspec.json.decode(volume.encryption)["key_size"]} if volume.encryption else {}),
         )
         if volume.made_size or not volume.fault:
@@ -232,7 +236,7 @@ class VolumeReconciler:
             for source in (volume.source_volume_id, volume.snapshot_id and await self._parent(tx, volume.snapshot_id)):
                 if source:
                     tx.wake(store.TOPIC, source)
-            if "made_size" in verdict.volume:
+            if verdict.volume.keys() & {"made_size", "exported"}:
                 for attachment in await tx.find(AttachmentRow, volume_id=key):
                     tx.wake("attachment", attachment.server_id)
 

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 
 from cumulet.core.db import Id, Instant, Json, LongText, Name, Number, Ref, Row, Short, stored
 
+ENDING = "ending"
+
 
 @stored(
     "block_storage_volumes",
@@ -56,6 +58,8 @@ class VolumeRow(Row):
     destination: Name
     """The node that it should move to; empty: it stays."""
     moving_since: Instant
+    export_secret: Ref
+    """Set: it is to be offered over the network to whoever has this."""
     wanted: bool
     """False: it should go."""
     released: bool
@@ -70,6 +74,8 @@ class VolumeRow(Row):
     made_restores: Number
     migration_status: Short
     """How its last move ended, or that one is on its way; empty: it never moved."""
+    exported: Name
+    """Where it is offered, as its node said: `host:port/name`; `ENDING` until the node has said that it is no more."""
     fault: LongText
     forced_status: Short
     """What an administrator said it is, until the next change."""

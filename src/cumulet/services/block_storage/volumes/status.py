@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cumulet.contracts.volumes import export_name
 from cumulet.services.block_storage.snapshots import status as snapshots_status
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
@@ -54,4 +55,12 @@ def is_settled(volume: VolumeRow, snapshots: Iterable[SnapshotRow] = ()) -> bool
     met = met and volume.made_reimages >= volume.reimages
     if volume.destination:
         return False
-    return bool(volume.fault) or (met and volume.made_restores >= volume.restores)
+    met = met and volume.made_restores >= volume.restores
+    return (bool(volume.fault) or met) and is_offered_as_wished(volume)
+
+
+def is_offered_as_wished(volume: VolumeRow) -> bool:
+    """Its node has said that it is offered over the network to those who should reach it; or not any more."""
+    if not volume.export_secret:
+        return not volume.exported
+    return volume.exported.endswith(f"/{export_name(volume.export_secret)}")

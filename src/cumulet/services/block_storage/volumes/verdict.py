@@ -49,6 +49,9 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
         verdict.volume["made_reimages"] = facts.reimages
     if facts.restores > volume.made_restores:
         verdict.volume["made_restores"] = facts.restores
+    # That it is offered nowhere is true once the order to end is obeyed.
+    if facts.exported != volume.exported and (facts.exported or current):
+        verdict.volume["exported"] = facts.exported
     there = set(facts.snapshots)
     pending = [s for s in snapshots if s.wanted and not s.made and not s.fault]
     verdict.made = [s.id for s in pending if on_node(s) in there]

@@ -22,7 +22,7 @@ from cumulet.services.compute.history import note_settled
 from cumulet.services.compute.moves.row import MoveRow
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.row import DiskRow, ServerRow
-from cumulet.services.compute.servers.spec import machine_spec
+from cumulet.services.compute.servers.spec import is_open_as_file, machine_spec
 from cumulet.services.compute.servers.store import wish_again
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ FAULT_SECONDS = 60
 LOOK_AGAIN = 2.0
 ABORT, FORCE = "abort", "force"
 VOLUMES_STAY = "Migration pre-check error: its volumes lie on {}, and no other host can reach them."
+OPEN_AS_FILE = (
+    "Migration pre-check error: volume {} is open as a file on host {}. Migrate the server cold, or detach the volume."
+)
 NO_WAY = (
     "Migration pre-check error: host {} has no address at which other hosts reach it. Start its node with --address."
 )
@@ -59,9 +62,11 @@ class LiveMoves:
         return await self.bring_over(look, move)
 
     async def choose(self, look: Look, move: MoveRow) -> Outcome:
-        bound = {disk.node for disk in look.kept if not disk.local} - {""}
-        if bound:
-            return Failed(Fault(message=VOLUMES_STAY.format(", ".join(sorted(bound))), code=400))
+        for disk in look.kept:
+            if disk.node:
+                return Failed(Fault(message=VOLUMES_STAY.format(disk.node), code=400))
+            if is_open_as_file(disk):
+                return Failed(Fault(message=OPEN_AS_FILE.format(disk.volume_id, look.server.host), code=400))
         wanted = resources_of(look.flavor, root_is_volume=not self.moves.keeps_local_disk(look))
         found = await self.moves.claim_elsewhere(look, move, wanted)
         if isinstance(found, Fault):

@@ -100,7 +100,9 @@ class Moves:
         server = look.server
         if not move.forced:
             flavor, avoid = _flavor.decode(move.new_flavor), frozenset({move.source})
-            request = await request_for(self.room, server, flavor, wanted, host=move.host_wanted, avoid=avoid)
+            request = await request_for(
+                self.room, server, flavor, wanted, host=move.host_wanted, avoid=avoid, disks=look.kept
+            )
             return await claim_best(self.room, server, request)
         node = await self.room.fleet.node(move.host_wanted)
         if node is not None and await self.room.placement.claim(

@@ -50,6 +50,8 @@ class Request:
     """By an administrator's name for it: filters are not asked."""
     avoid: frozenset[str] = frozenset()
     prefer: str = ""
+    volumes: Mapping[str, int] = field(default_factory=dict)
+    """How many of its volumes lie on which host."""
     extra_specs: Mapping[str, str] = field(default_factory=dict)
     image_properties: Mapping[str, str] = field(default_factory=dict)
     same_host: frozenset[str] = frozenset()

@@ -34,6 +34,11 @@ def soft_anti_affinity(host: Host, request: Request) -> float:
     return -len(request.group_members & host.servers) if request.policy == "soft-anti-affinity" else 0
 
 
+def volumes(host: Host, request: Request) -> float:
+    """A volume costs least where it lies."""
+    return request.volumes.get(host.name, 0)
+
+
 def preferred(host: Host, request: Request) -> float:
     return 1 if host.name == request.prefer else 0
 
@@ -45,6 +50,7 @@ WEIGHERS: tuple[tuple[str, Weigher, float], ...] = (
     ("IoOpsWeigher", io_ops, 1.0),
     ("ServerGroupSoftAffinityWeigher", soft_affinity, 10.0),
     ("ServerGroupSoftAntiAffinityWeigher", soft_anti_affinity, 10.0),
+    ("VolumeLocalityWeigher", volumes, 10.0),
     ("PreferredHostWeigher", preferred, 100.0),
 )
 

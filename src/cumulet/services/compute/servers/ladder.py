@@ -69,7 +69,7 @@ class Ladder:
         only = {name for name in (server.host or server.host_wanted, *near) if name}
         if len(only) > 1:
             return Failed(Fault(message=NO_VALID_HOST + "Its volumes lie on different hosts.", code=500))
-        request = await request_for(self.room, server, look.flavor, wanted, host="".join(only))
+        request = await request_for(self.room, server, look.flavor, wanted, host="".join(only), disks=look.kept)
         found = await claim_best(self.room, server, request)
         if isinstance(found, Fault):
             return Failed(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from cumulet.services.compute.placing.choose import choose
 from cumulet.services.compute.placing.hosts import Host, Request
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import group_of
-from cumulet.services.compute.servers.row import ServerRow
+from cumulet.services.compute.servers.row import DiskRow, ServerRow
 
 NO_VALID_HOST = "No valid host was found. "
 TRIED_BY_MEMORY = 5
@@ -71,6 +72,7 @@ async def request_for(
     host: str = "",
     avoid: frozenset[str] = frozenset(),
     prefer: str = "",
+    disks: Sequence[DiskRow] = (),
 ) -> Request:
     """What this server asks of a host."""
     hints: dict[str, Any] = msgspec.json.decode(server.hints)
@@ -90,6 +92,7 @@ async def request_for(
         host=host,
         avoid=avoid,
         prefer=prefer,
+        volumes=Counter((await room.volumes.homes([disk.volume_id for disk in disks if not disk.local])).values()),
         extra_specs=flavor.extra_specs,
         image_properties={name: str(value) for name, value in properties.items()},
         same_host=ids_of(hints.get("same_host")),

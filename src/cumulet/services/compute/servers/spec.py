@@ -126,6 +126,11 @@ def disk_spec(disk: DiskRow, bus: Bus) -> DiskSpec | None:
     )
 
 
+def is_open_as_file(disk: DiskRow) -> bool:
+    """Its volume lies on the server's host, and is opened there without a way for others."""
+    return not disk.local and bool(disk.connection) and _connection.decode(disk.connection).protocol == "file"
+
+
 def free_device(taken: set[str]) -> str:
     """The next name in vda, vdb, … vdz, vdaa."""
     letters = "abcdefghijklmnopqrstuvwxyz"

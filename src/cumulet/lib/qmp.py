@@ -1,4 +1,4 @@
-"""A conversation with one running QEMU over its monitor (QMP): commands with answers, and events as they come."""
+"""A conversation with a program of QEMU over its monitor (QMP): commands with answers, and events as they come."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Monitor:
         except BaseException as error:
             await monitor.close()
             if isinstance(error, TimeoutError | ConnectionError):
-                raise MonitorLost("the machine's process does not greet") from error
+                raise MonitorLost("the process does not greet") from error
             raise
         return monitor
 
@@ -75,7 +75,7 @@ class Monitor:
     ) -> Any:
         """Give a command and wait for its answer. Raises `Refused` or `MonitorLost`."""
         if self.lost:
-            raise MonitorLost("the machine's process is gone")
+            raise MonitorLost("the process is gone")
         self._number += 1
         number = self._number
         message = json.dumps({"execute": command, "arguments": arguments or {}, "id": number}).encode() + b"\n"
@@ -93,7 +93,7 @@ class Monitor:
         except TimeoutError:
             raise MonitorLost(f"{command}: no answer within {timeout:g} s") from None
         except OSError as error:
-            raise MonitorLost("the machine's process is gone") from error
+            raise MonitorLost("the process is gone") from error
         finally:
             self._answers.pop(number, None)
 
@@ -122,7 +122,7 @@ class Monitor:
             self._socket.close()
             for _, answer in [*self._answers.values(), ("", self._greeting)]:
                 if not answer.done():
-                    answer.set_exception(MonitorLost("the machine's process is gone"))
+                    answer.set_exception(MonitorLost("the process is gone"))
                     answer.exception()  # Nobody may be waiting for it.
 
     def _hear(self, message: dict[str, Any]) -> None:

@@ -1,0 +1,82 @@
+"""Volumes that machines of other nodes reach: when one is offered over the network, and how it is found there.
+
+A volume that no machine has is a file on its node. The first machine decides how it is opened: by one on the same node
+as the file that it is; by one elsewhere, or where several may have it, through an export, which then all use until the
+last has let go. What opens a file and what serves it would each hold the other off.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from cumulet.contracts.machines import VolumeConnection
+from cumulet.core.db import Transaction
+from cumulet.services.block_storage.errors import VolumeUnreachable
+from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.volumes import store
+from cumulet.services.block_storage.volumes.row import ENDING, AttachmentRow, VolumeRow
+from cumulet.services.block_storage.volumes.status import is_offered_as_wished
+from cumulet.services.fleet.public import NodeView
+
+_SECRET_BYTES = 32
+NO_GROWTH = "it is reached over the network and cannot grow meanwhile; detach it first"
+
+
+def reaches_out(node: NodeView | None) -> bool:
+    """Whether what lies on this node can be had from others."""
+    return node is not None and bool(node.facts.tunnel_address)
+
+
+def users(attachments: Iterable[AttachmentRow]) -> list[AttachmentRow]:
+    """Those by which a machine has the volume, or is about to."""
+    return [one for one in attachments if one.by_compute and one.host]
+
+
+async def connect(
+    room: BlockStorage, tx: Transaction, volume: VolumeRow, host: str, node: NodeView | None
+) -> VolumeConnection | None:
+    """How a host reaches a volume; None: it will, but does not yet. `node` is where the volume lies."""
+    away = volume.node != host
+    if away and not reaches_out(node):
+        raise VolumeUnreachable(
+            f"Volume {volume.id} lies on node {volume.node}, which has no address at which {host} could reach it. "
+            "Start that node with --tunnel-address, or let the server be on it."
+        )
+    if not volume.export_secret:
+        if not (away or volume.multiattach or room.always_exports):
+            encrypted = bool(volume.encryption_key_id)
+            connection = VolumeConnection(volume_id=volume.id, backend=volume.backend, encrypted=encrypted)
+            return None if volume.exported else connection
+        await _begin(room, tx, volume)
+        return None
+    if not is_offered_as_wished(volume):
+        return None
+    address, _, target = volume.exported.rpartition("/")
+    place, _, port = address.rpartition(":")
+    return VolumeConnection(
+        volume_id=volume.id,
+        backend=volume.backend,
+        protocol="nbd",
+        host=place,
+        port=int(port),
+        target=target,
+        secret=volume.export_secret,
+    )
+
+
+async def _begin(room: BlockStorage, tx: Transaction, volume: VolumeRow) -> None:
+    for one in users(await tx.find(AttachmentRow, volume_id=volume.id)):
+        raise VolumeUnreachable(
+            f"Volume {volume.id} is open as a file on node {volume.node} for server {one.server_id}. Detach it from "
+            "there before it is reached in another way."
+        )
+    await store.order(room, tx, volume.id, export_secret=secrets.token_hex(_SECRET_BYTES))
+
+
+async def end_if_unused(room: BlockStorage, tx: Transaction, volume_id: str) -> None:
+    """The export of a volume that no machine has any more ends. Its attachments have just changed."""
+    volume = await tx.get(VolumeRow, id=volume_id)
+    if volume is None or not volume.export_secret or users(await tx.find(AttachmentRow, volume_id=volume_id)):
+        return
+    await store.order(room, tx, volume_id, export_secret="", exported=ENDING)
