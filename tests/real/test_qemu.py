@@ -293,6 +293,16 @@ async def test_a_guest_does_not_notice_the_end_of_what_serves_its_volume(world: 
         process.send_signal(process.Identity(**identity), signal.SIGKILL)
         assert await asyncio.to_thread(found_behind, way, "read -P 7 0 64k", "write -P 7 64k 64k")
     await as_ordered(world, spec)
+    # Its volume grows meanwhile; how far is told to whoever connects.
+    file = Path(world.volume_file(volume))
+    await world.exports.pause(volume.volume_id)
+    await process.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(file), "2G"], timeout=20)
+    await world.exports.ensure(volume.volume_id, file, volume.secret)
+    assert await asyncio.to_thread(found_behind, way, "read -P 7 0 128k")
+    assert not await asyncio.to_thread(found_behind, way, "write 1536M 64k")
+    await as_ordered(world, change(spec, wanted=Power.STOPPED))
+    await as_ordered(world, spec)
+    assert await asyncio.to_thread(found_behind, way, "write 1536M 64k", "read -P 7 0 128k")
     # What a guest could become may neither end these daemons nor read what they know.
     for daemon in (way.parent.parent, world.folder / "exports" / volume.volume_id):
         status = Path(f"/proc/{msgspec.json.decode((daemon / 'daemon.json').read_bytes())['process']['pid']}").stat()

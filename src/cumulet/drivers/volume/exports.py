@@ -23,8 +23,6 @@ from cumulet.lib.storage_daemon import DaemonFailed, StorageDaemon
 
 EXPORT = "export"
 """Stands for all machines that have a volume open by way of its export."""
-STAYS = "This volume is reached by way of the network and cannot grow meanwhile; detach it first."
-
 _PORTS = range(24_000, 32_000)
 """Below those that the kernel gives out by itself, so that an export finds its own free when it comes back."""
 _TRIES = 50
@@ -83,6 +81,10 @@ class Exports:
                 file.chmod(0o600)
         self._daemons.pop(volume_id, None)
 
+    async def pause(self, volume_id: str) -> None:
+        """Nobody has the file open, and whoever reaches the volume waits, until `ensure` offers it again."""
+        await self._daemon(volume_id).end(keep_purpose=True)
+
     def address(self, volume_id: str) -> str:
         """Where it is offered, as `host:port/name`; empty: nowhere."""
         return self._daemon(volume_id).purpose if (self._folder / volume_id).exists() else ""
@@ -105,7 +107,7 @@ class Exports:
         return [EXPORT] if self.address(volume_id) else []
 
     async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
-        raise MachineFailed(STAYS)
+        raise MachineFailed("What serves a volume holds on to its size; its file grows while it is paused.")
 
     async def take_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None:
         if snapshot_id not in await self._snapshots(volume_id):

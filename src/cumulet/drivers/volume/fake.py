@@ -16,7 +16,7 @@ from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
 from cumulet.drivers.volume.base import CopyFailed, Supplies
-from cumulet.drivers.volume.exports import EXPORT, STAYS
+from cumulet.drivers.volume.exports import EXPORT
 from cumulet.lib.sparse import LONGEST_FRAME, Parcel, frames, parcel
 
 _NOTHING = "blank"
@@ -247,8 +247,6 @@ class FakeVolumes:
     def _grow(self, spec: VolumeSpec, volume: FakeVolume) -> Fault | None:
         if spec.size_gib <= volume.size_gib:
             return None
-        if spec.id in self._world.exports:
-            return Fault(message=STAYS, code=409)
         fault = self._no_room(spec.size_gib - volume.size_gib)
         if fault is None:
             volume.size_gib = spec.size_gib

@@ -29,7 +29,7 @@ from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
 from cumulet.drivers.volume.base import CopyFailed, OpenVolumes, Supplies
-from cumulet.drivers.volume.exports import STAYS, Exports
+from cumulet.drivers.volume.exports import Exports
 from cumulet.drivers.volume.folder import GIB, REIMAGES, RESTORES, REVERTS, Folder
 from cumulet.drivers.volume.holders import Holders
 from cumulet.drivers.volume.tool import NO_KEYS, Tool, VolumeKeys
@@ -436,13 +436,18 @@ class FileVolumes:
 
     async def _grow(self, spec: VolumeSpec) -> None:
         size = spec.size_gib * GIB
+        file, keys = self._folder.file(spec.id), self._tool.to_read(spec.id)
+        larger = qemu_img.resize(file, size, encrypted=bool(keys))
         if self._exports.address(spec.id):
-            raise Impossible(STAYS, 409)
-        if await self._machines_with(spec.id):
+            await self._exports.pause(spec.id)
+            try:
+                await self._tool.run(larger, keys)
+            finally:
+                await self._export(spec)
+        elif await self._machines_with(spec.id):
             await self._machines.resize_volume(spec.id, size)
         else:
-            file, keys = self._folder.file(spec.id), self._tool.to_read(spec.id)
-            await self._tool.run(qemu_img.resize(file, size, encrypted=bool(keys)), keys)
+            await self._tool.run(larger, keys)
 
     async def _match_snapshots(self, spec: VolumeSpec) -> None:
         there = self._folder.snapshots(spec.id)

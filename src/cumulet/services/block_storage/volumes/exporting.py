@@ -20,7 +20,6 @@ from cumulet.services.block_storage.volumes.status import is_offered_as_wished
 from cumulet.services.fleet.public import NodeView
 
 _SECRET_BYTES = 32
-NO_GROWTH = "it is reached over the network and cannot grow meanwhile; detach it first"
 
 
 def reaches_out(node: NodeView | None) -> bool:

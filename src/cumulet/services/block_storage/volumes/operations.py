@@ -25,7 +25,6 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import choice, quotas
 from cumulet.services.block_storage.volumes import keys, store
-from cumulet.services.block_storage.volumes.exporting import NO_GROWTH
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
 DELETABLE = {"available", "error", "error_restoring", "error_extending", "error_managing", "creating", "deleting"}
@@ -302,8 +301,6 @@ async def extend(room: BlockStorage, volume: VolumeRow, size: int, *, in_use: bo
             raise InvalidInput(
                 f"New size for extend must be greater than current size. (current: {current.size}, extended: {size})."
             )
-        if current.export_secret:
-            raise InvalidVolume(NO_GROWTH)
         await within_one(room, tx, volume.project_id, size)
         await quotas.take(room, tx, volume.project_id, current.type_id, gigabytes=size - current.size)
         await store.order(room, tx, volume.id, size=size, fault="")
