@@ -19,9 +19,9 @@ state_option = click.option("--state", type=click.Path(path_type=Path), help="Th
 def keys() -> None:
     """Turn the keys that seal tokens, and secrets in the database.
 
-    They are in fernet-keys, receipt-keys and credential-keys of the cloud's directory, in the form of every OpenStack
-    cloud; a running cloud takes up what changes there. Several API processes need the same keys: turn them in one
-    place, then copy the directories.
+    They are in fernet-keys or jws-keys, receipt-keys and credential-keys of the cloud's directory, in the form of every
+    OpenStack cloud; a running cloud takes up what changes there. Several API processes need the same keys: turn them in
+    one place, then copy the directories.
     """
 
 
@@ -31,12 +31,12 @@ def keys() -> None:
 def rotate(state: Path | None, which: str | None) -> None:
     """Make new keys of one kind, or of both.
 
-    Tokens that were sealed before stay valid until their key is forgotten: with three keys, after two more turns. Turn
-    them no more often than tokens live. Secrets are all sealed again with the new key; stopped in the middle, the
-    command may be given again.
+    Tokens that were sealed before stay valid until their key is forgotten: with three Fernet keys, after two more
+    turns, so turn them no more often than tokens live; public keys of JWS are kept as long as their tokens live.
+    Secrets are all sealed again with the new key; stopped in the middle, the command may be given again.
     """
     settings = load({"state_dir": str(state.absolute()) if state else None}, os.environ)
-    if not (settings.state / "fernet-keys").is_dir():
+    if not (settings.state / "receipt-keys").is_dir():
         raise SettingsError(f"there is no cloud in {settings.state}: name its directory with --state")
     os.umask(0o077)
     for line in asyncio.run(_rotate(settings, (which,) if which else (TOKENS, CREDENTIALS))):
@@ -65,7 +65,7 @@ async def _rotate(settings: Settings, kinds: tuple[str, ...]) -> list[str]:
             rules=Rules(DEFAULTS),
         )
         if TOKENS in kinds:
-            for repository in (room.token_keys, room.receipt_keys):
+            for repository in filter(None, (room.tokens.chosen.keys, room.receipt_keys)):
                 repository.rotate()
                 said.append(f"{repository.directory}: key {repository.primary} seals from now on.")
         if CREDENTIALS in kinds:

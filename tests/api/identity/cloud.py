@@ -21,6 +21,7 @@ from cumulet.services.identity.settings import Settings
 from tests.support.clock import JumpingClock
 
 PASSWORD = "correct horse"
+TOKEN_PROVIDERS = ("fernet", "jws", "uuid")
 OFFERED = (
     Offered("identity", "keystone", "/identity", "/v3"),
     Offered("compute", "nova", "/compute", "/v2.1"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -16,15 +15,17 @@ from cumulet.services.identity.policies import DEFAULTS
 from cumulet.services.identity.public import IdentityDoor
 from cumulet.services.identity.room import Identity
 from cumulet.services.identity.tokens.payload import Token, new_audit_id, pack, unpack
-from tests.api.identity.cloud import Cloud, open_cloud
+from tests.api.identity.cloud import TOKEN_PROVIDERS, Cloud
 
 pytestmark = pytest.mark.db
 SECOND = 1_000_000
+EVERY_PROVIDER = pytest.mark.parametrize("token_provider", TOKEN_PROVIDERS)
 
 
 async def test_tokens_outlive_a_turn_of_the_key_but_not_two(cloud: Cloud) -> None:
     old = await cloud.login("demo")
-    keys = cloud.room.token_keys
+    keys = cloud.room.tokens.chosen.keys
+    assert keys is not None
     keys.rotate()
     cloud.room.generation.renew()
     assert (await cloud.identity.authenticate(old.token, "")).user_name == "demo"
@@ -36,7 +37,8 @@ async def test_tokens_outlive_a_turn_of_the_key_but_not_two(cloud: Cloud) -> Non
 
 
 def test_keys_are_for_their_owner_only(cloud: Cloud) -> None:
-    directory = cloud.room.token_keys.directory
+    assert cloud.room.tokens.chosen.keys is not None
+    directory = cloud.room.tokens.chosen.keys.directory
     files = sorted(directory.iterdir())
     assert [file.name for file in files] == ["0", "1"]
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
@@ -52,8 +54,8 @@ async def test_secrets_are_sealed_again_with_a_new_key(cloud: Cloud) -> None:
     assert (await me.get(f"{path}/{made['id']}"))["credential"]["blob"] == "a secret"
 
 
-async def test_what_one_process_revokes_is_void_in_another(database: Database, bus: MemoryBus, tmp_path: Path) -> None:
-    cloud = await open_cloud(database, bus, tmp_path)
+@EVERY_PROVIDER
+async def test_what_one_process_revokes_is_void_in_another(cloud: Cloud, database: Database, bus: MemoryBus) -> None:
     shared = database.backend.dialect == "sqlite"  # one process: its parts share the bus
     other = Identity(
         database=database,
@@ -71,6 +73,7 @@ async def test_what_one_process_revokes_is_void_in_another(database: Database, b
         await door.authenticate(me.token, "")
 
 
+@EVERY_PROVIDER
 async def test_a_service_speaks_for_a_user_whose_token_ended_meanwhile(cloud: Cloud) -> None:
     admin, me = await cloud.admin(), await cloud.login("demo")
     made = (await admin.post("/users", {"user": {"name": "nova", "password": "x"}}))["user"]
@@ -93,7 +96,7 @@ NOW = 1_700_000_000 * SECOND + 123_456
 USER, PLACE = "a" * 32, "b" * 32
 
 
-@pytest.mark.parametrize(
+SCOPES = pytest.mark.parametrize(
     ("version", "said"),
     [
         (0, {}),
@@ -109,16 +112,31 @@ USER, PLACE = "a" * 32, "b" * 32
         (9, {"project_id": PLACE, "application_credential_id": "f" * 32}),
     ],
 )
-def test_a_payload_is_read_as_it_was_written(version: int, said: dict) -> None:
-    audit_ids = (new_audit_id(NOW), new_audit_id(NOW))
-    token = Token(
+
+
+def token_that_says(said: dict) -> Token:
+    return Token(
         user_id=USER,
         methods=("password", "token"),
-        audit_ids=audit_ids,
+        audit_ids=(new_audit_id(NOW), new_audit_id(NOW)),
         expires_at=NOW // SECOND * SECOND + 3600 * SECOND,
         issued_at=NOW,
         **said,
     )
+
+
+@EVERY_PROVIDER
+@SCOPES
+async def test_a_token_is_read_as_it_was_written(cloud: Cloud, version: int, said: dict) -> None:
+    token = token_that_says(said)
+    text = cloud.room.tokens.chosen.seal(token)
+    await cloud.room.tokens.chosen.keep(text, token)
+    assert await cloud.room.tokens.unseal(text) == token
+
+
+@SCOPES
+def test_a_payload_is_read_as_it_was_written(version: int, said: dict) -> None:
+    token = token_that_says(said)
     raw = pack(token)
     assert raw[1] == version
     assert unpack(raw, NOW // SECOND) == token

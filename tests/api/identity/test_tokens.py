@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cumulet.core.errors import Unauthorized
-from tests.api.identity.cloud import PASSWORD, Cloud, by_password, by_token
+from tests.api.identity.cloud import PASSWORD, TOKEN_PROVIDERS, Cloud, by_password, by_token
 
-pytestmark = pytest.mark.db
+pytestmark = [pytest.mark.db, pytest.mark.parametrize("token_provider", TOKEN_PROVIDERS)]
 
 DEMO = {"project": {"name": "demo", "domain": {"id": "default"}}}
 
@@ -63,6 +63,10 @@ async def test_a_token_ends(cloud: Cloud) -> None:
     cloud.room.clock.jump(3601)
     with pytest.raises(Unauthorized):
         await cloud.identity.authenticate(me.token, "")
+    subject = {"x-subject-token": me.token}
+    admin = await cloud.admin()
+    await admin.get("/auth/tokens", 404, headers=subject)
+    assert (await admin.get("/auth/tokens?allow_expired=1", headers=subject))["token"] == me.body
 
 
 async def test_a_token_seen_before_costs_no_query(cloud: Cloud) -> None:
@@ -72,7 +76,10 @@ async def test_a_token_seen_before_costs_no_query(cloud: Cloud) -> None:
     assert await cloud.identity.authenticate(me.token, "") is caller
 
 
-@pytest.mark.parametrize("text", ["", "x", "gAAAAA" + "x" * 180, "ü" * 50, "a" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "gAAAAA" + "x" * 180, "ü" * 50, "a" * 100_000, "a" * 32, "a.b.c", "e30.e30." + "x" * 86, "." * 100],
+)
 async def test_what_is_no_token_is_refused(cloud: Cloud, text: str) -> None:
     with pytest.raises(Unauthorized):
         await cloud.identity.authenticate(text, "")

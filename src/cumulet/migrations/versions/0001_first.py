@@ -1093,6 +1093,16 @@ def upgrade() -> None:
     )
     op.create_index("identity_services_type", "identity_services", ["type"], unique=False)
     op.create_table(
+        "identity_tokens",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("payload", sa.LargeBinary(length=16777215), nullable=False),
+        sa.Column("issued_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+        **TABLES,
+    )
+    op.create_index("identity_tokens_expires_at", "identity_tokens", ["expires_at"], unique=False)
+    op.create_table(
         "identity_trusts",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("trustor_id", sa.String(length=64), nullable=False),

@@ -17,6 +17,7 @@ from cumulet.services.identity.policies import CLOSED_TO_DOMAINS
 from cumulet.services.identity.settings import Settings
 from cumulet.services.identity.tokens.cache import Cache, Generation, Kept
 from cumulet.services.identity.tokens.keys import KeyRepository
+from cumulet.services.identity.tokens.providers import Providers, providers
 from cumulet.services.identity.tokens.revocations import next_epoch, revoke
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Identity(Room):
     ask: Ask = field(default_factory=lambda: Outside().ask)
     """How identity providers are asked."""
     openid: dict[str, OpenIdProvider] = field(init=False)
-    token_keys: KeyRepository = field(init=False)
+    tokens: Providers = field(init=False)
     receipt_keys: KeyRepository = field(init=False)
     credential_keys: KeyRepository = field(init=False)
     hasher: Hasher = field(init=False)
@@ -48,10 +49,10 @@ class Identity(Room):
     def __post_init__(self) -> None:
         self.rules.close_to_domains(CLOSED_TO_DOMAINS)
         state, active = self.settings.state, self.settings.active_keys
-        self.token_keys = KeyRepository(state / "fernet-keys", active)
+        self.tokens = providers(self.settings, self.database, self.clock)
         self.receipt_keys = KeyRepository(state / "receipt-keys", active)
         self.credential_keys = KeyRepository(state / "credential-keys", active)
-        for keys in (self.token_keys, self.receipt_keys, self.credential_keys):
+        for keys in (self.receipt_keys, self.credential_keys):
             keys.make()
         self.hasher = Hasher(self.settings.scrypt_log_n, self.settings.hashing_threads)
         self.openid = {id_: OpenIdProvider(given, self.ask, self.clock) for id_, given in self.settings.oidc.items()}

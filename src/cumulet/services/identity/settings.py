@@ -13,6 +13,7 @@ from cumulet.services.identity.federation.settings import (
     SamlProviderSettings,
     SamlSettings,
 )
+from cumulet.services.identity.tokens.signing_keys import check_private_keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class Settings:
     """The directory that holds the key repositories."""
     base_url: str = "http://127.0.0.1:5000"
     """What the catalogue's URLs begin with."""
+    token_provider: Literal["fernet", "jws", "uuid"] = "fernet"  # noqa: S105 - the name of a form
+    """The form of new tokens: sealed, signed, or random with what they mean kept in the database."""
     token_lifetime: int = 3600
     """Seconds."""
     expired_window: int = 48 * 3600
@@ -30,7 +33,7 @@ class Settings:
     receipt_lifetime: int = 300
     """Seconds for the steps of an authentication with several rules."""
     active_keys: int = 3
-    """How many token keys are kept: one staged, one primary, the others to read older tokens."""
+    """How many Fernet keys are kept: one staged, one primary, the others to read older tokens."""
     cached_tokens: int = 10_000
     scrypt_log_n: int = 14
     """Work for a new password hash; each step doubles it."""
@@ -76,6 +79,8 @@ class Settings:
 
 def check_files(settings: Settings) -> None:
     """Raise ValueError for the first setting that names a file which cannot be read."""
+    if settings.token_provider == "jws":  # noqa: S105
+        check_private_keys(settings.state / "jws-keys")
     named = {f"saml_providers.{id_}": provider.certificates for id_, provider in settings.saml_providers.items()}
     named |= {f"oidc.{id_}": (given.ca_file,) for id_, given in settings.oidc.items()}
     named |= {"saml": (settings.saml.key, settings.saml.certificate)}

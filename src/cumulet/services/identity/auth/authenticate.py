@@ -25,7 +25,6 @@ from cumulet.services.identity.room import Identity
 from cumulet.services.identity.tokens.cache import digest
 from cumulet.services.identity.tokens.delegation import Void
 from cumulet.services.identity.tokens.payload import METHODS, Token, new_audit_id
-from cumulet.services.identity.tokens.seal import seal
 from cumulet.services.identity.tokens.validation import Valid, resolve
 from cumulet.services.identity.users.row import UserRow
 
@@ -95,17 +94,17 @@ async def issue(room: Identity, proof: Proof, methods: tuple[str, ...], scope: S
     """Make the token. Raises AuthenticationFailed when its user has nothing to do there."""
     now = room.clock.now()
     trust = scope.trust
-    # Whole seconds, as clients expect of the end of a token.
-    ends = [(now // SECOND + room.settings.token_lifetime) * SECOND, proof.expires_at, trust.expires_at if trust else 0]
+    ends = [now + room.settings.token_lifetime * SECOND, proof.expires_at, trust.expires_at if trust else 0]
     parent = proof.parent
     audit_id = new_audit_id(now)
-    # A token for the system has no room for groups: only what its user has himself counts there.
-    voucher = NOBODY if scope.system else proof.vouched_by
+    # A token for the system, or of a delegation, has no room for groups: only what somebody has himself counts there.
+    bound = scope.system or trust or proof.credential or proof.access_token_id
+    voucher = NOBODY if bound else proof.vouched_by
     token = Token(
         user_id=proof.user.id,
         methods=methods,
         audit_ids=(audit_id, parent.chain_id) if parent else (audit_id,),
-        expires_at=min(end for end in ends if end),
+        expires_at=min(end for end in ends if end) // SECOND * SECOND,  # as clients expect, and signed tokens say it
         issued_at=now,
         project_id=scope.project_id,
         domain_id=scope.domain_id,
@@ -117,7 +116,7 @@ async def issue(room: Identity, proof: Proof, methods: tuple[str, ...], scope: S
         provider_id=voucher.provider_id,
         protocol_id=voucher.protocol_id,
     )
-    text = seal(room.token_keys, token)
+    text = room.tokens.chosen.seal(token)
     generation = room.generation.number
     try:
         valid = await resolve(room, token, digest(text).hex())
@@ -127,6 +126,7 @@ async def issue(room: Identity, proof: Proof, methods: tuple[str, ...], scope: S
         raise AuthenticationFailed from reason
     if trust and trust.remaining_uses is not None:
         await _use_up(room, trust)
+    await room.tokens.chosen.keep(text, token)
     room.valid.put(digest(text), valid, generation)
     return text, valid
 

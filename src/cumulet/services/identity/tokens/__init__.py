@@ -1,1 +1,1 @@
-"""Tokens: sealed statements of who somebody is and where; small, readable by us alone, and never stored."""
+"""Tokens: statements of who somebody is and where, in the form that the operator chose (providers.py)."""

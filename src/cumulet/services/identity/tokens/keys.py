@@ -1,4 +1,4 @@
-"""A key repository: numbered files, the highest number being the key that seals.
+"""Key repositories. That of Fernet: numbered files, the highest number being the key that seals.
 
 `0` is staged: every process can read what it seals before any process seals with it. Rotating makes the staged key the
 new primary, stages another one, and forgets the oldest, so that what was sealed before stays readable for a while.
@@ -9,11 +9,35 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.fernet import Fernet, MultiFernet
 
 STAGED = 0
 LOOKS = 10
+
+
+class Keys(Protocol):
+    """What every key repository can do."""
+
+    directory: Path
+
+    def make(self) -> None:
+        """Make the first keys, unless there are some."""
+        ...
+
+    def rotate(self) -> None:
+        """From now on another key seals."""
+        ...
+
+    def turned(self) -> bool:
+        """Have keys come or gone since the last call? Whoever turns them is mostly another process."""
+        ...
+
+    @property
+    def primary(self) -> str:
+        """The name of the key that seals."""
+        ...
 
 
 class KeyRepository:
@@ -44,22 +68,25 @@ class KeyRepository:
 
     def turned(self) -> bool:
         """Have keys come or gone since the last call? Whoever turns them is mostly another process."""
-        before, self._noticed = self._noticed, os.stat(self.directory).st_mtime_ns
+        before, self._noticed = self._noticed, changed_at(self.directory)
         return self._noticed != before
 
     @property
     def fernet(self) -> MultiFernet:
-        """Seals with the primary key, opens with every key."""
-        changed = os.stat(self.directory).st_mtime_ns
+        """Seals with the primary key, opens with every key. Raises FileNotFoundError when there is none."""
+        changed = changed_at(self.directory)
         if self._fernet is None or changed != self._seen:
-            self._fernet = MultiFernet([Fernet(key.strip()) for key in self._keys()])
+            keys = self._keys()
+            if not keys:
+                raise FileNotFoundError(f"there is no key in {self.directory}")
+            self._fernet = MultiFernet([Fernet(key.strip()) for key in keys])
             self._seen = changed
         return self._fernet
 
     @property
-    def primary(self) -> int:
+    def primary(self) -> str:
         """The number of the key that seals."""
-        return max(self._numbers())
+        return str(max(self._numbers()))
 
     def _keys(self) -> list[bytes]:
         """All keys, the primary one first."""
@@ -73,12 +100,25 @@ class KeyRepository:
         return [int(name) for name in os.listdir(self.directory) if name.isdigit()]
 
     def _write(self, number: int) -> None:
-        # Written aside and renamed: nobody ever reads half a key.
-        path, aside = self.directory / str(number), self.directory / f".{number}.new"
-        with contextlib.suppress(FileNotFoundError):
-            aside.unlink()
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(Fernet.generate_key())
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(aside, path)
+        write_key(self.directory / str(number), Fernet.generate_key())
+
+
+def changed_at(directory: Path) -> int:
+    """When a name in it came or went; 0 while there is no such directory."""
+    try:
+        return os.stat(directory).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def write_key(path: Path, key: bytes) -> None:
+    """Write a key for its owner's eyes only."""
+    # Written aside and renamed: nobody ever reads half a key.
+    aside = path.with_name(f".{path.name}.new")
+    with contextlib.suppress(FileNotFoundError):
+        aside.unlink()
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(aside, path)

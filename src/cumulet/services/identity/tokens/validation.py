@@ -21,7 +21,6 @@ from cumulet.services.identity.tokens.cache import digest
 from cumulet.services.identity.tokens.delegation import Delegation, Void, delegation_of
 from cumulet.services.identity.tokens.payload import Token, Unreadable
 from cumulet.services.identity.tokens.revocations import EpochRow, is_revoked
-from cumulet.services.identity.tokens.seal import unseal
 from cumulet.services.identity.users.row import UserRow
 
 EPOCH_SECONDS = 1
@@ -75,7 +74,7 @@ async def notice_other_processes(room: Identity) -> None:
     if now - room.epoch_read_at < EPOCH_SECONDS * SECOND:
         return
     room.epoch_read_at = now
-    if room.token_keys.turned():
+    if room.tokens.turned():
         room.generation.renew()
     if room.database.backend.dialect == "sqlite":
         return  # one process serves such a database
@@ -88,7 +87,7 @@ async def notice_other_processes(room: Identity) -> None:
 
 async def _look(room: Identity, text: str, now: int) -> Valid:
     try:
-        token = unseal(room.token_keys, text)
+        token = await room.tokens.unseal(text)
     except Unreadable as error:
         raise TokenNotFound("The token is not one of ours.") from error
     if token.expires_at <= now:
