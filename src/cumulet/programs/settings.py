@@ -15,6 +15,7 @@ from cumulet.programs import image_settings
 from cumulet.programs.image_settings import BackupStore, FileStore, ImageSettings
 
 PREFIX = "CUMULET_"
+CONFIG = PREFIX + "CONFIG"
 MODES = ("real", "rootless", "simulate")
 DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 BUSES = ("amqp", "amqps")
@@ -98,7 +99,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
     values: dict[str, Any] = {}
     if file is not None:
         values |= _from_file(file)
-    elif (given := environment.get(PREFIX + "CONFIG")) is not None:
+    elif (given := environment.get(CONFIG)) is not None:
         values |= _from_file(Path(given))
     for name in Settings.__struct_fields__:
         if (text := environment.get(PREFIX + name.upper())) is not None:

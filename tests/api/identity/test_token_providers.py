@@ -331,10 +331,10 @@ def test_what_cannot_be_used_is_refused_by_its_name(tmp_path: Path, identity: di
 
 def test_keys_of_the_chosen_form_turn(tmp_path: Path) -> None:
     (tmp_path / "receipt-keys").mkdir()
-    config = tmp_path / "cumulet.toml"
+    in_force = tmp_path / "cumulet.toml"
     for provider, told in (("jws", "jws-keys: key "), ("fernet", "fernet-keys: key 2"), ("uuid", "")):
-        config.write_text(f'[identity]\ntoken_provider = "{provider}"\n')
-        result = CliRunner().invoke(rotate, ["--state", str(tmp_path), "tokens"], env={"CUMULET_CONFIG": str(config)})
+        in_force.write_text(f'[identity]\ntoken_provider = "{provider}"\n')
+        result = CliRunner().invoke(rotate, ["--state", str(tmp_path), "tokens"])
         assert result.exit_code == 0, result.output
         lines = result.output.splitlines()
         assert len(lines) == (2 if told else 1)
