@@ -19,7 +19,7 @@ from cumulet.core.web.dialects.base import with_marker
 from cumulet.core.web.listing import Clause, Filter, Listing, Question, ask
 from cumulet.core.web.resource import Endpoint, Listed, Owner, Resource
 from cumulet.core.web.wire import parse_bool
-from cumulet.lib.numbers import whole
+from cumulet.lib.numbers import whole, whole_or_none
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.attributes import Attributes, read_object, read_one, read_some
 from cumulet.services.network.facets import Facet, OrNull
@@ -390,8 +390,8 @@ class Noun(Resource):
         if request.one("limit") is None and not listed.more:
             return body
         reverse = (request.one("page_reverse") or "").lower() in ("true", "1")
-        asked = request.one("limit") or "0"
-        full = listed.more or (asked.isdigit() and 0 < int(asked) <= len(listed.rows))
+        asked = whole_or_none(request.one("limit") or "") or 0
+        full = listed.more or 0 < asked <= len(listed.rows)
         url = call.base + self.path_of(call)
         kept = [(name, value) for name, value in request.query if name != "page_reverse"]
         links = []

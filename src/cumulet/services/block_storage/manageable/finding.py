@@ -11,6 +11,7 @@ from cumulet.contracts.volumes import VolumeFacts
 from cumulet.core.errors import BadRequest
 from cumulet.core.web.call import Call
 from cumulet.lib.ids import is_uuid
+from cumulet.lib.numbers import whole_or_none
 from cumulet.services.block_storage.errors import InvalidInput, ServiceNotFound
 from cumulet.services.block_storage.room import BlockStorage
 
@@ -83,9 +84,10 @@ def _number(call: Call, name: str, default: int) -> int:
     text = call.request.one(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and int(text) <= MOST):
+    number = whole_or_none(text)
+    if number is None or number > MOST:
         raise BadRequest(f"{name}: give a number from 0 to {MOST}")
-    return int(text)
+    return number
 
 
 def brief(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from cumulet.core.web.request import Response
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Anything, Bool, Name, Obj, Text
 from cumulet.lib.ids import new_uuid
+from cumulet.lib.numbers import whole_or_none
 from cumulet.services.compute.errors import InstanceInvalidState, InstanceNotReady, InvalidServer
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import zones
@@ -161,8 +162,8 @@ async def resize(room: Compute, call: Call, row: ServerRow) -> None:
         raise BadRequest("When resizing, instances must change flavor!")
     if row.image_ref and flavor.disk < now.disk:
         raise BadRequest("Resize to a flavor with a smaller disk is not possible: a disk cannot shrink.")
-    smallest = msgspec.json.decode(row.image).get("min_ram", "0")
-    if smallest.isdigit() and int(smallest) > flavor.ram:
+    smallest = whole_or_none(msgspec.json.decode(row.image).get("min_ram", "0"))
+    if smallest is not None and smallest > flavor.ram:
         raise BadRequest("Flavor's memory is too small for requested image.")
     await move(room, call, row, "resize", RESIZE, flavor, disk_config=call.wish.get("OS-DCF:diskConfig", ""))
 
