@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from cumulet.programs.laptop.processes import in_force
 from cumulet.programs.locks import AlreadyRunning, hold
-from cumulet.programs.settings import Settings, load
+from cumulet.programs.settings import Settings
 
 
 @click.command()
@@ -21,7 +22,7 @@ def bootstrap(state: Path | None) -> None:
     The cloud does so itself at every start; this command is for those who want it done before. What is there stays as
     it is, but the addresses in the catalogue follow the settings. Doing it again changes nothing.
     """
-    settings = load({"state_dir": str(state.absolute()) if state else None}, os.environ)
+    settings = in_force(state)
     os.umask(0o077)
     try:
         lock = hold(settings.state / "run" / "serve.lock")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from cumulet.programs.laptop.processes import settings_file
-from cumulet.programs.settings import CONFIG, Settings, SettingsError, load
+from cumulet.programs.laptop.processes import in_force
+from cumulet.programs.settings import Settings, SettingsError
 
 TOKENS, CREDENTIALS = "tokens", "credentials"
 
@@ -36,22 +36,12 @@ def rotate(state: Path | None, which: str | None) -> None:
     turns, so turn them no more often than tokens live; public keys of JWS are kept as long as their tokens live.
     Secrets are all sealed again with the new key; stopped in the middle, the command may be given again.
     """
-    settings = _in_force(state)
+    settings = in_force(state)
     if not (settings.state / "receipt-keys").is_dir():
         raise SettingsError(f"there is no cloud in {settings.state}: name its directory with --state")
     os.umask(0o077)
     for line in asyncio.run(_rotate(settings, (which,) if which else (TOKENS, CREDENTIALS))):
         click.echo(line)
-
-
-def _in_force(state: Path | None) -> Settings:
-    """The settings that were named, else those that the cloud was started with: they say which form tokens have."""
-    flags = {"state_dir": str(state.absolute()) if state else None}
-    settings = load(flags, os.environ)
-    kept = settings_file(settings.state)
-    if CONFIG in os.environ or not kept.exists():
-        return settings
-    return load(flags, os.environ, kept)
 
 
 async def _rotate(settings: Settings, kinds: tuple[str, ...]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from cumulet.programs.doctor.finding import Finding, page
 from cumulet.programs.host import namespace_of
 from cumulet.programs.laptop import processes
 from cumulet.programs.laptop.mode import choose
-from cumulet.programs.settings import Settings, load
+from cumulet.programs.settings import Settings
 
 
 @click.command()
@@ -39,11 +38,7 @@ def doctor(state: Path | None, asked: str | None) -> None:
     by this command.
     """
     logging.disable(logging.WARNING)
-    flags = {"state_dir": str(state.absolute()) if state else None}
-    settings = load(flags, os.environ)
-    kept = processes.settings_file(settings.state)
-    if kept.exists():
-        settings = load(flags, os.environ, kept)
+    settings = processes.in_force(state)
     choice = choose(asked or settings.mode)
     findings = asyncio.run(examine(settings))
     for line in page(findings, choice.mode):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from cumulet.programs.images.download import DownloadFailed, get
 from cumulet.programs.images.upload import UploadFailed, upload
 from cumulet.programs.laptop import processes
 from cumulet.programs.laptop.progress import step
-from cumulet.programs.settings import Settings, SettingsError, load
+from cumulet.programs.settings import Settings
 
 state_option = click.option("--state", type=click.Path(path_type=Path), help="The directory that holds the cloud.")
 upload_option = click.option("--upload", "into_cloud", is_flag=True, help="Bring it into the running cloud as well.")
@@ -42,7 +41,7 @@ def build(kind: str, file: Path | None, state: Path | None, into_cloud: bool, na
     minutes: a whole Debian with cloud-init; its user is debian.
     """
     destination = (file or Path(f"{kind}.qcow2")).absolute()
-    cloud = _cloud(state) if into_cloud else None
+    cloud = processes.of_cloud(state) if into_cloud else None
     try:
         if kind == "tiny":
             from cumulet.programs.images import tiny
@@ -66,7 +65,7 @@ def build(kind: str, file: Path | None, state: Path | None, into_cloud: bool, na
 @click.argument("image_name", metavar="NAME", type=click.Choice(list(CATALOGUE)))
 def get_image(image_name: str, folder: Path, state: Path | None, into_cloud: bool, name: str | None) -> None:
     """Download a well-known image, verified by its maker's digest. One that broke off goes on where it stopped."""
-    cloud = _cloud(state) if into_cloud else None
+    cloud = processes.of_cloud(state) if into_cloud else None
     known = CATALOGUE[image_name]
     try:
         with step(f"Downloading {known.title}"):
@@ -83,15 +82,6 @@ def list_images() -> None:
     """List the images that 'get' knows."""
     for known in CATALOGUE.values():
         click.echo(f"{known.name:14} {known.title:30} user {known.user}")
-
-
-def _cloud(state: Path | None) -> Settings:
-    """The cloud on this machine; asked for before the work begins."""
-    settings = load({"state_dir": str(state.absolute())} if state else {}, os.environ)
-    kept = processes.settings_file(settings.state)
-    if not kept.exists():
-        raise SettingsError(f"there is no cloud in {settings.state}; 'cumulet up' makes one")
-    return load({}, {}, kept)
 
 
 def _upload(cloud: Settings, name: str, file: Path) -> None:

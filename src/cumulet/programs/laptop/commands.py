@@ -233,19 +233,11 @@ def _stop(state: Path) -> list[str]:
     return [program for program in ("node", "serve") if processes.stop(state, program)]
 
 
-def _kept(state: Path | None) -> Settings:
-    settings = load({"state_dir": str(state.absolute())} if state else {}, os.environ)
-    kept = processes.settings_file(settings.state)
-    if not kept.exists():
-        raise SettingsError(f"there is no cloud in {settings.state}; 'cumulet up' makes one")
-    return load({}, {}, kept)
-
-
 @click.command()
 @state_option
 def down(state: Path | None) -> None:
     """Stop the cloud and its servers' machines; everything comes back with the next `up`."""
-    settings = _kept(state)
+    settings = processes.of_cloud(state)
     ended = _stop(settings.state)
     if settings.mode != "simulate":
         with step("Stopping machines and networks"):
@@ -257,7 +249,7 @@ def down(state: Path | None) -> None:
 @state_option
 def status(state: Path | None) -> None:
     """Show what runs."""
-    settings = _kept(state)
+    settings = processes.of_cloud(state)
     for program in ("serve", "node"):
         if program == "node" and settings.mode == "simulate":
             continue
@@ -274,7 +266,7 @@ def status(state: Path | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(state: Path | None, yes: bool) -> None:
     """Stop the cloud and delete all of it: servers, volumes, images, users."""
-    settings = _kept(state)
+    settings = processes.of_cloud(state)
     if not yes:
         click.confirm(f"Delete the whole cloud in {settings.state}?", abort=True)
     _stop(settings.state)
@@ -297,4 +289,4 @@ def ssh(state: Path | None, raw: bool, user: str, identity: Path | None, server:
     """Log in to SERVER (its name, id or an address)."""
     from cumulet.programs.laptop.login import log_in
 
-    sys.exit(log_in(_kept(state), server, user, command, raw=raw, identity=identity))
+    sys.exit(log_in(processes.of_cloud(state), server, user, command, raw=raw, identity=identity))

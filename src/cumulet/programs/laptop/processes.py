@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cumulet.programs.locks import holder
-from cumulet.programs.settings import Settings, SettingsError
+from cumulet.programs.settings import CONFIG, Settings, SettingsError, load
 
 STOP_SECONDS = 20.0
 
@@ -88,6 +88,23 @@ def end_of_log(state: Path, program: str, lines: int = 15) -> str:
 
 def settings_file(state: Path) -> Path:
     return state / "cumulet.toml"
+
+
+def in_force(state: Path | None) -> Settings:
+    """The settings that the environment names, else those with which the cloud there was started, if there is one."""
+    flags = {"state_dir": str(state.absolute()) if state else None}
+    settings = load(flags, os.environ)
+    kept = settings_file(settings.state)
+    return settings if CONFIG in os.environ or not kept.exists() else load(flags, os.environ, kept)
+
+
+def of_cloud(state: Path | None) -> Settings:
+    """The settings with which the cloud on this machine was started. Raises SettingsError: there is none."""
+    settings = load({"state_dir": str(state.absolute()) if state else None}, os.environ)
+    kept = settings_file(settings.state)
+    if not kept.exists():
+        raise SettingsError(f"there is no cloud in {settings.state}; 'cumulet up' makes one")
+    return load({}, {}, kept)
 
 
 def keep(settings: Settings) -> None:
