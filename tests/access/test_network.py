@@ -83,6 +83,12 @@ OWN: dict[str, Row] = {
         {"floatingip": {"floating_network_id": "{outside}", "floating_ip_address": "198.51.100.77"}},
         (201, 201, 403, 403, 403, 403, 403),
     ),
+    "make NDP proxy": (
+        "POST",
+        "/ndp-proxies",
+        {"ndp_proxy": {"router_id": "{router}", "port_id": "{port}"}},
+        (409, 409, 409, 403, 404, 403, 403),
+    ),
     "make policy": ("POST", "/qos/policies", {"policy": {"name": "p"}}, (201, 201, 403, 403, 403, 403, 403)),
     "set quota": ("PUT", "/quotas/" + "d" * 32, {"quota": {"port": 1}}, (200, 403, 403, 403, 403, 403, 403)),
     "list agents": ("GET", "/agents", None, (200,) * 7),

@@ -16,6 +16,7 @@ from tests.support.network.fabrics import (
     EVERYTHING_OUT,
     OPEN,
     OUTSIDE,
+    OUTSIDE_SIX,
     external_network,
     group,
     leg,
@@ -266,3 +267,32 @@ async def test_ports_in_a_row_lead_each_to_its_own_or_all_to_one(world: World) -
     # 81 is not let in, and the others are no part of a row.
     for outer in (8081, 8083, 9006):
         assert await no(world, "public", OUTSIDE, "198.51.100.102", to=outer), outer
+
+
+async def test_a_router_answers_outside_for_those_that_it_is_told_and_lets_in_no_others(world: World) -> None:
+    six = msgspec.structs.replace(RED.subnets[0], id=uid("red v6"), cidr="2001:db8:1::/64", version=6)
+    inner = msgspec.structs.replace(six, gateway="2001:db8:1::1", dhcp=False, dhcp_address="", dns=(), routes=())
+    way = router(
+        "r",
+        "red",
+        "198.51.100.5",
+        interfaces=(leg("r inside", "red", "2001:db8:1::1/64"),),
+        gateway=leg("r outside", "public", "198.51.100.5/24", "2001:db8:ffff::5/64"),
+        next_hops=(OUTSIDE, OUTSIDE_SIX),
+        proxied=("2001:db8:1::10",),
+    )
+    fabric = Fabric(
+        networks=(tenant_network("red", subnets=(inner,)), external_network(six=True)),
+        ports=(port("ann", "red", "2001:db8:1::10"), port("bob", "red", "2001:db8:1::11")),
+        groups=(OPEN,),
+        routers=(way,),
+    )
+    await world.start(fabric)
+    if isinstance(world, LinuxWorld):
+        # The provider takes the whole scope to be on the wire: whoever is there answers for himself.
+        await world.commands.ip(world.namespace, ["route add 2001:db8:1::/64 dev br-public"])
+    assert await yes(world, "public", OUTSIDE_SIX, "2001:db8:1::10")
+    assert await no(world, "public", OUTSIDE_SIX, "2001:db8:1::11")
+    await world.driver.apply(with_(fabric, routers=(msgspec.structs.replace(way, proxied=("2001:db8:1::11",)),)))
+    assert await yes(world, "public", OUTSIDE_SIX, "2001:db8:1::11")
+    assert await no(world, "public", OUTSIDE_SIX, "2001:db8:1::10")

@@ -192,6 +192,9 @@ class RouterSpec(Record, frozen=True, kw_only=True):
     helpers: tuple[tuple[str, str, int], ...] = ()
     """(helper, protocol, port): what answers there may open further connections."""
     meters: tuple[MeterSpec, ...] = ()
+    proxied: tuple[str, ...] | None = None
+    """IPv6 addresses of guests for which it answers outside, and which alone are reached from there; None: it answers
+    for nobody and lets pass whoever is sent by it."""
     standby: StandbySpec | None = None
     """It is held by several nodes and runs on one of them."""
 

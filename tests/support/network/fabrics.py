@@ -23,6 +23,8 @@ from cumulet.contracts.networks import (
 NODE = "maple"
 OUTSIDE = "198.51.100.1"
 """The gateway of the external network: the node's own namespace."""
+OUTSIDE_SIX = "2001:db8:ffff::1"
+"""The same place by its IPv6 address."""
 
 
 def uid(name: str) -> str:
@@ -58,15 +60,22 @@ def tenant_network(name: str, **changes: object) -> NetworkSpec:
     return msgspec.structs.replace(spec, **changes)
 
 
-def external_network() -> NetworkSpec:
+def external_network(*, six: bool = False) -> NetworkSpec:
+    """Of IPv4, and of IPv6 as well if asked for."""
     return NetworkSpec(
         id=uid("public"),
         type=NetworkType.FLAT,
         physical_network="public",
         mtu=1500,
         external=True,
-        subnets=(SubnetSpec(id=uid("public v4"), cidr="198.51.100.0/24", version=4, gateway=OUTSIDE, dhcp=False),),
+        subnets=(
+            SubnetSpec(id=uid("public v4"), cidr="198.51.100.0/24", version=4, gateway=OUTSIDE, dhcp=False),
+            *([_OUTSIDE_SIX] if six else []),
+        ),
     )
+
+
+_OUTSIDE_SIX = SubnetSpec(id=uid("public v6"), cidr="2001:db8:ffff::/64", version=6, gateway=OUTSIDE_SIX, dhcp=False)
 
 
 def port(name: str, network: str, *addresses: str, **changes: object) -> PortSpec:

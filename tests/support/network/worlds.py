@@ -20,7 +20,7 @@ from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.sandbox import ensure_namespace, remove_namespace
 from cumulet.drivers.network.rules import is_guests
 from cumulet.lib import process
-from tests.support.network.fabrics import NODE, OUTSIDE, uid
+from tests.support.network.fabrics import NODE, OUTSIDE, OUTSIDE_SIX, uid
 from tests.support.network.guests import NOTHING_COMES_SECONDS, SOMETHING_COMES_SECONDS, Guest, Place, eventually
 
 _numbers = count(1)
@@ -149,7 +149,7 @@ class LinuxWorld:
         return connection is not None
 
     def _at(self, network: str, address: str) -> Place:
-        if address == OUTSIDE:
+        if address in (OUTSIDE, OUTSIDE_SIX):
             return self.outside
         for guest in self.guests.values():
             if guest.port.network_id == uid(network) and any(a.ip == address for a in guest.port.addresses):

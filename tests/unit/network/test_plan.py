@@ -166,6 +166,7 @@ def test_the_inside_is_read_from_ip() -> None:
         b'[{"dst":"default","nexthops":[{"gateway":"10.0.0.7","dev":"qr-1"},{"gateway":"10.0.0.8","dev":"qr-1"}]},'
         b'{"dst":"10.9.0.1","gateway":"10.0.0.9","dev":"qr-1"}]',
         b'[{"dst":"default","gateway":"fd00::1","dev":"qr-1"}]',
+        b'[{"dst":"2001:db8::5","dev":"qg-1","flags":["proxy"]}]',
     )
     assert shown.legs == {"qr-1": Leg("qr-1", "fa:16:3e:00:00:01", 1450, ("10.0.0.1/24",))}
     assert shown.routes == {

@@ -18,10 +18,14 @@ class _Node:
 
 
 class Router:
-    """A tree of path parts. A fixed part wins over a named one; `{rest…}` at the end takes all that follows."""
+    """A tree of path parts. A fixed part wins over a named one; `{rest…}` at the end takes all that follows.
 
-    def __init__(self) -> None:
+    With `hyphens`, a fixed part may be written with hyphens or underscores, as one likes.
+    """
+
+    def __init__(self, *, hyphens: bool = False) -> None:
         self._root = _Node()
+        self._hyphens = hyphens
 
     def add(self, endpoint: Endpoint, prefix: str = "") -> None:
         node = self._root
@@ -35,7 +39,7 @@ class Router:
                     node.named = _Node()
                 node = node.named
             else:
-                node = node.fixed.setdefault(part, _Node())
+                node = node.fixed.setdefault(self._spelt(part), _Node())
         node.endpoints.setdefault(endpoint.method, []).append((endpoint, tuple(names)))
 
     def find(self, parts: Sequence[str]) -> tuple[dict[str, list[tuple[Endpoint, tuple[str, ...]]]], list[str]] | None:
@@ -47,7 +51,7 @@ class Router:
     ) -> tuple[dict[str, list[tuple[Endpoint, tuple[str, ...]]]], list[str]] | None:
         if place == len(parts):
             return (node.endpoints, values) if node.endpoints else None
-        child = node.fixed.get(parts[place])
+        child = node.fixed.get(self._spelt(parts[place]))
         if child is not None:
             found = self._walk(child, parts, place + 1, values)
             if found:
@@ -55,3 +59,6 @@ class Router:
         if node.named is not None:
             return self._walk(node.named, parts, place + 1, [*values, parts[place]])
         return None
+
+    def _spelt(self, part: str) -> str:
+        return part.replace("_", "-") if self._hyphens else part

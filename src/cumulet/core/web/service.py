@@ -65,6 +65,8 @@ class Service:
     """The catalogue's URL ends in the project id."""
     catalog_version: bool = True
     """The catalogue's URL names the major version; without it clients ask the version document first."""
+    hyphens: bool = False
+    """Words of its paths may be joined by hyphens or underscores."""
     description: str = ""
 
     def endpoints(self) -> list[Endpoint]:
@@ -82,7 +84,7 @@ class FrontDoor:
         self.room = room
         self.dialect = service.dialect
         self._authenticate = authenticate
-        self._router = Router()
+        self._router = Router(hyphens=service.hyphens)
         for endpoint in service.roots:
             self._router.add(endpoint)
         for endpoint in service.endpoints():

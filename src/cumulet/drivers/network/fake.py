@@ -193,6 +193,8 @@ class _Journey:
     def _forwards(self, router: RouterSpec, network_id: str, traffic: Traffic) -> bool:
         if all(leg.network_id != network_id for leg in _legs(router)):
             return False
+        if _shut(router, network_id, traffic):
+            return False
         inward = _translated_in(router, traffic)
         if inward is not None:
             # Back to a guest of the same router: it sees the router's own outer address.
@@ -236,6 +238,17 @@ class _Journey:
 
 def _legs(router: RouterSpec) -> list[InterfaceSpec]:
     return [*router.interfaces, *([router.gateway] if router.gateway else [])]
+
+
+def _shut(router: RouterSpec, network_id: str, traffic: Traffic) -> bool:
+    """Whether the router lets nobody in from there to that destination."""
+    return (
+        router.proxied is not None
+        and router.gateway is not None
+        and router.gateway.network_id == network_id
+        and traffic.destination.version == 6
+        and all(ipaddress.ip_address(address) != traffic.destination for address in router.proxied)
+    )
 
 
 def _translated_in(router: RouterSpec, traffic: Traffic) -> Traffic | None:

@@ -1487,6 +1487,25 @@ def upgrade() -> None:
     )
     op.create_index("network_metering_rules_label", "network_metering_rules", ["label_id"], unique=False)
     op.create_table(
+        "network_ndp_proxies",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", LONG, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("router_id", sa.String(length=64), nullable=False),
+        sa.Column("port_id", sa.String(length=64), nullable=False),
+        sa.Column("ip", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("network_ndp_proxies_port", "network_ndp_proxies", ["port_id"], unique=False)
+    op.create_index("network_ndp_proxies_project", "network_ndp_proxies", ["project_id"], unique=False)
+    op.create_index("network_ndp_proxies_router", "network_ndp_proxies", ["router_id"], unique=False)
+    op.create_table(
         "network_networks",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -1683,6 +1702,7 @@ def upgrade() -> None:
         sa.Column("routes", LONG, nullable=False),
         sa.Column("zone_hints", LONG, nullable=False),
         sa.Column("helpers", LONG, nullable=False),
+        sa.Column("ndp_proxy", sa.Boolean(), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("ha", sa.Boolean(), nullable=False),
         sa.Column("ha_number", sa.Integer(), nullable=True),

@@ -61,6 +61,10 @@ class ConntrackHelperNotFound(errors.NotFound):
     pass
 
 
+class NDPProxyNotFound(errors.NotFound):
+    pass
+
+
 class SubnetPoolNotFound(errors.NotFound):
     pass
 
@@ -314,6 +318,34 @@ class RouterInUse(errors.Conflict):
 
 
 class NoVRIDAvailable(errors.Conflict):
+    pass
+
+
+class RouterNDPProxyNotEnable(errors.Conflict):
+    pass
+
+
+class RouterGatewayNotValid(errors.Conflict):
+    """Its gateway does not lead into an IPv6 address scope."""
+
+
+class RouterGatewayInUseByNDPProxy(errors.Conflict):
+    pass
+
+
+class RouterInterfaceInUseByNDPProxy(errors.Conflict):
+    pass
+
+
+class PortUnreachableRouter(errors.Conflict):
+    pass
+
+
+class AddressScopeConflict(errors.Conflict):
+    pass
+
+
+class InvalidAddress(errors.BadRequest):
     pass
 
 

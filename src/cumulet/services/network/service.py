@@ -26,6 +26,7 @@ from cumulet.services.network.qos.rules import RULES
 from cumulet.services.network.rbac_policies import rbac_policies
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.conntrack_helpers import conntrack_helpers
+from cumulet.services.network.routers.ndp_proxies import ndp_proxies
 from cumulet.services.network.routers.reconciler import NodeWatcher, RouterReconciler
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.security_groups.default_rules import default_rules
@@ -47,6 +48,7 @@ NOUNS: tuple[Noun, ...] = (
     floatingips,
     port_forwardings,
     conntrack_helpers,
+    ndp_proxies,
     rbac_policies,
     policies,
     *RULES,
@@ -110,6 +112,7 @@ def service() -> Service:
         prefix="/v2.0",
         catalog_version=False,
         dialect=NetworkDialect(),
+        hyphens=True,
         resources=NOUNS,
         routes=routes,
         roots=roots(),

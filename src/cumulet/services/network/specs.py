@@ -30,7 +30,7 @@ from cumulet.services.network.ports.addressing import given_of
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.qos.row import QosRuleRow
 from cumulet.services.network.routers.legs import Leg
-from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.routers.row import NdpProxyRow, RouterRow
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.subnets.row import SubnetRow
 
@@ -156,6 +156,7 @@ def router_spec(
     floating: Iterable[FloatingIpRow],
     forwardings: Iterable[ForwardingRow],
     meters: Mapping[str, Sequence[LabelRuleRow]],
+    proxies: Iterable[NdpProxyRow],
 ) -> RouterSpec:
     """A router with all that it translates."""
     gateway = next((leg for leg in legs if leg.is_gateway), None)
@@ -191,6 +192,7 @@ def router_spec(
             MeterSpec(id=label, rules=tuple(_meter_rule(rule) for rule in rules))
             for label, rules in sorted(meters.items())
         ),
+        proxied=tuple(sorted({row.ip for row in proxies})) if router.ndp_proxy and gateway else None,
     )
 
 

@@ -168,6 +168,8 @@ def check_router(router: RouterSpec) -> None:
     for floating in router.floating:
         _ipv4(floating.floating)
         _ipv4(floating.fixed)
+    for address in router.proxied or ():
+        ipaddress.IPv6Address(address)
     for forwarding in router.forwardings:
         _ipv4(forwarding.floating)
         _ipv4(forwarding.fixed)

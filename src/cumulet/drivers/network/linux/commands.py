@@ -49,6 +49,7 @@ class Commands:
             await self._shown([*ip, "addr", "show"]),
             await self._shown([*ip, "route", "show", "proto", "static"]),
             await self._shown([*ip, "-6", "route", "show", "proto", "static"]),
+            await self._shown([*ip, "neigh", "show", "proxy"]),
         )
 
     async def entries(self, namespace: str) -> set[Entry]:

@@ -29,7 +29,13 @@ _ALWAYS = (
     ("ipv6/conf/default/accept_dad", "0"),
 )
 QUIET_SETTINGS = (*_ALWAYS, *_NO_FORWARDING)
-ROUTER_SETTINGS = (*_ALWAYS, ("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1"))
+ROUTER_SETTINGS = (
+    *_ALWAYS,
+    ("ipv4/ip_forward", "1"),
+    ("ipv6/conf/all/forwarding", "1"),
+    # For the addresses that are ordered.
+    ("ipv6/conf/all/proxy_ndp", "1"),
+)
 STANDBY_SETTINGS = (
     *ROUTER_SETTINGS,
     # Legs with the same MAC stand on other nodes: the kernel must not speak as one before it is this one's turn.
@@ -64,6 +70,8 @@ class Interior:
     """No routes are here but these."""
     sign: str = ""
     """While this address is here, somebody else gives the legs addresses besides; without it they have none."""
+    proxied: frozenset[tuple[str, str]] = frozenset()
+    """(leg, address): neighbours that ask there for it are answered, although it is elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +80,11 @@ class FoundInterior:
 
     legs: Mapping[str, Leg]
     routes: Mapping[str, str]
+    proxied: frozenset[tuple[str, str]] = frozenset()
 
 
-def parse_interior(addresses: bytes, routes4: bytes, routes6: bytes) -> FoundInterior:
-    """From the output of `ip -j addr show` and of `ip -j [-6] route show proto static`."""
+def parse_interior(addresses: bytes, routes4: bytes, routes6: bytes, proxied: bytes) -> FoundInterior:
+    """From the output of `ip -j addr show`, `ip -j [-6] route show proto static` and `ip -j neigh show proxy`."""
     legs = {}
     for entry in _entries(addresses):
         held = [
@@ -94,7 +103,7 @@ def parse_interior(addresses: bytes, routes4: bytes, routes6: bytes) -> FoundInt
             shown = "::/0" if route["dst"] == "default" and version == 6 else route["dst"]
             destination = str(ipaddress.ip_network("0.0.0.0/0" if shown == "default" else shown))
             routes.setdefault(destination, _route_text(route))
-    return FoundInterior(legs, routes)
+    return FoundInterior(legs, routes, frozenset((entry["dev"], entry["dst"]) for entry in _entries(proxied)))
 
 
 def _entries(shown: bytes) -> list[dict[str, Any]]:
@@ -125,6 +134,13 @@ def lines_inside(wanted: Interior, found: FoundInterior) -> list[str]:
         for destination, way in wanted.routes.items():
             if not laid or found.routes.get(destination) != way:
                 lines.append(f"route replace {destination} proto static {way}")
+    mine = {leg.name for leg in wanted.legs}
+    there = {(leg, address) for leg, address in found.proxied if leg in mine}
+    lines += [f"neigh del proxy {address} dev {leg}" for leg, address in sorted(there - wanted.proxied)]
+    fresh = sorted(wanted.proxied - there)
+    # At once: by default the kernel lets others answer first.
+    lines += [f"ntable change name ndisc_cache dev {leg} proxy_delay 0" for leg in sorted({leg for leg, _ in fresh})]
+    lines += [f"neigh add proxy {address} dev {leg}" for leg, address in fresh]
     return lines
 
 

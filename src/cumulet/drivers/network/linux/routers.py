@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import msgspec
@@ -23,6 +23,8 @@ METADATA_PORT = 9697
 TABLE = "inet cumulet"
 _FROM_OUTSIDE = 0x1
 _MEMBERSHIP = "icmpv6 type { mld-listener-report, mld2-listener-report, mld-listener-done } drop"
+_WITHOUT_ADDRESS = "icmpv6 type nd-neighbor-advert ip6 saddr ::1 drop"
+"""What answers for others with this source does not run here."""
 _HELPERS = {
     **{(name, "tcp"): name for name in ("ftp", "irc", "pptp", "sane", "sip")},
     **{(name, "udp"): name for name in ("amanda", "netbios-ns", "sip", "snmp", "tftp")},
@@ -49,7 +51,15 @@ def router_interior(router: RouterSpec, networks: Mapping[str, NetworkSpec], nod
         tuple(legs),
         _routes(router),
         STANDBY_SETTINGS if router.standby else ROUTER_SETTINGS,
+        proxied=_proxied(router),
     )
+
+
+def _proxied(router: RouterSpec) -> frozenset[tuple[str, str]]:
+    if not router.gateway or not router.up:
+        return frozenset()
+    leg = names.gateway_leg(router.gateway.port_id)
+    return frozenset((leg, str(ipaddress.ip_address(address))) for address in router.proxied or ())
 
 
 def _leg(
@@ -131,8 +141,17 @@ def translation(router: RouterSpec) -> str:
     lines += _chain("own", "filter hook input priority filter", ["udp dport 547 drop"])
     if router.standby:
         # The kernel would speak of its groups as soon as a leg is up, and bridges would look for the router here.
-        lines += _chain("quiet", "filter hook output priority filter", [_MEMBERSHIP])
+        lines += _chain("quiet", "filter hook output priority filter", [_MEMBERSHIP, _WITHOUT_ADDRESS])
+    if router.gateway and router.proxied is not None:
+        lines += _chain("inward", "filter hook forward priority filter", _inward(router.gateway, router.proxied))
     return "\n".join([*lines, "}", ""])
+
+
+def _inward(gateway: InterfaceSpec, proxied: Sequence[str]) -> list[str]:
+    """From outside only those are reached for whom the router answers there; others still get their answers."""
+    leg = names.gateway_leg(gateway.port_id)
+    others = f"ip6 daddr != {{ {', '.join(proxied)} }}" if proxied else "meta nfproto ipv6"
+    return [f'iifname "{leg}" {others} ct state != {{ established, related }} drop']
 
 
 def _forward(f: ForwardingSpec) -> str:

@@ -17,6 +17,7 @@ from cumulet.services.network.ports.addressing import Given, Wanted
 from cumulet.services.network.ports.row import DHCP, SUB_PORT, PortGroupRow, PortRow
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.proxying import forget_addresses
 from cumulet.services.network.security_groups.members import stir_groups
 from cumulet.services.network.standard import TagRow, json_text, standard
 from cumulet.services.network.stirring import depart, stir
@@ -162,6 +163,7 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
             wanted=wanted,
         )
         changes["fixed_ips"] = addressing.text_of(given)
+        await forget_addresses(tx, row.id, kept=[has.ip_address for has in given])
     group_ids: Collection[str] | None = changes.pop("group_ids", None)
     if group_ids is not None:
         changes["groups"] = json_text(sorted(set(group_ids)))
@@ -240,6 +242,7 @@ async def erase(room: Network, tx: Transaction, row: PortRow) -> None:
     """Delete a port with its addresses and memberships; nodes are told later."""
     if not await tx.delete(PortRow, id=row.id):
         return
+    await forget_addresses(tx, row.id)
     await tx.delete(AddressRow, port_id=row.id)
     await tx.delete(PortGroupRow, port_id=row.id)
     await tx.delete(TagRow, resource_id=row.id)

@@ -17,6 +17,7 @@ from cumulet.services.network.ports.ports import usable_network, wanted_addresse
 from cumulet.services.network.ports.row import GATEWAY, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.legs import legs_of, overlap
+from cumulet.services.network.routers.proxying import refuse_gateway_in_use
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.standard import json_text
 from cumulet.services.network.subnets.row import SubnetRow
@@ -100,6 +101,7 @@ async def _refuse_overlap(tx: Transaction, router: RouterRow, port: PortRow) -> 
 
 
 async def _refuse_in_use(tx: Transaction, router: RouterRow) -> None:
+    await refuse_gateway_in_use(tx, router)
     used = await tx.find(FloatingIpRow, router_id=router.id)
     if used:
         raise errors.RouterExternalGatewayInUseByFloatingIp(

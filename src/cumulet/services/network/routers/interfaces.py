@@ -18,6 +18,7 @@ from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import INTERFACE, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.legs import Leg, legs_of, overlap
+from cumulet.services.network.routers.proxying import refuse_leg_in_use
 from cumulet.services.network.routers.routes import routes_of
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.standard import bump
@@ -163,6 +164,7 @@ def _leg(legs: list[Leg], router: RouterRow, subnet_id: str, port_id: str) -> Le
 
 
 async def _refuse_needed(tx: Transaction, router: RouterRow, leg: Leg, going: list[SubnetRow]) -> None:
+    await refuse_leg_in_use(tx, router, going)
     networks = [ipam.network_of(subnet.cidr) for subnet in going]
     floating = await tx.find(FloatingIpRow, router_id=router.id)
     fixed = [row.fixed for row in floating if row.fixed]

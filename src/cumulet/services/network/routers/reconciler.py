@@ -28,7 +28,7 @@ from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.placing import choose_node
-from cumulet.services.network.routers.row import RouterHostRow, RouterRow
+from cumulet.services.network.routers.row import NdpProxyRow, RouterHostRow, RouterRow
 from cumulet.services.network.routers.standby import choose_nodes, enroll, runs_on, standbys
 from cumulet.services.network.specs import router_spec
 from cumulet.services.network.stirring import settle, stir
@@ -62,6 +62,7 @@ class RouterReconciler:
                     await tx.find(ForwardingRow, floating_ip_id=[row.id for row in floating]) if floating else []
                 )
                 meters = await meters_of(tx, router)
+                proxies = await tx.find(NdpProxyRow, router_id=key)
                 together = await standbys(tx, router) if router.ha else {}
                 closed = await closed_hosts(tx) | await excluded_hosts(tx, key)
                 load: dict[str, int] = {row[0]: row[1] for row in await tx.tuples(_load_query())}
@@ -87,7 +88,7 @@ class RouterReconciler:
         if host != router.host or any(leg.port.host != host for leg in legs):
             await self._move(key, host)
             return Again(0, f"the router goes to {host or 'nowhere'}")
-        spec = router_spec(router, legs, floating, forwardings, meters)
+        spec = router_spec(router, legs, floating, forwardings, meters, proxies)
         for member in members:
             mine = msgspec.structs.replace(spec, standby=together.get(member))
             await room.fleet.assign(member, Kind.ROUTER, key, mine, router.generation)

@@ -20,6 +20,7 @@ from cumulet.services.network.room import Network
 from cumulet.services.network.routers import interfaces
 from cumulet.services.network.routers.gateway import NO_GATEWAY, set_gateway
 from cumulet.services.network.routers.legs import legs_of
+from cumulet.services.network.routers.proxying import enabled
 from cumulet.services.network.routers.routes import checked_routes, given_routes, routes_of
 from cumulet.services.network.routers.row import ConntrackHelperRow, RouterRow
 from cumulet.services.network.routers.standby import disband, ensure_network, number_of
@@ -72,6 +73,11 @@ routers = Noun(
             (Field("ha", Bool, create=OPTIONAL, update=OPTIONAL, rule="get_router:ha"),),
         ),
         Facet(
+            "l3-ndp-proxy",
+            "IPv6 addresses of guests that routers answer for",
+            (Field("enable_ndp_proxy", Bool.or_null(), create=OPTIONAL, update=OPTIONAL, source="ndp_proxy"),),
+        ),
+        Facet(
             "expose-l3-conntrack-helper",
             "Conntrack helpers in routers",
             (Field("conntrack_helpers", Text(), source=Passed("helpers")),),
@@ -95,9 +101,12 @@ async def make(room: Network, tx: Transaction, call: Call, wish: dict[str, Any])
     info = wish.get("external_gateway_info")
     if info and info.get("network_id"):
         columns = await set_gateway(room, tx, call, row, info)
+        columns["ndp_proxy"] = await enabled(tx, row, columns, wish.get("enable_ndp_proxy"))
         await tx.update(RouterRow, {"id": row.id}, **columns)
         await stir(tx, RouterRow, "router", [row.id])
         row = msgspec.structs.replace(row, **columns)
+    else:
+        await enabled(tx, row, {}, wish.get("enable_ndp_proxy"))
     return row
 
 
@@ -111,6 +120,7 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
         routes="[]",
         zone_hints=json_text(wish.get("availability_zone_hints", [])),
         helpers="[]",
+        ndp_proxy=False,
         host="",
         ha=wish.get("ha", False),
         ha_number=await number_of(tx, wish["project_id"]) if wish.get("ha") else None,
@@ -136,6 +146,8 @@ async def update(room: Network, call: Call, tx: Transaction, row: RouterRow, wis
         changes |= await _held(room, tx, row, several=wish["ha"])
     if "external_gateway_info" in wish:
         changes |= await set_gateway(room, tx, call, row, wish["external_gateway_info"])
+    if {"enable_ndp_proxy", "external_gateway_info"} & set(wish):
+        changes["ndp_proxy"] = await enabled(tx, row, changes, wish.get("enable_ndp_proxy"))
     if "routes" in wish:
         changes["routes"] = await checked_routes(room, tx, row, wish["routes"] or [])
     try:

@@ -31,6 +31,8 @@ class RouterRow(Standard):
     zone_hints: Json
     helpers: Json
     """Its conntrack helpers, as the view shows them."""
+    ndp_proxy: bool
+    """Guests behind it may be reached from outside at their IPv6 addresses: those that have an `NdpProxyRow`."""
     host: Name
     """The node that runs it; empty: none yet."""
     ha: bool
@@ -75,3 +77,17 @@ class ConntrackHelperRow(Row):
     protocol: Short
     port: Number
     helper: Short
+
+
+@stored(
+    "network_ndp_proxies",
+    sa.Index("network_ndp_proxies_project", "project_id"),
+    sa.Index("network_ndp_proxies_router", "router_id"),
+    sa.Index("network_ndp_proxies_port", "port_id"),
+)
+class NdpProxyRow(Standard):
+    """A guest's IPv6 address for which a router answers outside."""
+
+    router_id: Ref
+    port_id: Ref
+    ip: Short
