@@ -1600,6 +1600,8 @@ def upgrade() -> None:
         sa.Column("dns_assignment", LONG, nullable=False),
         sa.Column("qos_policy_id", sa.String(length=64), nullable=False),
         sa.Column("qos_network_policy_id", sa.String(length=64), nullable=False),
+        sa.Column("resource_request", LONG, nullable=False),
+        sa.Column("allocation", LONG, nullable=False),
         sa.Column("plug_key", sa.String(length=255), nullable=True),
         sa.Column("preserve", sa.Boolean(), nullable=False),
         sa.Column("nic_tag", sa.String(length=255), nullable=False),

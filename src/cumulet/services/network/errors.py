@@ -385,6 +385,14 @@ class QosPolicyInUse(errors.Conflict):
     pass
 
 
+class RuleHeld(errors.NotOffered):
+    """What is promised to a port that is bound is not changed under it."""
+
+
+class QosPlacementAllocationUpdateConflict(errors.Conflict):
+    pass
+
+
 class AddressScopeInUse(errors.Conflict):
     pass
 

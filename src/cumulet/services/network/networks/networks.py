@@ -24,6 +24,7 @@ from cumulet.services.network.networks.row import NetworkRow, SegmentRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
 from cumulet.services.network.ports.row import DHCP, FLOATING, GATEWAY, PortRow
+from cumulet.services.network.qos.requests import renew
 from cumulet.services.network.qos.row import DefaultPolicyRow, applied_policy
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, json_text, standard
@@ -297,7 +298,11 @@ async def update(room: Network, call: Call, tx: Transaction, row: NetworkRow, wi
     if changed.qos_policy_id != row.qos_policy_id:
         ports = await tx.find(PortRow, network_id=row.id)
         await tx.update(PortRow, {"network_id": row.id}, qos_network_policy_id=changed.qos_policy_id)
-        await stir(tx, PortRow, "port", [port.id for port in ports if port.host and not port.qos_policy_id])
+        inheriting = [port for port in ports if not port.qos_policy_id]
+        await renew(
+            tx, [msgspec.structs.replace(port, qos_network_policy_id=changed.qos_policy_id) for port in inheriting]
+        )
+        await stir(tx, PortRow, "port", [port.id for port in inheriting if port.host])
     if changed is not row:
         await stir(tx, NetworkRow, "network", [row.id])
     return changed  # type: ignore[no-any-return]

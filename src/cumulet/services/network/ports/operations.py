@@ -16,6 +16,7 @@ from cumulet.services.network.ports import addressing
 from cumulet.services.network.ports.addressing import Given, Wanted
 from cumulet.services.network.ports.row import DHCP, SUB_PORT, PortGroupRow, PortRow
 from cumulet.services.network.ports.status import status_of
+from cumulet.services.network.qos.requests import NOTHING, request_of
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.proxying import forget_addresses
 from cumulet.services.network.security_groups.members import stir_groups
@@ -90,6 +91,8 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         dns_assignment=dns_assignment(room, network, new.dns_name, given),
         qos_policy_id=new.qos_policy_id,
         qos_network_policy_id=network.qos_policy_id,
+        resource_request=NOTHING,
+        allocation="{}",
         plug_key=new.plug_key,
         preserve=new.preserve,
         nic_tag=new.nic_tag,
@@ -103,6 +106,7 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         unsettled=bool(new.host),
     )
     row.status = status_of(row)
+    row.resource_request = await request_of(tx, row, network)
     await _insert(tx, row, asked_for=bool(new.mac))
     await tx.insert_all(PortGroupRow(row.id, group) for group in sorted(set(new.groups)))
     if row.host:
@@ -179,9 +183,12 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
         return row
     if "host" in changed:
         # Where it was made before it came, it is up at once.
+        changed["allocation"] = changes.get("allocation", "{}")
         changed |= {"up": row.ready and changed["host"] == row.moving_to, "moving_to": ""}
     if changed.get("moving_to", row.moving_to) != row.moving_to:
         changed["ready"] = False
+    if set(changed) & OF_THE_REQUEST:
+        changed["resource_request"] = await request_of(tx, msgspec.structs.replace(row, **changed), network)
     changed |= {"updated_at": room.clock.now(), "revision": row.revision + 1}
     if set(changed) & OF_THE_SPEC:
         changed |= {"generation": row.generation + 1, "unsettled": True}
@@ -223,6 +230,10 @@ OF_THE_SPEC = {
     "qos_policy_id",
 }
 """Columns that the order to the nodes is made of."""
+
+
+OF_THE_REQUEST = {"qos_policy_id", "vnic_type", "device_owner"}
+"""Columns that decide what it asks of its node."""
 
 
 async def tell(tx: Transaction, before: PortRow, row: PortRow, changed: Collection[str]) -> None:

@@ -65,6 +65,14 @@ async def _around(tx: Transaction, wish: dict[str, Any]) -> Mapping[str, object]
     }
 
 
+def profile_of(row: PortRow) -> msgspec.Raw:
+    """The profile with which it is bound; of a port that its node gives a share, also by which provider."""
+    if row.allocation == "{}":
+        return msgspec.Raw(row.profile.encode())
+    profile = msgspec.json.decode(row.profile) | {"allocation": msgspec.Raw(row.allocation.encode())}
+    return msgspec.Raw(msgspec.json.encode(profile))
+
+
 ports = Noun(
     "/ports",
     "port",
@@ -114,7 +122,7 @@ ports = Noun(
                     AnyObject.or_null(),
                     create=OPTIONAL,
                     update=OPTIONAL,
-                    source=Passed("profile"),
+                    source=lambda row, call: profile_of(row),
                     rule="get_port:binding:profile",
                 ),
                 Field(
@@ -172,6 +180,19 @@ ports = Noun(
             "A port shows its network's policy",
             (Field("qos_network_policy_id", Text(), source=OrNull("qos_network_policy_id")),),
         ),
+        Facet(
+            "port-resource-request",
+            "What a port asks of its node",
+            (
+                Field(
+                    "resource_request",
+                    Text(),
+                    source=Passed("resource_request"),
+                    rule="get_port:resource_request",
+                ),
+            ),
+        ),
+        Facet("port-resource-request-groups", "What a port asks of several providers of its node"),
         Facet(
             "ip_allocation",
             "When addresses are given",

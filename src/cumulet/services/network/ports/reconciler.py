@@ -17,10 +17,9 @@ from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.fleet.public import Held
 from cumulet.services.network.floating_ips.row import show_port
 from cumulet.services.network.following import hosts_of, is_up, keys_of, known_nodes, let_go, withdraw_beyond
-from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, PortRow
 from cumulet.services.network.ports.status import status_of
-from cumulet.services.network.qos.row import QosRuleRow
+from cumulet.services.network.qos.requests import rules_for
 from cumulet.services.network.room import Network
 from cumulet.services.network.specs import location_spec, port_spec
 from cumulet.services.network.stirring import settle
@@ -41,7 +40,9 @@ class PortReconciler:
         async with room.database.read() as tx:
             port = await tx.get(PortRow, id=key)
             hosts = await hosts_of(tx, port.network_id) if port and port.host else set()
-            limits = await _limits(tx, port) if port else []
+            limits = (
+                await rules_for(tx, port.qos_policy_id, port.qos_network_policy_id, port.device_owner) if port else []
+            )
             trunk_port, tag = await carried(tx, port) if port else ("", 0)
         if port is None:
             await let_go(room, Kind.PORT, key)
@@ -101,12 +102,3 @@ async def note_up(tx: Transaction, port: PortRow, up: bool) -> None:
         await show_trunk(tx, port.trunk_id)
     if port.device_id:
         tx.wake("device", port.device_id)
-
-
-async def _limits(tx: Transaction, port: PortRow) -> list[QosRuleRow]:
-    """The rules of the policy in force: the port's own, or else its network's."""
-    policy = port.qos_policy_id
-    if not policy and not port.device_owner.startswith("network:"):
-        network = await tx.get(NetworkRow, id=port.network_id)
-        policy = network.qos_policy_id if network else ""
-    return await tx.find(QosRuleRow, policy_id=policy) if policy else []

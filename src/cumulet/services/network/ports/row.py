@@ -52,6 +52,10 @@ class PortRow(Standard):
     dns_assignment: Json
     qos_policy_id: Ref
     qos_network_policy_id: Ref
+    resource_request: Json
+    """What it asks of its node, as the view shows it; null for nothing."""
+    allocation: Json
+    """Which provider of its node gives it that: group of the request → provider."""
     plug_key: Annotated[str, sa.String(255)] | None
     """The key under which compute had it made or adopted; null for others."""
     preserve: bool

@@ -13,6 +13,9 @@ from cumulet.services.network.facets import Facet, Passed
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.qos.conflicts import under
+from cumulet.services.network.qos.kinds import KINDS
+from cumulet.services.network.qos.requests import renew
 from cumulet.services.network.qos.row import DefaultPolicyRow, PolicyRow, QosRuleRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, json_text, standard
@@ -100,18 +103,14 @@ async def delete(room: Network, call: Call, tx: Transaction, row: PolicyRow) -> 
 
 def shown_rule(rule: QosRuleRow) -> dict[str, Any]:
     """A rule as its policy shows it."""
-    shown: dict[str, Any] = {"id": rule.id, "qos_policy_id": rule.policy_id, "type": rule.type}
-    if rule.type == "bandwidth_limit":
-        return shown | {"max_kbps": rule.rate, "max_burst_kbps": rule.burst, "direction": rule.direction}
-    if rule.type == "packet_rate_limit":
-        return shown | {"max_kpps": rule.rate, "max_burst_kpps": rule.burst, "direction": rule.direction}
-    return shown | {"dscp_mark": rule.rate}
+    identity = {"id": rule.id, "qos_policy_id": rule.policy_id, "type": rule.type}
+    return identity | KINDS[rule.type].shown(rule.rate, rule.burst, rule.direction)
 
 
 async def show_rules(room: Network, tx: Transaction, policy: PolicyRow) -> None:
     """Bring a policy's text in line with its rules; the ports it holds for are stirred."""
     rules = await tx.find(QosRuleRow, policy_id=policy.id, order_by="id")
     await policies.save(room, tx, policy, rules=json_text([shown_rule(rule) for rule in rules]))
-    own = await tx.find(PortRow, qos_policy_id=policy.id)
-    inherited = [p for p in await tx.find(PortRow, qos_network_policy_id=policy.id) if not p.qos_policy_id]
-    await stir(tx, PortRow, "port", [port.id for port in [*own, *inherited] if port.host])
+    ports = await under(tx, policy.id)
+    await renew(tx, ports)
+    await stir(tx, PortRow, "port", [port.id for port in ports if port.host])
