@@ -53,13 +53,21 @@ def cpu_ticks(pid: str) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def named(program: str) -> list[str]:
-    """The processes of a program, as far as we see."""
-    return [
-        place.name
-        for place in Path("/proc").iterdir()
-        if place.name.isdigit() and (place / "comm").exists() and (place / "comm").read_text().strip() == program
-    ]
+def of_our_own(program: str) -> list[str]:
+    """The processes of a program that came of this one: other servers of the machine work for others."""
+    parents: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = place.joinpath("stat").read_text().partition("(")[2].rpartition(")")
+        except FileNotFoundError:
+            continue
+        parents[int(place.name)], names[int(place.name)] = int(rest.split()[1]), name
+
+    def ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
+
+    return [str(pid) for pid, name in names.items() if name == program and ours(pid)]
 
 
 class Cloud:
@@ -81,7 +89,7 @@ class Cloud:
         self.token = self._token()
         self.start_seconds = time.monotonic() - began
         self.pid = int((self.state / "run" / "serve.lock").read_text())
-        self.server = named("postgres") if database else []
+        self.has_server = bool(database)
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port)
 
     def cumulet(self, *arguments: str) -> None:
@@ -115,7 +123,8 @@ class Cloud:
 
     def cpu_ms(self) -> float:
         """CPU so far of our process, and of the database server's where there is one."""
-        return sum(map(cpu_ticks, [str(self.pid), *self.server])) * 1000 / TICK
+        server = of_our_own("postgres") if self.has_server else []
+        return sum(map(cpu_ticks, [str(self.pid), *server])) * 1000 / TICK
 
     def memory_mib(self) -> float:
         for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():

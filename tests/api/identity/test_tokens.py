@@ -76,6 +76,44 @@ async def test_a_token_seen_before_costs_no_query(cloud: Cloud) -> None:
     assert await cloud.identity.authenticate(me.token, "") is caller
 
 
+async def test_an_exchanged_token_knows_what_changed_since_the_one_before(cloud: Cloud) -> None:
+    admin = await cloud.admin()
+    me = await cloud.login("demo")
+    again = by_token(me.token, DEMO)
+    assert {role["name"] for role in (await cloud.enter(again)).body["roles"]} == {"member", "reader"}
+    demo, user = me.body["project"]["id"], me.body["user"]["id"]
+    roles = {role["name"]: role["id"] for role in (await admin.get("/roles"))["roles"]}
+    await admin.put(f"/projects/{demo}/users/{user}/roles/{roles['manager']}")
+    assert "manager" in {role["name"] for role in (await cloud.enter(again)).body["roles"]}
+    # The name means another project by now, where he has no role.
+    await admin.patch(f"/projects/{demo}", {"project": {"name": "old"}})
+    other = (await admin.post("/projects", {"project": {"name": "demo"}}))["project"]["id"]
+    nobody = cloud.nobody()
+    await nobody.post("/auth/tokens", again, 401)
+    await admin.put(f"/projects/{other}/users/{user}/roles/{roles['reader']}")
+    exchanged = await cloud.enter(again)
+    assert exchanged.body["project"]["id"] == other
+    await admin.delete("/auth/tokens", headers={"x-subject-token": me.token})
+    await nobody.post("/auth/tokens", again, 404)
+    await admin.patch(f"/users/{user}", {"user": {"enabled": False}})
+    await nobody.post("/auth/tokens", by_token(exchanged.token, DEMO), 404)
+
+
+async def test_a_project_may_come_under_the_name_of_its_domain(cloud: Cloud) -> None:
+    admin = await cloud.admin()
+    domain = (await admin.post("/domains", {"domain": {"name": "shop"}}))["domain"]["id"]
+    roles = {role["name"]: role["id"] for role in (await admin.get("/roles"))["roles"]}
+    place = by_token(admin.token, {"project": {"name": "shop", "domain": {"name": "shop"}}})
+    me = admin.body["user"]["id"]
+    await admin.put(f"/projects/{domain}/users/{me}/roles/{roles['admin']}")
+    assert (await cloud.enter(place)).body["project"]["id"] == domain
+    made = {"project": {"name": "shop", "domain_id": domain}}
+    project = (await admin.post("/projects", made))["project"]["id"]
+    await cloud.nobody().post("/auth/tokens", place, 401)
+    await admin.put(f"/projects/{project}/users/{me}/roles/{roles['admin']}")
+    assert (await cloud.enter(place)).body["project"]["id"] == project
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "x", "gAAAAA" + "x" * 180, "ü" * 50, "a" * 100_000, "a" * 32, "a.b.c", "e30.e30." + "x" * 86, "." * 100],

@@ -21,7 +21,7 @@ from cumulet.services.identity.tokens.providers import Providers, providers
 from cumulet.services.identity.tokens.revocations import next_epoch, revoke
 
 if TYPE_CHECKING:
-    from cumulet.services.identity.tokens.validation import Valid
+    from cumulet.services.identity.tokens.validation import Standing, Valid
 
 T = TypeVar("T")
 TOPIC = "identity"
@@ -41,6 +41,10 @@ class Identity(Room):
     hasher: Hasher = field(init=False)
     generation: Generation = field(init=False, default_factory=Generation)
     valid: Cache[Valid] = field(init=False)
+    standings: Cache[Standing] = field(init=False)
+    """What tokens of the same user for the same place have in common."""
+    places: Cache[str] = field(init=False)
+    """The ids of places that scopes name."""
     kept: Kept = field(init=False)
     directories: Directories = field(init=False)
     epoch: int = field(init=False, default=0)
@@ -57,6 +61,8 @@ class Identity(Room):
         self.hasher = Hasher(self.settings.scrypt_log_n, self.settings.hashing_threads)
         self.openid = {id_: OpenIdProvider(given, self.ask, self.clock) for id_, given in self.settings.oidc.items()}
         self.valid = Cache(self.generation, self.settings.cached_tokens)
+        self.standings = Cache(self.generation, self.settings.cached_tokens)
+        self.places = Cache(self.generation, self.settings.cached_tokens)
         self.kept = Kept(self.generation)
         self.directories = Directories(self.clock, self.settings.directory_seconds)
         self.bus.listen(TOPIC, lambda key: self.generation.renew())

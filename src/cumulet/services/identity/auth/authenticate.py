@@ -49,9 +49,7 @@ async def authenticate(room: Identity, auth: dict[str, Any], receipt: str = "") 
     unfinished = None if alone else await receipt_for(room, proof.user, methods)
     if unfinished is not None:
         return unfinished
-    async with room.database.read() as tx:
-        scope = await scope_of(tx, auth.get("scope"), proof)
-    return await issue(room, proof, methods, scope)
+    return await issue(room, proof, methods, await scope_of(room, auth.get("scope"), proof))
 
 
 async def receipt_for(room: Identity, user: UserRow, methods: tuple[str, ...]) -> Response | None:

@@ -18,4 +18,4 @@ async def by_token(room: Identity, given: dict[str, Any]) -> Proof:
         raise NotAllowed("A token of a delegation is bound to its project and cannot be exchanged for another one.")
     if token.application_credential_id:
         raise NotAllowed("A token of an application credential cannot be exchanged; use the credential again.")
-    return Proof(valid.user, ("token", *token.methods), parent=token, expires_at=token.expires_at)
+    return Proof(valid.standing.user, ("token", *token.methods), parent=token, expires_at=token.expires_at)

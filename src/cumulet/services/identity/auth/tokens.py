@@ -63,7 +63,7 @@ async def _shown(room: Identity, call: Call, valid: Valid) -> dict[str, Any]:
     clouds = await in_tokens(room)
     if call.request.one("nocatalog") is not None:
         return token_body(valid, None, clouds)
-    return token_body(valid, await catalog_for(room, valid.token.project_id, valid.user.id), clouds)
+    return token_body(valid, await catalog_for(room, valid.token.project_id, valid.standing.user.id), clouds)
 
 
 ROUTES = (

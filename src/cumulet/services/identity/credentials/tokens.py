@@ -74,14 +74,16 @@ async def _check(room: Identity, call: Call, signed: Signed) -> tuple[str, Valid
 async def ec2(room: Identity, call: Call) -> Response:
     call.allow(RULE + "ec2tokens_validate", {})
     text, valid = await _check(room, call, is_ec2_signature)
-    body = token_body(valid, await catalog_for(room, valid.token.project_id, valid.user.id))
+    body = token_body(valid, await catalog_for(room, valid.token.project_id, valid.standing.user.id))
     return Response.json(200, body, {"X-Subject-Token": text})
 
 
 async def s3(room: Identity, call: Call) -> Response:
     call.allow(RULE + "s3tokens_validate", {})
     _, valid = await _check(room, call, is_s3_signature)
-    return Response.json(200, token_body(valid, await catalog_for(room, valid.token.project_id, valid.user.id)))
+    return Response.json(
+        200, token_body(valid, await catalog_for(room, valid.token.project_id, valid.standing.user.id))
+    )
 
 
 ROUTES = (

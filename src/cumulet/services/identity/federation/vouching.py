@@ -57,7 +57,7 @@ async def _answer(room: Identity, call: Call, *, enveloped: bool) -> Response:
     settings, now = room.settings.saml, room.clock.now()
     signer = await _signer(room)
     try:
-        message = response(signer, cloud.sp_url, valid.user.name, attributes, now, settings.assertion_seconds)
+        message = response(signer, cloud.sp_url, valid.standing.user.name, attributes, now, settings.assertion_seconds)
     except ValueError as error:
         raise InvalidValue("A name in the assertion holds a character that XML cannot hold.") from error
     if enveloped:
@@ -90,21 +90,21 @@ async def _cloud(room: Identity, id_: str) -> ServiceProviderRow:
 
 async def _about(tx: Transaction, room: Identity, valid: Valid) -> dict[str, list[str]]:
     """The attributes that other clouds know."""
-    assert valid.place is not None
+    assert valid.standing.place is not None
     return {
-        "openstack_user": [valid.user.name],
-        "openstack_user_domain": [valid.user_domain.name],
-        "openstack_roles": [role.name for role in valid.roles],
-        "openstack_project": [valid.place.row.name],
-        "openstack_project_domain": [valid.place.domain.name],
+        "openstack_user": [valid.standing.user.name],
+        "openstack_user_domain": [valid.standing.user_domain.name],
+        "openstack_roles": [role.name for role in valid.standing.roles],
+        "openstack_project": [valid.standing.place.row.name],
+        "openstack_project_domain": [valid.standing.place.domain.name],
         "openstack_groups": await _groups(tx, valid, room.clock.now()),
     }
 
 
 async def _groups(tx: Transaction, valid: Valid, now: int) -> list[str]:
     """The user's groups, each with the name of its domain."""
-    ids = {row.group_id for row in await tx.find(MembershipRow, user_id=valid.user.id)}
-    ids |= set(valid.token.group_ids) | set(await lasting(tx, valid.user.id, now))
+    ids = {row.group_id for row in await tx.find(MembershipRow, user_id=valid.standing.user.id)}
+    ids |= set(valid.token.group_ids) | set(await lasting(tx, valid.standing.user.id, now))
     rows = await tx.find(GroupRow, order_by="id", id=sorted(ids)) if ids else []
     domains = {row.id: row.name for row in await tx.find(ProjectRow, id=sorted({row.domain_id for row in rows}))}
     named: list[dict[str, Any]] = [{"name": row.name, "domain": {"name": domains[row.domain_id]}} for row in rows]

@@ -14,12 +14,13 @@ def token_body(
     valid: Valid, catalog: list[dict[str, Any]] | None, service_providers: Sequence[dict[str, str]] = ()
 ) -> dict[str, Any]:
     """`{"token": …}`; without a catalogue when that is None, or when the token gives no scope."""
-    token, user = valid.token, valid.user
+    token, standing = valid.token, valid.standing
+    user = standing.user
     expires = user.password_expires_at
     shown: dict[str, Any] = {
         "methods": list(token.methods),
         "user": {
-            "domain": _brief(valid.user_domain),
+            "domain": _brief(standing.user_domain),
             "id": user.id,
             "name": user.name,
             "password_expires_at": iso_micros(expires) if expires else None,
@@ -36,15 +37,15 @@ def token_body(
         }
     if token.system:
         shown["system"] = {"all": True}
-    elif valid.place and token.domain_id:
-        shown["domain"] = _brief(valid.place.row)
-    elif valid.place:
-        shown["project"] = {"domain": _brief(valid.place.domain), **_brief(valid.place.row)}
-        shown["is_domain"] = valid.place.row.is_domain
-    if valid.delegation:
-        shown |= valid.delegation.shown
-    if valid.place or token.system:
-        shown["roles"] = [{"id": role.id, "name": role.name} for role in valid.roles]
+    elif standing.place and token.domain_id:
+        shown["domain"] = _brief(standing.place.row)
+    elif standing.place:
+        shown["project"] = {"domain": _brief(standing.place.domain), **_brief(standing.place.row)}
+        shown["is_domain"] = standing.place.row.is_domain
+    if standing.delegation:
+        shown |= standing.delegation.shown
+    if standing.place or token.system:
+        shown["roles"] = [{"id": role.id, "name": role.name} for role in standing.roles]
         if catalog is not None:
             shown["catalog"] = catalog
     if service_providers:

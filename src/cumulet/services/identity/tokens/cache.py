@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -31,16 +31,16 @@ class Cache(Generic[T]):
     def __init__(self, generation: Generation, most: int) -> None:
         self._generation = generation
         self._most = most
-        self._entries: OrderedDict[bytes, tuple[int, T]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[int, T]] = OrderedDict()
 
-    def get(self, key: bytes) -> T | None:
+    def get(self, key: Hashable) -> T | None:
         entry = self._entries.get(key)
         if entry is None or entry[0] != self._generation.number:
             return None
         self._entries.move_to_end(key)
         return entry[1]
 
-    def put(self, key: bytes, value: T, generation: int) -> None:
+    def put(self, key: Hashable, value: T, generation: int) -> None:
         """Remember what was read when the generation had this number."""
         self._entries[key] = (generation, value)
         self._entries.move_to_end(key)

@@ -43,6 +43,10 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     def chain_id(self) -> str:
         return self.audit_ids[-1]
 
+    @property
+    def is_delegated(self) -> bool:
+        return bool(self.trust_id or self.application_credential_id or self.access_token_id)
+
 
 class Unreadable(ValueError):
     """The bytes are no payload."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -68,7 +69,7 @@ async def revoke(tx: Transaction, kind: str, key: str, now: int, keep_seconds: i
     await tx.insert(RevocationRow(new_hex(), kind, key_of(kind, key), now, now))
 
 
-async def is_revoked(tx: Transaction, token: Token, domain_ids: tuple[str, ...]) -> bool:
+async def is_revoked(tx: Transaction, token: Token, domain_ids: Sequence[str]) -> bool:
     """Is there a revocation that speaks of this token?"""
     keys = {
         token.audit_ids[0],

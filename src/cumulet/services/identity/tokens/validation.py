@@ -35,10 +35,9 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Valid:
-    """A token and what is true of it."""
+class Standing:
+    """What is true of every token of a user for one place."""
 
-    token: Token
     user: UserRow
     involved: tuple[UserRow, ...]
     """All whose standing it depends on: the user, and who lent him his roles."""
@@ -46,9 +45,20 @@ class Valid:
     place: Place | None
     roles: tuple[RoleRow, ...]
     delegation: Delegation | None
-    caller: Caller
     until: int = 0
     """From then on it has to be looked up again, since some of the roles came by a group that ends; 0: not so."""
+
+    def holds(self, now: int) -> bool:
+        return not self.until or now < self.until
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A token and what is true of it."""
+
+    token: Token
+    standing: Standing
+    caller: Caller
 
 
 async def validate(room: Identity, text: str, *, grace: int = 0) -> Valid:
@@ -58,12 +68,12 @@ async def validate(room: Identity, text: str, *, grace: int = 0) -> Valid:
     now = room.clock.now()
     generation = room.generation.number
     found = room.valid.get(key)
-    if found is None or (found.until and found.until <= now):
+    if found is None or not found.standing.holds(now):
         found = await _look(room, text, now - grace * SECOND)
         room.valid.put(key, found, generation)
     if found.token.expires_at <= now - grace * SECOND:
         raise TokenNotFound("The token has expired. Authenticate again.")
-    if await look_again(room, found.involved):
+    if await look_again(room, found.standing.involved):
         return await validate(room, text, grace=grace)
     return found
 
@@ -110,9 +120,37 @@ async def roles_known(room: Identity) -> RoleBook:
 
 async def resolve(room: Identity, token: Token, token_id: str = "") -> Valid:
     """Look up what a token depends on. Raises Void when it gives no right to anything any more."""
+    standing = await standing_of(room, token)
+    domain_ids = [standing.user_domain.id, *([standing.place.domain.id] if standing.place else [])]
+    async with room.database.read() as tx:
+        if await is_revoked(tx, token, domain_ids):
+            raise Void("it was revoked")
+    return Valid(token, standing, _caller(token, standing, token_id))
+
+
+async def standing_of(room: Identity, token: Token) -> Standing:
+    """What holds for this token as for all others of its user for its place; looked up once in each generation.
+
+    A delegation may end by itself, so what depends on one is looked up each time. Raises Void.
+    """
+    key = (
+        token.user_id, token.project_id, token.domain_id, token.system,
+        token.provider_id, token.protocol_id, token.group_ids,
+    )  # fmt: skip
+    now, generation = room.clock.now(), room.generation.number
+    known = None if token.is_delegated else room.standings.get(key)
+    if known is not None and known.holds(now):
+        return known
+    standing = await _read_standing(room, token, now)
+    if not token.is_delegated:
+        room.standings.put(key, standing, generation)
+    return standing
+
+
+async def _read_standing(room: Identity, token: Token, now: int) -> Standing:
     book = await roles_known(room)
     async with room.database.read() as tx:
-        delegation = await delegation_of(tx, token, room.clock.now())
+        delegation = await delegation_of(tx, token, now)
         user, involved = await _user(tx, token, delegation)
         ids = {user.domain_id, token.project_id, token.domain_id} - {""}
         rows = {row.id: row for row in await tx.find(ProjectRow, id=list(ids))}
@@ -120,16 +158,12 @@ async def resolve(room: Identity, token: Token, token_id: str = "") -> Valid:
         if user_domain is None or not user_domain.enabled:
             raise Void("its user's domain is gone or disabled")
         place = await _place(tx, token, rows)
-        domain_ids = (user.domain_id, place.domain.id) if place else (user.domain_id,)
-        if await is_revoked(tx, token, domain_ids):
-            raise Void("it was revoked")
         if token.provider_id and not await tx.get(ProtocolRow, idp_id=token.provider_id, id=token.protocol_id):
             raise Void("nobody vouches for its user any more")
-        brought = await lasting(tx, delegation.grantor_id if delegation else token.user_id, room.clock.now())
+        brought = await lasting(tx, delegation.grantor_id if delegation else token.user_id, now)
         roles = await _roles(tx, token, place, delegation, book, brought)
-    caller = _caller(token, user, user_domain, place, roles, delegation, token_id)
     until = min(brought.values(), default=0)
-    return Valid(token, user, involved, user_domain, place, tuple(roles), delegation, caller, until)
+    return Standing(user, involved, user_domain, place, tuple(roles), delegation, until)
 
 
 async def _user(tx: Transaction, token: Token, delegation: Delegation | None) -> tuple[UserRow, tuple[UserRow, ...]]:
@@ -195,17 +229,10 @@ async def _roles(
     return roles
 
 
-def _caller(
-    token: Token,
-    user: UserRow,
-    user_domain: ProjectRow,
-    place: Place | None,
-    roles: list[RoleRow],
-    delegation: Delegation | None,
-    token_id: str,
-) -> Caller:
+def _caller(token: Token, standing: Standing, token_id: str) -> Caller:
+    user, place, delegation = standing.user, standing.place, standing.delegation
     project = place if token.project_id else None
-    about: dict[str, Any] = {"user": {"id": user.id, "domain": {"id": user_domain.id}}}
+    about: dict[str, Any] = {"user": {"id": user.id, "domain": {"id": standing.user_domain.id}}}
     if project:
         about["project"] = {"id": project.row.id, "domain": {"id": project.domain.id}}
     elif place:
@@ -229,7 +256,7 @@ def _caller(
         project_domain_id=project.domain.id if project else "",
         domain_id=token.domain_id,
         system=token.system,
-        roles=tuple(role.name for role in roles),
+        roles=tuple(role.name for role in standing.roles),
         token_id=token_id,
         expires_at=token.expires_at,
         audit_id=token.audit_ids[0],
