@@ -60,6 +60,33 @@ async def test_dhcp_answers_everywhere_but_where_it_was_taken_away(
     assert (await admin.get(f"/agents/{l3}/dhcp-networks", 404))["NeutronError"]["type"] == "InvalidDHCPAgent"
 
 
+async def test_a_node_carries_the_network_that_it_was_given(
+    network: Client, make: Maker, room: Network, fleet: FakeFleet
+) -> None:
+    world = World(room, fleet)
+    admin = network.as_("admin")
+    one, _ = (await agents(admin, "dhcp AGENT")).values()
+    path, net = f"/agents/{one}/dhcp-networks", await make.network()
+    await admin.delete(f"{path}/{net['id']}", 409)
+    await admin.post(path, {"network_id": net["id"]}, 201)
+    await admin.post(path, {"network_id": net["id"]}, 409)
+    assert await ids(admin, path, "networks") == [net["id"]]
+    assert await ids(admin, f"/networks/{net['id']}/dhcp-agents", "agents") == [one]
+    await world.obey()
+    assert set(fleet.told("one", Kind.NETWORK)) == {net["id"]}
+    assert not fleet.told("two", Kind.NETWORK)
+    await make.subnet(net)
+    await server(world, net, "b", "two")
+    await world.obey()
+    told: Any = fleet.told("one", Kind.NETWORK)[net["id"]]
+    assert told.subnets[0].dhcp_address == "10.0.0.2"
+    await admin.delete(f"{path}/{net['id']}")
+    await world.obey()
+    assert not fleet.told("one", Kind.NETWORK)
+    assert not fleet.told("one", Kind.PORT)
+    assert await ids(admin, path, "networks") == []
+
+
 async def test_a_router_goes_where_it_is_sent(network: Client, make: Maker, room: Network, fleet: FakeFleet) -> None:
     world = World(room, fleet)
     admin = network.as_("admin")

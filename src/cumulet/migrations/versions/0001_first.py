@@ -1461,6 +1461,14 @@ def upgrade() -> None:
     op.create_index("network_floating_ips_project", "network_floating_ips", ["project_id"], unique=False)
     op.create_index("network_floating_ips_router", "network_floating_ips", ["router_id"], unique=False)
     op.create_table(
+        "network_hosts",
+        sa.Column("network_id", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("network_id", "host"),
+        **TABLES,
+    )
+    op.create_index("network_hosts_host", "network_hosts", ["host"], unique=False)
+    op.create_table(
         "network_metering_labels",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),

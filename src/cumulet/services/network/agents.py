@@ -111,8 +111,8 @@ async def _list(room: Network, call: Call) -> dict[str, Any]:
         return {"agents": []}
     found = await agents(room)
     for name in FILTERS:
-        wanted = call.request.all(name)
-        found = [agent for agent in found if not wanted or agent[name] in wanted]
+        wanted = {value.casefold() for value in call.request.all(name)}
+        found = [agent for agent in found if not wanted or (agent[name] or "").casefold() in wanted]
     for name in ("alive", "admin_state_up"):
         flag = call.request.one(name)
         if flag is not None:

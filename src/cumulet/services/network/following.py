@@ -12,6 +12,7 @@ from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import ElementFacts
 from cumulet.core.db import Query, Row, Transaction
 from cumulet.services.fleet.public import Held, NodeView
+from cumulet.services.network.networks.row import NetworkHostRow
 from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterHostRow
@@ -29,11 +30,13 @@ def _hosts_query() -> Query:
         .join(PortRow.table, c.device_id == RouterHostRow.c.router_id)
         .where(here, c.device_owner.in_(OF_ROUTERS))
     )
-    return Query(sa.union(living, coming, holding))
+    given = sa.select(NetworkHostRow.c.host).where(NetworkHostRow.c.network_id == sa.bindparam("network"))
+    return Query(sa.union(living, coming, holding, given))
 
 
 async def hosts_of(tx: Transaction, network_id: str) -> set[str]:
-    """The nodes that must carry a network: it has ports there, or is about to, or a router's legs may come to run."""
+    """The nodes that must carry a network: it has ports there, or is about to, or a router's legs may come to run, or
+    it was given to them."""
     return {host for (host,) in await tx.tuples(_hosts_query(), {"network": network_id})}
 
 

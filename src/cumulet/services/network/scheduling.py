@@ -1,11 +1,13 @@
 """Which agents serve a network or a router, and how an administrator changes that by hand.
 
-DHCP is answered by every node for its own guests, so by every DHCP agent from which the network was not taken. A router
-is on the node that it chose, or that was chosen for it; it does not choose an agent from which it was taken.
+DHCP is answered by every node for its own guests, so by every DHCP agent from which the network was not taken. A node
+that was given a network carries it, guests or none. A router is on the node that it chose, or that was chosen for it; it
+does not choose an agent from which it was taken.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -21,7 +23,7 @@ from cumulet.services.network.attributes import clean, read_object
 from cumulet.services.network.exclusions import ExclusionRow, exclude, excluded_hosts, include
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.networks.networks import networks
-from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.routers.row import RouterHostRow, RouterRow
@@ -58,12 +60,13 @@ async def _named(call: Call, name: str) -> str:
 
 
 async def _networks_of(room: Network, call: Call) -> dict[str, Any]:
-    """The networks whose guests this agent serves, or would if they came to its node."""
+    """The networks that it was given, and those whose guests it serves, or would if they came to its node."""
     call.allow("get_dhcp-networks")
     agent = await _agent(room, call, DHCP_AGENT)
     async with room.database.read() as tx:
         excluded = {row.id for row in await tx.find(ExclusionRow, host=agent["host"])}
         served = {row.network_id for row in await tx.find(SubnetRow, dhcp=True)} - excluded
+        served |= {row.network_id for row in await tx.find(NetworkHostRow, host=agent["host"])}
         rows = await tx.find(NetworkRow, id=sorted(served), order_by="id") if served else []
     return {"networks": [networks.show_row(call, row) for row in rows]}
 
@@ -72,10 +75,16 @@ async def _dhcp_agents_of(room: Network, call: Call) -> dict[str, Any]:
     call.allow("get_dhcp-agents")
     async with room.database.read() as tx:
         network = await networks.sought(tx, call, call.path["network_id"])
-        served = bool(await tx.count(SubnetRow, network_id=network.id, dhcp=True))
-        excluded = await excluded_hosts(tx, network.id)
-    found = await agents(room) if served else []
-    return {"agents": [a for a in found if a["agent_type"] == DHCP_AGENT and a["host"] not in excluded]}
+        serves = await _serving(tx, network.id)
+    return {"agents": [a for a in await agents(room) if a["agent_type"] == DHCP_AGENT and serves(a["host"])]}
+
+
+async def _serving(tx: Transaction, network_id: str) -> Callable[[str], bool]:
+    """Whether a node serves a network."""
+    served = bool(await tx.count(SubnetRow, network_id=network_id, dhcp=True))
+    given = {row.host for row in await tx.find(NetworkHostRow, network_id=network_id)}
+    excluded = await excluded_hosts(tx, network_id)
+    return lambda host: host in given or (served and host not in excluded)
 
 
 async def _add_network(room: Network, call: Call) -> msgspec.Raw:
@@ -85,12 +94,12 @@ async def _add_network(room: Network, call: Call) -> msgspec.Raw:
 
     async def write(tx: Transaction) -> None:
         network = await networks.sought(tx, call, network_id)
-        served = await tx.count(SubnetRow, network_id=network.id, dhcp=True)
-        if served and agent["host"] not in await excluded_hosts(tx, network.id):
+        if (await _serving(tx, network.id))(agent["host"]):
             raise errors.NetworkHostedByDHCPAgent(
                 f"The network {network.id} has been already hosted by the DHCP Agent {agent['id']}."
             )
         await include(tx, network.id, agent["host"])
+        await tx.insert(NetworkHostRow(network.id, agent["host"]))
         await stir(tx, NetworkRow, "network", [network.id])
 
     await room.database.write(write)
@@ -104,11 +113,12 @@ async def _remove_network(room: Network, call: Call) -> None:
 
     async def write(tx: Transaction) -> None:
         network = await networks.sought(tx, call, call.path["network_id"])
-        if agent["host"] in await excluded_hosts(tx, network.id):
+        if not (await _serving(tx, network.id))(agent["host"]):
             raise errors.NetworkNotHostedByDhcpAgent(
                 f"The network {network.id} is not hosted by the DHCP agent {agent['id']}."
             )
         await exclude(tx, network.id, agent["host"])
+        await tx.delete(NetworkHostRow, network_id=network.id, host=agent["host"])
         await stir(tx, NetworkRow, "network", [network.id])
 
     await room.database.write(write)

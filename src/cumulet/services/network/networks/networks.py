@@ -20,7 +20,7 @@ from cumulet.services.network import errors, rbac
 from cumulet.services.network.exclusions import include
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.operations import erase_idle
-from cumulet.services.network.networks.row import NetworkRow, SegmentRow
+from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow, SegmentRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
 from cumulet.services.network.ports.row import DHCP, FLOATING, GATEWAY, PortRow
@@ -359,6 +359,7 @@ async def erase_parts(room: Network, tx: Transaction, row: NetworkRow) -> None:
     for subnet in await tx.find(SubnetRow, network_id=row.id):
         await erase_subnet(room, tx, subnet)
     await tx.delete(SegmentRow, network_id=row.id)
+    await tx.delete(NetworkHostRow, network_id=row.id)
     await rbac.unshare(tx, row.id)
     await include(tx, row.id)
     await depart(tx, "network", row.id)

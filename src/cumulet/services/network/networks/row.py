@@ -6,7 +6,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 
-from cumulet.core.db import Id, Instant, Json, LongText, Name, Number, Ref, Row, Short, stored
+from cumulet.core.db import PRIMARY, Id, Instant, Json, LongText, Name, Number, Ref, Row, Short, stored
 from cumulet.services.network.standard import Standard
 
 
@@ -38,6 +38,14 @@ class NetworkRow(Standard):
     dhcp_mac: Short
     generation: int
     unsettled: bool
+
+
+@stored("network_hosts", sa.Index("network_hosts_host", "host"))
+class NetworkHostRow(Row):
+    """A node that an administrator gave this network: it carries it even while nothing of it is there."""
+
+    network_id: Annotated[str, sa.String(36), PRIMARY]
+    host: Annotated[str, sa.String(255), PRIMARY]
 
 
 @stored(
