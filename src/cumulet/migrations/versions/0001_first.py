@@ -1401,11 +1401,13 @@ def upgrade() -> None:
         sa.Column("description", LONG, nullable=False),
         sa.Column("in_default", sa.Boolean(), nullable=False),
         sa.Column("in_others", sa.Boolean(), nullable=False),
-        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("once_in_default", sa.String(length=64), nullable=True),
+        sa.Column("once_in_others", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
     )
-    op.create_index("network_default_rules_once", "network_default_rules", ["fingerprint"], unique=True)
+    op.create_index("network_default_rules_in_default", "network_default_rules", ["once_in_default"], unique=True)
+    op.create_index("network_default_rules_in_others", "network_default_rules", ["once_in_others"], unique=True)
     op.create_table(
         "network_default_statefulness",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -1676,6 +1678,7 @@ def upgrade() -> None:
         sa.Column("object_id", sa.String(length=64), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("target", sa.String(length=64), nullable=False),
+        sa.Column("counted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
     )

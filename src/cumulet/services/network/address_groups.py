@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 from cumulet.core.db import Json, LongText, Transaction, stored
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.wire import Bool, Cidr, ListOf
+from cumulet.core.web.wire import Bool, ListOf, Text
+from cumulet.lib.numbers import whole
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.attributes import clean
 from cumulet.services.network.facets import Facet, Passed
@@ -31,7 +33,15 @@ class AddressGroupRow(Standard):
     shared_with: LongText
 
 
-Addresses = ListOf(Cidr, most=MOST_ADDRESSES)
+def _with_length(value: str) -> str:
+    try:
+        address, _, length = value.partition("/")
+        return str(ipaddress.ip_network(f"{address}/{whole(length)}", strict=False))
+    except ValueError as error:
+        raise ValueError(f"{value[:60]!r} is not a subnet such as 10.0.0.0/24, or 10.0.0.1/32") from error
+
+
+Addresses = ListOf(Text(64, 1).also(_with_length), most=MOST_ADDRESSES)
 
 address_groups = Noun(
     "/address-groups",
@@ -56,6 +66,7 @@ address_groups = Noun(
         Facet("rbac-address-group", "Shares of address groups"),
     ],
     missing=errors.AddressGroupNotFound,
+    veiled=True,
     sees=lambda call: None if rbac.sees_all(call) else rbac.own_or_shared(AddressGroupRow, "address_group"),
 )
 address_groups.reads()
@@ -86,7 +97,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: AddressGroupRo
     if rules:
         used = ", ".join(sorted(rule.id for rule in rules)[:20])
         raise errors.AddressGroupInUse(f"Address group {row.id} is in use on one or more security group rules: {used}")
-    await rbac.unshare(tx, row.id)
+    await rbac.unshare(room, tx, row.id)
 
 
 @address_groups.verb("add_addresses", "add_addresses")

@@ -58,7 +58,9 @@ class Noun(Resource):
         parent: Noun | None = None,
         parent_column: str = "",
         hidden: Clause | None = None,
+        veiled: bool = False,
     ) -> None:
+        """`veiled`: who may only see one is told that it is not there when he wants to change it."""
         fields = [field for facet in facets for field in facet.fields]
         columns = {field.name: _column(row, field.source or field.name) for field in fields}
         self.columns = {name: column for name, column in columns.items() if column}
@@ -94,6 +96,7 @@ class Noun(Resource):
         self.attributes = Attributes(fields)
         self.quota = quota
         self._aspects = aspects
+        self._veiled = veiled
         self._surroundings = surroundings
 
     # ---- declaring -------------------------------------------------------------------------------------------------
@@ -263,7 +266,10 @@ class Noun(Resource):
         target = self.target_of(call, row)
         self._allow_sight(call, row, target)
         # As everywhere in the rule language: what no rule names falls to the one called `default`.
-        call.allow(rule if rule in call.rules else "default", target)
+        asked = rule if rule in call.rules else "default"
+        if self._veiled and not call.may(asked, target):
+            raise self.no_such(row.id)
+        call.allow(asked, target)
         self.allow_attributes(call, rule, given, {**target, **given})
 
     def allow_attributes(self, call: Call, rule: str, given: Mapping[str, Any], target: Mapping[str, object]) -> None:

@@ -430,7 +430,8 @@ DEFAULTS: dict[str, str] = {
     # subnet
     "create_subnet": "(rule:admin_only) or (role:member and rule:network_owner)",
     "create_subnet:segment_id": "rule:admin_only",
-    "create_subnet:service_types": "rule:admin_only",
+    # The real service has a stricter text for the types of a subnet, and never asks it.
+    "create_subnet:service_types": "rule:create_subnet",
     "create_subnet:tags": PROJECT_OR_NETWORK_MEMBER,
     "delete_subnet": PROJECT_OR_NETWORK_MEMBER,
     "delete_subnet:tags": PROJECT_OR_NETWORK_MEMBER,
@@ -447,7 +448,7 @@ DEFAULTS: dict[str, str] = {
     "update_subnet": PROJECT_OR_NETWORK_MEMBER,
     "update_subnet:leak_routes": "rule:admin_only",
     "update_subnet:segment_id": "rule:admin_only",
-    "update_subnet:service_types": "rule:admin_only",
+    "update_subnet:service_types": "rule:update_subnet",
     "update_subnet:tags": PROJECT_OR_NETWORK_MEMBER,
     # subnet pool
     "add_prefixes": PROJECT_MEMBER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from cumulet.core.db import Id, Ref, Row, Short, Transaction, stored
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause
 from cumulet.lib.ids import new_uuid
+from cumulet.services.network.room import Network
 
 SHARED = "access_as_shared"
 EXTERNAL = "access_as_external"
@@ -30,6 +32,8 @@ class RbacRow(Row):
     object_id: Ref
     action: Short
     target: Ref
+    counted: bool
+    """It is counted in its owner's quota: he made it as a policy, not by a `shared` of the object."""
 
 
 def sees_all(call: Call) -> bool:
@@ -65,13 +69,20 @@ async def share(tx: Transaction, object_type: str, row_id: str, owner: str, acti
     """Let `target` use an object; already so is well."""
     where = {"object_id": row_id, "action": action, "target": target}
     if not await tx.get(RbacRow, **where):
-        await tx.insert(RbacRow(new_uuid(), owner, object_type, row_id, action, target))
+        await tx.insert(RbacRow(new_uuid(), owner, object_type, row_id, action, target, counted=False))
 
 
-async def unshare(tx: Transaction, object_id: str, action: str = "", target: str = "") -> None:
+async def unshare(room: Network, tx: Transaction, object_id: str, action: str = "", target: str = "") -> None:
     """Take shares back; all of an object's when nothing else is said."""
-    narrowed = {**({"action": action} if action else {}), **({"target": target} if target else {})}
-    await tx.delete(RbacRow, object_id=object_id, **narrowed)
+    narrowed: dict[str, Any] = {**({"action": action} if action else {}), **({"target": target} if target else {})}
+    for row in await tx.find(RbacRow, object_id=object_id, **narrowed):
+        await end(room, tx, row)
+
+
+async def end(room: Network, tx: Transaction, row: RbacRow) -> None:
+    """End one share, and count it out."""
+    if await tx.delete(RbacRow, id=row.id) and row.counted:
+        await room.quota.give_back(tx, row.project_id, rbac_policy=1)
 
 
 async def leads_out(tx: Transaction, network_id: str, project_id: str) -> bool:

@@ -72,7 +72,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
         )
     if kind == "subnetpool":
         await _refuse_hidden_scope(tx, shared, wish["target_tenant"])
-    row = RbacRow(new_uuid(), wish["project_id"], kind, shared.id, wish["action"], wish["target_tenant"])
+    row = RbacRow(new_uuid(), wish["project_id"], kind, shared.id, wish["action"], wish["target_tenant"], counted=True)
     await _insert(tx, row)
     await _show(tx, row)
     await bump(room, tx, OBJECTS[kind], shared.id)
@@ -116,8 +116,8 @@ async def _show(tx: Transaction, row: RbacRow) -> None:
 @rbac_policies.updating
 async def update(room: Network, call: Call, tx: Transaction, row: RbacRow, wish: dict[str, Any]) -> RbacRow:
     target = wish.get("target_tenant", row.target)
-    if target != row.target:
-        await _refuse_in_use(tx, row, but=target)
+    if target not in (row.target, rbac.EVERYBODY):
+        await refuse_in_use(tx, row)
     try:
         changed: RbacRow = await rbac_policies.save(room, tx, row, target=target)
     except Duplicate as taken:
@@ -129,23 +129,20 @@ async def update(room: Network, call: Call, tx: Transaction, row: RbacRow, wish:
 
 @rbac_policies.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: RbacRow) -> None:
-    await _refuse_in_use(tx, row)
-    await tx.delete(RbacRow, id=row.id)
-    await room.quota.give_back(tx, row.project_id, rbac_policy=1)
+    await refuse_in_use(tx, row)
+    await rbac.end(room, tx, row)
     await _show(tx, row)
     await bump(room, tx, OBJECTS[row.object_type], row.object_id)
 
 
-async def _refuse_in_use(tx: Transaction, row: RbacRow, but: str = "") -> None:
+async def refuse_in_use(tx: Transaction, row: RbacRow) -> None:
     """Raise while projects that see the object only by this share use it."""
     users = await _users(tx, row)
-    if but == rbac.EVERYBODY:
-        return
     others = {other.target for other in await tx.find(RbacRow, object_id=row.object_id, action=row.action)}
     if rbac.EVERYBODY in others - {row.target}:
         return
     owner: Any = await tx.get(OBJECTS[row.object_type], id=row.object_id)
-    left = users - (others - {row.target}) - {but, "", owner.project_id if owner else ""}
+    left = users - (others - {row.target}) - {"", owner.project_id if owner else ""}
     stranded = left if row.target == rbac.EVERYBODY else left & {row.target}
     if stranded:
         raise errors.RbacPolicyInUse(

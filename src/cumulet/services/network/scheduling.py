@@ -1,8 +1,8 @@
 """Which agents serve a network or a router, and how an administrator changes that by hand.
 
 DHCP is answered by every node for its own guests, so by every DHCP agent from which the network was not taken. A node
-that was given a network carries it, guests or none. A router is on the node that it chose, or that was chosen for it; it
-does not choose an agent from which it was taken.
+that was given a network carries it, guests or none. A router is on the node that it chose, or that was chosen for it;
+it does not choose an agent from which it was taken.
 """
 
 from __future__ import annotations

@@ -282,6 +282,7 @@ class Preparation:
         self.put(
             "neutron_plugin_options",
             available_type_drivers="flat,vlan,vxlan,local",
+            provider_vlans=public.provider_physical_network,
             create_shared_resources=True,
             l3_agent_mode="legacy",
             firewall_driver="openvswitch",

@@ -129,6 +129,8 @@ async def update(room: Network, call: Call, tx: Transaction, row: SubnetPoolRow,
         prefixes, changes["prefixes"] = fresh, json_text(fresh)
     changes |= _lengths(wish, row.version, row)
     scope = wish.get("address_scope_id", row.scope_id)
+    if scope and scope == row.scope_id and "prefixes" in wish:
+        await _refuse_other_scope(tx, call, scope)
     if scope != row.scope_id or "prefixes" in wish:
         changes["scope_id"] = await _scope(tx, call, scope, row.version, prefixes, row.id)
     changed: SubnetPoolRow = await subnetpools.save(room, tx, row, **changes)
@@ -148,7 +150,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: SubnetPoolRow)
             f"Unable to delete subnet pool: {row.id}. Subnet pool has existing allocations.",
             type_name="SubnetPoolDeleteError",
         )
-    await rbac.unshare(tx, row.id)
+    await rbac.unshare(room, tx, row.id)
 
 
 @subnetpools.verb("add_prefixes", "add_prefixes")
@@ -277,6 +279,16 @@ async def _scope(
                 type_name="AddressScopePrefixConflict",
             )
     return scope.id
+
+
+async def _refuse_other_scope(tx: Transaction, call: Call, scope_id: str) -> None:
+    """What stands in a scope of somebody else's changes by him, or by an administrator."""
+    scope = await tx.get(AddressScopeRow, id=scope_id)
+    if scope and scope.project_id != call.caller.project_id and not rbac.sees_all(call):
+        raise errors.InvalidInput(
+            f"Illegal subnetpool association: subnetpool cannot be associated with address scope {scope_id}.",
+            type_name="IllegalSubnetPoolAssociationToAddressScope",
+        )
 
 
 async def _refuse_second_default(tx: Transaction, row: SubnetPoolRow) -> None:

@@ -65,7 +65,7 @@ async def update(
     changes = {"name": wish["name"]} if "name" in wish else {}
     if "shared" in wish:
         if not wish["shared"] and rbac.EVERYBODY in row.shared_with:
-            raise errors.ResourceInUse(
+            raise errors.InvalidInput(
                 f"Unable to update address scope {row.id}: a shared scope cannot be unshared.",
                 type_name="AddressScopeUpdateError",
             )
@@ -82,4 +82,4 @@ async def delete(room: Network, call: Call, tx: Transaction, row: AddressScopeRo
             f"Unable to complete operation on address scope {row.id}. There are one or more subnet pools in use on the "
             f"address scope"
         )
-    await rbac.unshare(tx, row.id)
+    await rbac.unshare(room, tx, row.id)

@@ -289,10 +289,10 @@ async def update(room: Network, call: Call, tx: Transaction, row: NetworkRow, wi
     if "qos_policy_id" in wish:
         changes["qos_policy_id"] = await applied_policy(tx, call, wish["qos_policy_id"], row.qos_policy_id)
     if "shared" in wish and wish["shared"] != ("*" in row.shared_with):
-        await _share(tx, row, wish["shared"])
+        await _share(room, tx, row, wish["shared"])
         changes["shared_with"] = await rbac.targets(tx, row.id)
     if wish.get("router:external", row.external) != row.external:
-        await _set_external(tx, row, wish["router:external"])
+        await _set_external(room, tx, row, wish["router:external"])
     changed = await networks.save(room, tx, row, **changes)
     await _refuse_second_default(tx, changed)
     if changed.qos_policy_id != row.qos_policy_id:
@@ -308,12 +308,12 @@ async def update(room: Network, call: Call, tx: Transaction, row: NetworkRow, wi
     return changed  # type: ignore[no-any-return]
 
 
-async def _share(tx: Transaction, row: NetworkRow, wanted: bool) -> None:
+async def _share(room: Network, tx: Transaction, row: NetworkRow, wanted: bool) -> None:
     if wanted:
         await rbac.share(tx, "network", row.id, row.project_id, rbac.SHARED, rbac.EVERYBODY)
         return
     await refuse_while_others_use(tx, row, keep={row.project_id, ""})
-    await rbac.unshare(tx, row.id, rbac.SHARED, rbac.EVERYBODY)
+    await rbac.unshare(room, tx, row.id, rbac.SHARED, rbac.EVERYBODY)
 
 
 async def refuse_while_others_use(tx: Transaction, row: NetworkRow, keep: set[str]) -> None:
@@ -327,7 +327,7 @@ async def refuse_while_others_use(tx: Transaction, row: NetworkRow, keep: set[st
             )
 
 
-async def _set_external(tx: Transaction, row: NetworkRow, wanted: bool) -> None:
+async def _set_external(room: Network, tx: Transaction, row: NetworkRow, wanted: bool) -> None:
     if wanted:
         await rbac.share(tx, "network", row.id, row.project_id, rbac.EXTERNAL, rbac.EVERYBODY)
         return
@@ -336,7 +336,7 @@ async def _set_external(tx: Transaction, row: NetworkRow, wanted: bool) -> None:
             f"External network {row.id} cannot be made non-external: it has gateway ports.",
             type_name="ExternalNetworkInUse",
         )
-    await rbac.unshare(tx, row.id, rbac.EXTERNAL)
+    await rbac.unshare(room, tx, row.id, rbac.EXTERNAL)
 
 
 @networks.deleting
@@ -360,6 +360,6 @@ async def erase_parts(room: Network, tx: Transaction, row: NetworkRow) -> None:
         await erase_subnet(room, tx, subnet)
     await tx.delete(SegmentRow, network_id=row.id)
     await tx.delete(NetworkHostRow, network_id=row.id)
-    await rbac.unshare(tx, row.id)
+    await rbac.unshare(room, tx, row.id)
     await include(tx, row.id)
     await depart(tx, "network", row.id)

@@ -17,6 +17,8 @@ from cumulet.services.network.qos.conflicts import under
 from cumulet.services.network.qos.kinds import KINDS
 from cumulet.services.network.qos.requests import renew
 from cumulet.services.network.qos.row import DefaultPolicyRow, PolicyRow, QosRuleRow
+from cumulet.services.network.rbac import RbacRow
+from cumulet.services.network.rbac_policies import refuse_in_use
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, json_text, standard
 from cumulet.services.network.stirring import stir
@@ -80,7 +82,9 @@ async def update(room: Network, call: Call, tx: Transaction, row: PolicyRow, wis
         if wish["shared"]:
             await rbac.share(tx, "qos_policy", row.id, row.project_id, rbac.SHARED, rbac.EVERYBODY)
         else:
-            await rbac.unshare(tx, row.id, rbac.SHARED, rbac.EVERYBODY)
+            for share in await tx.find(RbacRow, object_id=row.id, target=rbac.EVERYBODY):
+                await refuse_in_use(tx, share)
+            await rbac.unshare(room, tx, row.id, rbac.SHARED, rbac.EVERYBODY)
         changes["shared_with"] = await rbac.targets(tx, row.id)
     changed: PolicyRow = await policies.save(room, tx, row, **changes)
     if changed.is_default and not row.is_default:
@@ -98,7 +102,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: PolicyRow) -> 
             raise errors.QosPolicyInUse(f"QoS Policy {row.id} is used by {word} {users[0].id}.")
     await tx.delete(QosRuleRow, policy_id=row.id)
     await tx.delete(DefaultPolicyRow, policy_id=row.id)
-    await rbac.unshare(tx, row.id)
+    await rbac.unshare(room, tx, row.id)
 
 
 def shown_rule(rule: QosRuleRow) -> dict[str, Any]:

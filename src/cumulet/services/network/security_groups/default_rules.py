@@ -8,7 +8,7 @@ from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Enum, Text
-from cumulet.lib.ids import is_uuid, new_uuid
+from cumulet.lib.ids import is_uuid
 from cumulet.services.network import errors
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.noun import Noun
@@ -18,7 +18,7 @@ from cumulet.services.network.security_groups.rule_rows import (
     DefaultRuleRow,
     TemplateMarkRow,
     builtin_templates,
-    fingerprint,
+    template_of,
 )
 from cumulet.services.network.security_groups.rules import RULE_FIELDS, said_of
 from cumulet.services.network.standard import LongName
@@ -88,17 +88,12 @@ default_rules.reads(_list)
 @default_rules.creating
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> DefaultRuleRow:
     await write_builtin(tx)
-    said = said_of(wish)
-    row = DefaultRuleRow(
-        id=new_uuid(),
-        **said,
-        in_default=wish["used_in_default_sg"],
-        in_others=wish["used_in_non_default_sg"],
-        fingerprint=fingerprint(said, "template"),
-    )
-    before = await tx.get(DefaultRuleRow, fingerprint=row.fingerprint)
-    if before:
-        raise _exists(before.id)
+    row = template_of(said_of(wish), in_default=wish["used_in_default_sg"], in_others=wish["used_in_non_default_sg"])
+    for column in ("once_in_default", "once_in_others"):
+        once = getattr(row, column)
+        before = await tx.get(DefaultRuleRow, **{column: once}) if once else None
+        if before:
+            raise _exists(before.id)
     try:
         await tx.insert(row)
     except Duplicate as race:

@@ -63,8 +63,9 @@ security_groups = Noun(
 
 
 async def _list(room: Network, call: Call) -> Any:
-    """A project sees its default group even before anything needed it."""
-    project = call.caller.project_id
+    """A project sees its default group even before anything needed it, and so does who asks for that project's."""
+    asked = call.request.one("project_id") or call.request.one("tenant_id") or ""
+    project = asked[:64] or call.caller.project_id
     if project and call.may("create_default_security_group", {"project_id": project}):
         async with room.database.read() as tx:
             has = await tx.get(SecurityGroupRow, default_of=project)
@@ -187,5 +188,5 @@ async def erase_parts(room: Network, tx: Transaction, row: SecurityGroupRow) -> 
         await tx.delete(RuleRow, id=other.id)
         await room.quota.give_back(tx, other.project_id, security_group_rule=1)
         await rule_rows.show_in_group(room, tx, other.group_id)
-    await rbac.unshare(tx, row.id)
+    await rbac.unshare(room, tx, row.id)
     await depart(tx, "group", row.id)

@@ -19,11 +19,16 @@ from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupR
 from cumulet.services.network.stirring import stir
 
 Port = Annotated[int, sa.Integer] | None
+Fingerprint = Annotated[str, sa.String(64)] | None
 PARENT = "PARENT"
 """As the remote group of a template: the group that the rule is made for."""
 
 
-@stored("network_default_rules", sa.Index("network_default_rules_once", "fingerprint", unique=True))
+@stored(
+    "network_default_rules",
+    sa.Index("network_default_rules_in_default", "once_in_default", unique=True),
+    sa.Index("network_default_rules_in_others", "once_in_others", unique=True),
+)
 class DefaultRuleRow(Row):
     """A rule that new groups get: every group, or the projects' default groups, or both."""
 
@@ -39,7 +44,9 @@ class DefaultRuleRow(Row):
     description: LongText
     in_default: bool
     in_others: bool
-    fingerprint: Short
+    once_in_default: Fingerprint
+    """The same for rules that say the same to default groups; null for one that says nothing to them."""
+    once_in_others: Fingerprint
 
 
 @stored("network_templates")
@@ -50,9 +57,31 @@ class TemplateMarkRow(Row):
 
 
 def _template(direction: str, ethertype: str, remote: str, *, others: bool) -> DefaultRuleRow:
-    row = DefaultRuleRow(new_uuid(), direction, ethertype, "", None, None, "", remote, "", "", True, others, "")
-    row.fingerprint = fingerprint(msgspec.structs.asdict(row), "template")
-    return row
+    said = {
+        "direction": direction,
+        "ethertype": ethertype,
+        "protocol": "",
+        "port_min": None,
+        "port_max": None,
+        "remote_ip_prefix": "",
+        "remote_group_id": remote,
+        "remote_address_group_id": "",
+        "description": f"Legacy default SG rule for {direction} traffic",
+    }
+    return template_of(said, in_default=True, in_others=others)
+
+
+def template_of(said: Mapping[str, Any], *, in_default: bool, in_others: bool) -> DefaultRuleRow:
+    """A rule for new groups of one kind, or of both."""
+    once = fingerprint(said, "template")
+    return DefaultRuleRow(
+        id=new_uuid(),
+        **said,
+        in_default=in_default,
+        in_others=in_others,
+        once_in_default=once if in_default else None,
+        once_in_others=once if in_others else None,
+    )
 
 
 async def templates(tx: Transaction) -> list[DefaultRuleRow]:

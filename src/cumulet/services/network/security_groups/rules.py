@@ -52,7 +52,8 @@ PROTOCOLS = {
 }
 WITH_PORTS = {"tcp", "udp", "sctp", "dccp", "udplite", "6", "17", "132", "33", "136"}
 ICMP = {"icmp", "icmpv6", "ipv6-icmp", "1", "58"}
-ONLY_V6 = {"icmpv6", "ipv6-icmp", "ipv6-encap", "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route"}
+_V6_NAMES = {"icmpv6", "ipv6-icmp", "ipv6-encap", "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route"}
+ONLY_V6 = {*_V6_NAMES, *(str(PROTOCOLS[name]) for name in _V6_NAMES)}
 
 
 def _protocol(value: Any) -> str:
