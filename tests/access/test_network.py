@@ -90,7 +90,7 @@ OWN: dict[str, Row] = {
         (409, 409, 409, 403, 404, 403, 403),
     ),
     "make policy": ("POST", "/qos/policies", {"policy": {"name": "p"}}, (201, 201, 403, 403, 403, 403, 403)),
-    "set quota": ("PUT", "/quotas/" + "d" * 32, {"quota": {"port": 1}}, (200, 403, 403, 403, 403, 403, 403)),
+    "set quota": ("PUT", "/quotas/" + "d" * 32, {"quota": {"port": 50}}, (200, 403, 403, 403, 403, 403, 403)),
     "list agents": ("GET", "/agents", None, (200,) * 7),
     "show external": ("GET", "/networks/{outside}", None, (200,) * 7),
     "port on external": ("POST", "/ports", {"port": {"network_id": "{outside}"}}, (201, 403, 403, 403, 403, 403, 201)),

@@ -198,6 +198,8 @@ async def test_quotas_refuse_and_are_changed_by_administrators(network: Client, 
     await make.network()
     assert (await network.post("/networks", {"network": {}}, 409))["NeutronError"]["type"] == "OverQuota"
     await admin.put(mine, {"quota": {"network": -2}}, 400)
+    await admin.put(mine, {"quota": {"network": 0}}, 400)
+    await admin.put(mine, {"quota": {"network": 0, "force": True}})
     await admin.delete(mine)
     await make.network()
     assert (await network.get(mine))["quota"]["network"] == 100

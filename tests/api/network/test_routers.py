@@ -119,6 +119,27 @@ async def test_a_floating_ip_leads_to_a_port(network: Client, make: Maker, outsi
     await network.post("/floatingips", {"floatingip": {"floating_network_id": net["id"]}}, 400)
 
 
+async def test_a_floating_ip_may_lead_through_a_chosen_router(
+    network: Client, make: Maker, outside: dict[str, Any]
+) -> None:
+    outer, _, _ = await routed(network, make, outside)
+    net = await make.network()
+    await make.subnet(net, "10.9.0.0/24")
+    port = await make.port(net)
+    wish = {"floating_network_id": outside["id"], "port_id": port["id"]}
+    await network.post("/floatingips", {"floatingip": wish}, 404)
+    inner = await make.one("router", "/routers")
+    refused = await network.post("/floatingips", {"floatingip": {**wish, "router_id": inner["id"]}}, 409)
+    assert refused["NeutronError"]["type"] == "FloatingIPRouterWithoutGateway"
+    made = await make.one("floatingip", "/floatingips", **wish, router_id=outer["id"])
+    assert (made["router_id"], made["fixed_ip_address"]) == (outer["id"], port["fixed_ips"][0]["ip_address"])
+    path = f"/floatingips/{made['id']}"
+    assert (await network.put(path, {"floatingip": {"port_id": None}}))["floatingip"]["router_id"] is None
+    assert (await network.put(path, {"floatingip": {"router_id": outer["id"]}}))["floatingip"]["port_id"] is None
+    await network.put(f"/routers/{outer['id']}", {"router": {"external_gateway_info": {}}}, 409)
+    await network.as_("stranger").put(path, {"floatingip": {"router_id": outer["id"]}}, 404)
+
+
 async def test_ports_of_a_floating_ip_lead_to_ports(network: Client, make: Maker, outside: dict[str, Any]) -> None:
     _, net, _ = await routed(network, make, outside)
     port = await make.port(net)

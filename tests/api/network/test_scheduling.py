@@ -87,6 +87,23 @@ async def test_a_node_carries_the_network_that_it_was_given(
     assert await ids(admin, path, "networks") == []
 
 
+async def test_dhcp_is_switched_off_with_its_port(
+    network: Client, make: Maker, room: Network, fleet: FakeFleet
+) -> None:
+    world = World(room, fleet)
+    net = await make.network()
+    await make.subnet(net)
+    await world.obey()
+    (dhcp,) = (await network.get(f"/ports?network_id={net['id']}&device_owner=network:dhcp"))["ports"]
+    assert dhcp["status"] == "ACTIVE"
+    await server(world, net, "a", "one")
+    await network.put(f"/ports/{dhcp['id']}", {"port": {"admin_state_up": False}})
+    await world.obey()
+    told: Any = fleet.told("one", Kind.NETWORK)[net["id"]]
+    assert (told.subnets[0].dhcp, told.subnets[0].dhcp_address) == (False, "")
+    assert (await network.get(f"/ports/{dhcp['id']}"))["port"]["status"] == "DOWN"
+
+
 async def test_a_router_goes_where_it_is_sent(network: Client, make: Maker, room: Network, fleet: FakeFleet) -> None:
     world = World(room, fleet)
     admin = network.as_("admin")

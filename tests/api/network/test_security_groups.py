@@ -93,9 +93,24 @@ async def test_administrators_choose_what_new_groups_get(network: Client, make: 
     made = await Maker(admin).one("default_security_group_rule", "/default-security-group-rules", **wish)
     group = await make.one("security_group", "/security-groups", name="web")
     assert "icmp" in {rule["protocol"] for rule in group["security_group_rules"]}
+    refused = await admin.post("/default-security-group-rules", {"default_security_group_rule": wish}, 409)
+    assert refused["NeutronError"]["type"] == "DefaultSecurityGroupRuleExists"
     await admin.delete(f"/default-security-group-rules/{made['id']}")
     group = await make.one("security_group", "/security-groups", name="app")
     assert "icmp" not in {rule["protocol"] for rule in group["security_group_rules"]}
+    # One may say to default groups what another says to the rest.
+    for kind in ("used_in_default_sg", "used_in_non_default_sg"):
+        only = {"direction": "ingress", "protocol": "udp", "used_in_default_sg": False, "used_in_non_default_sg": False}
+        await Maker(admin).one("default_security_group_rule", "/default-security-group-rules", **{**only, kind: True})
+
+
+async def test_an_administrator_sees_the_default_group_of_a_new_project(network: Client) -> None:
+    admin = network.as_("admin")
+    (group,) = (await admin.get(f"/security-groups?project_id={'e' * 32}&name=default"))["security_groups"]
+    assert len(group["security_group_rules"]) == 4
+    await network.get(f"/security-groups?project_id={'f' * 32}")
+    assert not (await admin.get(f"/security-groups?tenant_id={'g' * 32}"))["security_groups"]
+    assert not (await admin.get(f"/security-groups?name=default&id={'0' * 36}"))["security_groups"]
 
 
 async def test_address_groups(network: Client, make: Maker) -> None:
@@ -110,6 +125,12 @@ async def test_address_groups(network: Client, make: Maker) -> None:
     less = await network.put(path + "/remove_addresses", {"address_group": {"addresses": ["10.1.0.0/16"]}})
     assert less["address_group"]["addresses"] == ["10.2.0.5/32"]
     await network.put(path + "/remove_addresses", {"address_group": {"addresses": ["10.1.0.0/16"]}}, 404)
+    await network.put(path + "/remove_addresses", {"address_group": {"addresses": ["10.1.0.1"]}}, 404)
+    await network.put(path + "/add_addresses", {"address_group": {"addresses": ["10.1.0.1"]}}, 400)
+    share = {"object_type": "address_group", "object_id": kept["id"], "action": "access_as_shared"}
+    await make.one("rbac_policy", "/rbac-policies", **share, target_tenant="a" * 32)
+    await network.as_("stranger").get(path)
+    await network.as_("stranger").put(path, {"address_group": {"name": "mine"}}, 404)
 
 
 async def test_new_groups_are_as_stateful_as_is_said(network: Client) -> None:

@@ -149,3 +149,38 @@ async def test_everything_that_can_be_shared_is(network: Client, make: Maker) ->
     stranger = network.as_("stranger")
     assert (await stranger.get(f"/subnetpools/{pool['id']}"))["subnetpool"]["shared"] is True
     assert (await stranger.get(f"/address-scopes/{scope['id']}"))["address_scope"]["shared"] is True
+
+
+async def test_shares_are_counted_while_they_are_there(network: Client, make: Maker) -> None:
+    admin = network.as_("admin")
+    project = {"object_type": "network", "action": "access_as_shared"}
+
+    async def used() -> int:
+        quota = (await network.get(f"/quotas/{DEMO}/details.json"))["quota"]
+        return int(quota["rbac_policy"]["used"])
+
+    net = await make.network()
+    body = {**project, "object_id": net["id"], "target_tenant": ALT}
+    share = await make.one("rbac_policy", "/rbac-policies", **body)
+    await admin.put(f"/networks/{net['id']}", {"network": {"shared": True}})
+    assert await used() == 1
+    everybody = [s for s in (await admin.get("/rbac-policies"))["rbac_policies"] if s["target_tenant"] == "*"]
+    await admin.delete(f"/rbac-policies/{everybody[0]['id']}")
+    assert await used() == 1
+    await network.delete(f"/rbac-policies/{share['id']}")
+    assert await used() == 0
+    await make.one("rbac_policy", "/rbac-policies", **body)
+    await network.delete(f"/networks/{net['id']}")
+    assert await used() == 0
+
+
+async def test_a_shared_policy_of_service_is_held_by_any_use(network: Client, make: Maker) -> None:
+    admin = network.as_("admin")
+    policy = (await admin.post("/qos/policies", {"policy": {"name": "p", "shared": True}}))["policy"]
+    net = await make.network(qos_policy_id=policy["id"])
+    path = f"/qos/policies/{policy['id']}"
+    assert (await admin.put(path, {"policy": {"shared": False}}, 409))["NeutronError"]["type"] == "RbacPolicyInUse"
+    (share,) = (await admin.get("/rbac-policies"))["rbac_policies"]
+    await admin.put(f"/rbac-policies/{share['id']}", {"rbac_policy": {"target_tenant": DEMO}}, 409)
+    await network.delete(f"/networks/{net['id']}")
+    await admin.put(path, {"policy": {"shared": False}})

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from cumulet.core.db import Json, LongText, Transaction, stored
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.wire import Bool, ListOf, Text
+from cumulet.core.web.wire import Bool, Cidr, ListOf, Text, Wire
 from cumulet.lib.numbers import whole
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.attributes import clean
@@ -120,7 +120,7 @@ async def remove_addresses(
     room: Network, call: Call, tx: Transaction, row: AddressGroupRow, body: dict[str, Any]
 ) -> AddressGroupRow:
     has: list[str] = msgspec.json.decode(row.addresses)
-    given = _given(body)
+    given = _given(body, ListOf(Cidr, most=MOST_ADDRESSES))
     missing = sorted(set(given) - set(has))
     if missing:
         raise errors.AddressGroupNotFound(
@@ -130,11 +130,11 @@ async def remove_addresses(
     return await _set(room, tx, row, set(has) - set(given))
 
 
-def _given(body: dict[str, Any]) -> list[str]:
+def _given(body: dict[str, Any], kind: Wire = Addresses) -> list[str]:
     inner = body.get("address_group", body)
     if not isinstance(inner, dict) or "addresses" not in inner:
         raise errors.HTTPBadRequest("Failed to parse request. Required attribute 'addresses' not specified")
-    found: list[str] = clean(Field("addresses", Addresses), inner["addresses"])
+    found: list[str] = clean(Field("addresses", kind), inner["addresses"])
     return found
 
 

@@ -15,6 +15,7 @@ from cumulet.services.network.room import Network
 
 QUOTAS = Facet("quotas", "Quotas")
 DETAILS = Facet("quota_details", "Quotas with what is used")
+CHECKED = Facet("quota-check-limit-default", "A quota below what is used is refused unless forced")
 MOST = 2**31 - 1
 
 
@@ -71,21 +72,17 @@ async def _update(room: Network, call: Call) -> dict[str, Any]:
     given = read_one(await call.request.body(1 << 16), "quota")
     given.pop("project_id", None)
     force = given.pop("force", None)
-    check = given.pop("check_limit", None)
+    given.pop("check_limit", None)  # what older clients ask for is the rule now
     call.allow("update_quota", _target(project))
     limits = {name: _limit(room, name, value) for name, value in given.items()}
 
     async def write(tx: Transaction) -> dict[str, int]:
         used = await room.quota.usage(tx, project)
         for name, limit in limits.items():
-            if check is True and 0 <= limit < used.get(name, 0):
+            if force is not True and 0 <= limit < used.get(name, 0):
                 raise errors.InvalidInput(
-                    f"Quota limit for {name} cannot be set to {limit}: {used[name]} are in use.",
-                    type_name="InvalidQuotaValue",
-                )
-            if force is False and 0 <= limit < used.get(name, 0):
-                raise errors.ResourceInUse(
-                    f"Quota limit for {name} cannot be set to {limit}: {used[name]} are in use.",
+                    f"Quota limit for {name} cannot be set to {limit}: {used[name]} are in use. Remove some first, or "
+                    f"use force.",
                     type_name="InvalidQuotaValue",
                 )
             await room.quota.set_limit(tx, project, name, limit)

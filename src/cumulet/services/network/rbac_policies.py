@@ -117,7 +117,7 @@ async def _show(tx: Transaction, row: RbacRow) -> None:
 async def update(room: Network, call: Call, tx: Transaction, row: RbacRow, wish: dict[str, Any]) -> RbacRow:
     target = wish.get("target_tenant", row.target)
     if target not in (row.target, rbac.EVERYBODY):
-        await refuse_in_use(tx, row)
+        await refuse_in_use(tx, row, but=target)
     try:
         changed: RbacRow = await rbac_policies.save(room, tx, row, target=target)
     except Duplicate as taken:
@@ -135,14 +135,19 @@ async def delete(room: Network, call: Call, tx: Transaction, row: RbacRow) -> No
     await bump(room, tx, OBJECTS[row.object_type], row.object_id)
 
 
-async def refuse_in_use(tx: Transaction, row: RbacRow) -> None:
-    """Raise while projects that see the object only by this share use it."""
+async def refuse_in_use(tx: Transaction, row: RbacRow, but: str = "") -> None:
+    """Raise while projects other than `but`, which see the object only by this share, use it.
+
+    A policy of QoS is held by any use, also its owner's and that of whom it is shared with next.
+    """
     users = await _users(tx, row)
     others = {other.target for other in await tx.find(RbacRow, object_id=row.object_id, action=row.action)}
     if rbac.EVERYBODY in others - {row.target}:
         return
-    owner: Any = await tx.get(OBJECTS[row.object_type], id=row.object_id)
-    left = users - (others - {row.target}) - {"", owner.project_id if owner else ""}
+    left = users - (others - {row.target}) - {""}
+    if row.object_type != "qos_policy":
+        owner: Any = await tx.get(OBJECTS[row.object_type], id=row.object_id)
+        left -= {but, owner.project_id if owner else ""}
     stranded = left if row.target == rbac.EVERYBODY else left & {row.target}
     if stranded:
         raise errors.RbacPolicyInUse(

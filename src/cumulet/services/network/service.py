@@ -75,6 +75,7 @@ TAGGED: tuple[Noun, ...] = (
 OTHERS = (
     quotas.QUOTAS,
     quotas.DETAILS,
+    quotas.CHECKED,
     agents.AGENT,
     agents.ZONES,
     ip_availability.AVAILABILITY,

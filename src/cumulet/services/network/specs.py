@@ -36,7 +36,9 @@ from cumulet.services.network.subnets.row import SubnetRow
 
 
 def network_spec(network: NetworkRow, subnets: Iterable[SubnetRow], dhcp_port: PortRow | None) -> NetworkSpec:
-    """A network with its subnets; DHCP answers on the addresses of its port."""
+    """A network with its subnets; DHCP answers on the addresses of its port, unless that is switched off."""
+    if dhcp_port and not dhcp_port.admin_up:
+        return without_dhcp(network_spec(network, subnets, None))
     dhcp = {has.subnet_id: has.ip_address for has in given_of(dhcp_port.fixed_ips)} if dhcp_port else {}
     return NetworkSpec(
         id=network.id,

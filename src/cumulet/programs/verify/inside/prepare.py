@@ -287,6 +287,9 @@ class Preparation:
             l3_agent_mode="legacy",
             firewall_driver="openvswitch",
         )
+        zones = {agent.availability_zone for agent in network.agents()} - {None}
+        if len(zones) == 1:
+            self.put("neutron_plugin_options", agent_availability_zone=zones.pop())
 
     def volume(self) -> None:
         storage = self.cloud.block_storage

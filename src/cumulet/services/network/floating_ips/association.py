@@ -58,6 +58,19 @@ async def router_between(tx: Transaction, network_id: str, port: PortRow, addres
     )
 
 
+async def chosen_router(tx: Transaction, call: Call, router_id: str, network_id: str) -> RouterRow:
+    """The router that is to lead to a port which may lie behind further routers. Raises."""
+    router = await tx.get(RouterRow, id=router_id)
+    if router is None or not (router.project_id == call.caller.project_id or rbac.sees_all(call)):
+        raise errors.RouterNotFound(f"Router {router_id} could not be found.")
+    if router.gateway_network_id != network_id:
+        raise errors.ResourceInUse(
+            f"Router {router_id} has no gateway on the external network {network_id} of the floating IP.",
+            type_name="FloatingIPRouterWithoutGateway",
+        )
+    return router
+
+
 async def refuse_second(tx: Transaction, row_id: str, port: PortRow, address: Given) -> None:
     """Raise when another floating IP leads to the address already."""
     other = await tx.get(FloatingIpRow, fixed_of=fixed_of(port.id, address.ip_address))

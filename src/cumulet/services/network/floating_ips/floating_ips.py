@@ -14,6 +14,7 @@ from cumulet.lib.ids import new_uuid
 from cumulet.services.network import errors
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.association import (
+    chosen_router,
     fixed_address,
     fixed_of,
     refuse_second,
@@ -51,9 +52,13 @@ floatingips = Noun(
                 Field("subnet_id", Uuid.or_null(), create=OPTIONAL, source=""),
                 Field("port_id", Uuid.or_null(), create=OPTIONAL, update=OPTIONAL, source=OrNull("port_id")),
                 Field("fixed_ip_address", Ip.or_null(), create=OPTIONAL, update=OPTIONAL, source=OrNull("fixed")),
-                Field("router_id", Text(), source=OrNull("router_id")),
                 Field("status", Text()),
             ),
+        ),
+        Facet(
+            "floating-ip-router-writable",
+            "The router of a floating IP may be chosen",
+            (Field("router_id", Uuid.or_null(), create=OPTIONAL, update=OPTIONAL, source=OrNull("router_id")),),
         ),
         Facet(
             "fip-port-details",
@@ -140,7 +145,10 @@ async def _led_to(tx: Transaction, call: Call, row: FloatingIpRow, wish: dict[st
         )
     address = fixed_address(port, wish.get("fixed_ip_address") or "", row.address)
     await refuse_second(tx, row.id, port, address)
-    router = await router_between(tx, row.network_id, port, address)
+    if wish.get("router_id"):
+        router = await chosen_router(tx, call, wish["router_id"], row.network_id)
+    else:
+        router = await router_between(tx, row.network_id, port, address)
     await stir(tx, RouterRow, "router", [router.id])
     if port.device_id:
         tx.wake("device", port.device_id)
@@ -177,12 +185,15 @@ async def update(room: Network, call: Call, tx: Transaction, row: FloatingIpRow,
     elif "port_id" in wish or not wish:
         # Once the port was all that could be changed, and to say nothing was to say none; clients still do.
         changes |= {} if row.forwardings != "[]" else NOWHERE
-    elif wish.get("fixed_ip_address") and row.port_id:
+    elif (wish.get("fixed_ip_address") or wish.get("router_id")) and row.port_id:
         changes |= await _led_to(tx, call, row, {**wish, "port_id": row.port_id})
     elif wish.get("fixed_ip_address"):
         raise errors.InvalidInput(
             "Bad floatingip request: fixed_ip_address cannot be specified without a port_id.", type_name="BadRequest"
         )
+    elif wish.get("router_id"):
+        await chosen_router(tx, call, wish["router_id"], row.network_id)
+        changes["router_id"] = wish["router_id"]
     changed = await _save(room, tx, row, changes)
     if changed.port_id != row.port_id or changed.fixed != row.fixed:
         await stir(tx, RouterRow, "router", {row.router_id, changed.router_id})

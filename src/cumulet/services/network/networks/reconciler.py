@@ -65,7 +65,7 @@ class NetworkReconciler:
         seen = network.generation
         await room.database.write(lambda tx: settle(tx, NetworkRow, key, seen))
         if dhcp:
-            await self._note_dhcp(dhcp[0].id, helds)
+            await self._note_dhcp(dhcp[0].id, helds, carried=bool(wanted))
         return Done()
 
     async def _locations(self, key: str, fresh: set[str], nodes: dict[str, NodeView]) -> Orders:
@@ -88,9 +88,9 @@ class NetworkReconciler:
                 await fleet.withdraw(node, Kind.PORT, port_id)
         await fleet.withdraw(node, Kind.NETWORK, key)
 
-    async def _note_dhcp(self, port_id: str, helds: Sequence[Held]) -> None:
-        """DHCP answers wherever the network is in force."""
-        up = any(fact is not None and fact.up for fact in map(facts_of, helds))
+    async def _note_dhcp(self, port_id: str, helds: Sequence[Held], *, carried: bool) -> None:
+        """DHCP answers wherever the network is in force; where there are no guests yet, nothing is missing."""
+        up = not carried or any(fact is not None and fact.up for fact in map(facts_of, helds))
 
         async def write(tx: Transaction) -> None:
             port = await tx.get(PortRow, id=port_id)

@@ -240,7 +240,7 @@ async def tell(tx: Transaction, before: PortRow, row: PortRow, changed: Collecti
     """Stir what depends on a port that changed."""
     if "generation" in changed:
         tx.wake("port", row.id)
-    if {"host", "moving_to"} & set(changed):
+    if {"host", "moving_to"} & set(changed) or ("admin_up" in changed and row.device_owner == DHCP):
         await stir(tx, NetworkRow, "network", [row.network_id])
     if {"host", "moving_to", "groups", "fixed_ips", "pairs"} & set(changed) and (before.host or row.host):
         groups = {*msgspec.json.decode(before.groups), *msgspec.json.decode(row.groups)}

@@ -206,6 +206,7 @@ ports = Noun(
         Facet("allowed-address-pairs-atomic", "Allowed address pairs one by one"),
         Facet("ip-substring-filtering", "Ports by a part of their address"),
         Facet("port-mac-address-regenerate", "A MAC made anew"),
+        Facet("tag-ports-during-bulk-creation", "Tags on many ports made at once"),
     ],
     missing=errors.PortNotFound,
     quota="port",

@@ -13,6 +13,7 @@ from cumulet.core.db.engine import Collision
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Text
+from cumulet.lib.ids import is_uuid
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.facets import Facet, Passed
 from cumulet.services.network.noun import Noun
@@ -65,7 +66,8 @@ security_groups = Noun(
 async def _list(room: Network, call: Call) -> Any:
     """A project sees its default group even before anything needed it, and so does who asks for that project's."""
     asked = call.request.one("project_id") or call.request.one("tenant_id") or ""
-    project = asked[:64] or call.caller.project_id
+    project = asked if is_uuid(asked) else call.caller.project_id
+    security_groups.question(call)  # what cannot be answered changes nothing
     if project and call.may("create_default_security_group", {"project_id": project}):
         async with room.database.read() as tx:
             has = await tx.get(SecurityGroupRow, default_of=project)
