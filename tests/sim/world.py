@@ -29,6 +29,7 @@ from cumulet.drivers.volume.fake import FakeVolumes
 from cumulet.node.agent import Agent
 from cumulet.node.control_plane import ControlPlaneSilent
 from cumulet.node.machines.belongings import HandedOn
+from cumulet.node.volumes.backends import Backends
 from cumulet.programs.cloud import Cloud
 from cumulet.programs.direct import DirectControlPlane
 from cumulet.programs.settings import Settings
@@ -148,7 +149,7 @@ class NodeProcess:
             facts=self._facts,
             hypervisor=self.hypervisor,
             network=Mortal(FakeNetwork(world.fabric), stone),
-            backends={"local": Mortal(FakeVolumes(world.volumes, wire, name), stone)},
+            backends=Backends({"local": Mortal(FakeVolumes(world.volumes, wire, name), stone)}),
         )
         self._task: asyncio.Task[Any] | None = None
 

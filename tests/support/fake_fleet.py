@@ -42,6 +42,8 @@ class FakeFleet:
             "address": f"unix:/{name}",
             **facts,
         }
+        storage = {"driver": "fake", "content": "fake", "total_gib": given["disk_gib"], "free_gib": given["disk_gib"]}
+        given.setdefault("backends", [{"name": "local", "storage": storage}])
         node_facts = msgspec.convert({"name": name, **given}, NodeFacts)
         self._nodes[name] = NodeView(name, True, False, zone, node_facts, 1, 1)
         self._wake("node", name)

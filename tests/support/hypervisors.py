@@ -423,8 +423,8 @@ class _Volumes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def path(self, volume_id: str) -> str:
-        return str(self._folder / f"{volume_id}.qcow2")
+    def path(self, connection: VolumeConnection) -> str:
+        return str(self._folder / f"{connection.volume_id}.qcow2")
 
 
 def qemu_door(

@@ -16,6 +16,7 @@ import msgspec
 from cryptography.fernet import Fernet
 
 from cumulet.contracts.assignments import Kind
+from cumulet.contracts.backends import LOCAL, BackendFacts, Storage, Terms
 from cumulet.contracts.machines import MachineSpec, Power, VolumeConnection
 from cumulet.contracts.moves import Departure, Luggage
 from cumulet.contracts.record import digest_of
@@ -31,9 +32,10 @@ from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
 from cumulet.drivers.volume.base import CopyFailed
-from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
+from cumulet.drivers.volume.fake import FAKE_STORAGE, FakeVolumes, VolumeWorld
 from cumulet.lib.sparse import send
 from cumulet.node.control_plane import ControlPlaneSilent
+from cumulet.node.volumes.backends import Backends
 from cumulet.node.volumes.data import volume_data
 from cumulet.services.block_storage import policies as volume_policies
 from cumulet.services.block_storage.public import VolumeDoor
@@ -60,6 +62,7 @@ from tests.support.fake_fleet import FakeFleet
 from tests.support.personas import ALT, DEMO, authenticate
 
 MOST_ROUNDS = 200
+PLAIN = Terms()
 CIDRS = iter(range(1, 250))
 
 
@@ -72,7 +75,8 @@ class Nodes(FakeFleet):
         self.hypervisors: dict[str, FakeHypervisor] = {}
         self.passwords: dict[str, bytes] = {}
         """What guests have left, by machine."""
-        self.backends: dict[str, FakeVolumes] = {}
+        self.drivers: dict[str, dict[str, FakeVolumes]] = {}
+        self.backends: dict[str, Backends] = {}
         self.volumes: dict[str, VolumeWorld] = {}
         self.supplies = Handed()
         super().__init__(bus.wake, names)
@@ -81,8 +85,27 @@ class Nodes(FakeFleet):
         self.worlds[name] = FakeMachines(self.clock)
         self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name), self.carry, self.reach)
         self.volumes[name] = VolumeWorld()
-        self.backends[name] = FakeVolumes(self.volumes[name], self.supplies, name)
+        self.drivers[name] = {LOCAL: FakeVolumes(self.volumes[name], self.supplies, name)}
+        self.backends[name] = Backends(self.drivers[name])
         super().join(name, **{"address": f"{name}:1", **facts})
+
+    def give(
+        self,
+        node: str,
+        backend: str,
+        storage: Storage = FAKE_STORAGE,
+        world: VolumeWorld | None = None,
+        terms: Terms = PLAIN,
+    ) -> VolumeWorld:
+        """Let a node have another backend, of a world of its own or of one that others have too."""
+        world = world or VolumeWorld()
+        self.drivers[node][backend] = FakeVolumes(world, self.supplies, node, storage)
+        said = msgspec.structs.replace(storage, total_gib=world.capacity_gib, free_gib=world.capacity_gib)
+        view = self._nodes[node]
+        facts = BackendFacts(name=backend, storage=said, terms=terms)
+        view.facts = msgspec.structs.replace(view.facts, backends=(*view.facts.backends, facts))
+        self._wake("node", node)
+        return world
 
     async def seal(self, node: str, what: str, valid_until: int, **parameters: str) -> str:
         return f"{what}@{node}:{parameters['machine']}"
@@ -115,7 +138,7 @@ class Nodes(FakeFleet):
         if what == "console_log":
             return await hypervisor.console_log(parameters["machine"], 1 << 20)
         if what == "volumes_found":
-            return msgspec.json.encode(await self.backends[node].found())
+            return msgspec.json.encode(await self.backends[node][parameters["backend"]].found())
         if what == "diagnostics":
             return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))
         if what == "password":
@@ -128,11 +151,11 @@ class Nodes(FakeFleet):
     async def stream(self, node: str, what: str, **parameters: str) -> AsyncIterator[bytes]:
         try:
             if what == "volume":
-                async with self.backends[node].copied(parameters["volume"], parameters["format"]) as copied:
+                async with self.backends[node].copied(parameters) as copied:
                     yield copied.read_bytes()
                 return
             if what == "volume_file":
-                async with self.backends[node].file(parameters["volume"]) as parcel:
+                async with self.backends[node].file(parameters) as parcel:
                     async for piece in send(parcel):
                         yield piece
                 return
@@ -167,7 +190,9 @@ class Nodes(FakeFleet):
                 if kind == Kind.MACHINE:
                     await self.hypervisors[node].remove(key)
                 if kind == Kind.VOLUME:
-                    await self.backends[node].remove(key)
+                    spec = self.specs[(node, kind, key)]
+                    assert isinstance(spec, VolumeSpec)
+                    await self.backends[node][spec.backend].remove(key)
                 self.report(node, Kind(kind), key)
                 did = True
             elif held.observed != held.generation or self._unread(node, kind, key):
@@ -196,7 +221,7 @@ class Nodes(FakeFleet):
         if isinstance(spec, MachineSpec):
             return await self.hypervisors[node].ensure(spec)
         if isinstance(spec, VolumeSpec):
-            return await self.backends[node].ensure(spec)
+            return await self.backends[node][spec.backend].ensure(spec)
         return None
 
     async def tell_machine(self, node: str, key: str) -> None:

@@ -262,12 +262,16 @@ def test_the_order_of_booting() -> None:
     assert boot_order((), False) == {}
 
 
+def by_id(connection: VolumeConnection) -> str:
+    return connection.volume_id
+
+
 def test_an_encrypted_volume_names_its_key_and_no_other_volume_does() -> None:
     plain = VolumeConnection(volume_id="v")
     locked = change(plain, encrypted=True)
     file = {"driver": "file", "filename": "v"}
-    assert volumes.source_of(plain, str, "s", RELAY) == {"driver": "qcow2", "file": file}
-    assert volumes.source_of(locked, str, "s", RELAY) == {
+    assert volumes.source_of(plain, by_id, "s", RELAY) == {"driver": "qcow2", "file": file}
+    assert volumes.source_of(locked, by_id, "s", RELAY) == {
         "driver": "qcow2",
         "encrypt": {"format": "luks", "key-secret": "s"},
         "file": file,
@@ -290,14 +294,14 @@ RELAY = Path("/relays/5/run/nbd")
 
 def test_volumes_by_address() -> None:
     nbd = change(FAR, secret="5e" * 32)
-    assert volumes.source_of(nbd, str, "s", RELAY) == {
+    assert volumes.source_of(nbd, by_id, "s", RELAY) == {
         "driver": "nbd",
         "server": {"type": "unix", "path": "/relays/5/run/nbd"},
         "export": "volume",
         "reconnect-delay": 30,
     }
     iscsi = change(nbd, protocol="iscsi", target="iqn.2026-01.example:v/2", username="u", secret="never in arguments")
-    source = volumes.source_of(iscsi, str, "s", RELAY)
+    source = volumes.source_of(iscsi, by_id, "s", RELAY)
     assert source["file"] == {
         "driver": "iscsi",
         "transport": "tcp",
@@ -317,4 +321,4 @@ def test_volumes_by_address() -> None:
 def test_addresses_that_are_none(changes: dict[str, Any]) -> None:
     nbd = change(FAR, secret="5e" * 32)
     with pytest.raises(Unfit):
-        volumes.source_of(change(nbd, **changes), str, "s", RELAY)
+        volumes.source_of(change(nbd, **changes), by_id, "s", RELAY)

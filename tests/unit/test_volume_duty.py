@@ -12,6 +12,7 @@ from cumulet.core.reconcile import Done
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.node.orders import Orders
 from cumulet.node.outbox import Outbox
+from cumulet.node.volumes.backends import Backends
 from cumulet.node.volumes.duty import VolumeDuty
 from tests.support.supplies import Vault
 
@@ -31,7 +32,7 @@ class Told(Outbox):
 async def test_a_newer_order_with_the_same_text_is_answered() -> None:
     orders, told = Orders(MemoryBus()), Told()
     world = VolumeWorld()
-    duty = VolumeDuty(orders, told, {"local": FakeVolumes(world, Vault())})
+    duty = VolumeDuty(orders, told, Backends({"local": FakeVolumes(world, Vault())}))
     spec = msgspec.Raw(msgspec.json.encode(VolumeSpec(id=MAPLE, size_gib=1)))
     for generation in (1, 3):
         order = Assignment(kind=Kind.VOLUME, key=MAPLE, number=generation, generation=generation, spec=spec)

@@ -6,6 +6,7 @@ import enum
 
 import msgspec
 
+from cumulet.contracts.backends import BackendFacts
 from cumulet.contracts.record import Record
 
 
@@ -84,6 +85,8 @@ class NodeFacts(Record, frozen=True, kw_only=True):
     """`kind:key` of things found here that nobody assigned."""
     zone: str = ""
     version: str = ""
+    backends: tuple[BackendFacts, ...] = ()
+    """Where volumes can lie."""
 
 
 class Fault(Record, frozen=True, kw_only=True):

@@ -53,7 +53,9 @@ class VolumeConnection(Record, frozen=True, kw_only=True):
     backend: str = "local"
     """Name of the backend that holds the volume."""
     protocol: str = "file"
-    """`file`: on this node's or a shared directory; `nbd`, `iscsi`, `rbd`: by address."""
+    """`file`, `rbd`: opened where the node's own settings of the backend say; `nbd`, `iscsi`: by address."""
+    shared: bool = False
+    """It is opened in the same way on each node that has the backend."""
     host: str = ""
     port: int = 0
     target: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from cumulet.contracts.assignments import Fault
+from cumulet.contracts.backends import LOCAL
 from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.record import Record
 
@@ -17,7 +18,9 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
 
     id: str
     size_gib: int
-    backend: str = "local"
+    backend: str = LOCAL
+    elsewhere: bool = False
+    """Another node looks after it now, on the same storage: here nothing is to be done with it, nor destroyed."""
     image: ImageRef | None = None
     """Made from this image."""
     volume_id: str = ""

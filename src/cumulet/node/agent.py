@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
 
 from cumulet.contracts.assignments import NodeFacts
 from cumulet.core.bus import MemoryBus
 from cumulet.core.reconcile import Loop
 from cumulet.drivers.hypervisor.base import Hypervisor
 from cumulet.drivers.network.base import Guests, MetadataPlace, Network
-from cumulet.drivers.volume.base import Volumes
 from cumulet.lib.clock import Clock
 from cumulet.node.control_plane import ControlPlane, ControlPlaneSilent
 from cumulet.node.fabric.duty import WHOLE, FabricDuty
@@ -20,6 +21,7 @@ from cumulet.node.machines.duty import MachineDuty
 from cumulet.node.metadata.server import MetadataServer
 from cumulet.node.orders import Orders
 from cumulet.node.outbox import Outbox
+from cumulet.node.volumes.backends import Backends
 from cumulet.node.volumes.duty import VolumeDuty
 
 log = logging.getLogger("cumulet.node")
@@ -40,7 +42,7 @@ class Agent:
         facts: Callable[[], NodeFacts],
         hypervisor: Hypervisor,
         network: Network,
-        backends: Mapping[str, Volumes],
+        backends: Backends,
         metadata: Callable[[Guests], MetadataServer] | None = None,
         metadata_places: Callable[[], Sequence[MetadataPlace]] = tuple,
         turned: Callable[[], Awaitable[None]] | None = None,
@@ -49,6 +51,7 @@ class Agent:
         self._control_plane = control_plane
         self._clock = clock
         self._facts = facts
+        self._backends = backends
         self._hypervisor = hypervisor
         self._bus = MemoryBus()
         self.orders = Orders(self._bus)
@@ -84,7 +87,8 @@ class Agent:
     async def _beat(self) -> None:
         while True:
             try:
-                await self._control_plane.beat(self._facts())
+                backends = await self._backends.facts()
+                await self._control_plane.beat(msgspec.structs.replace(self._facts(), backends=backends))
             except ControlPlaneSilent as error:
                 log.warning("no heartbeat: %s", error)
                 await self._clock.sleep(PAUSE_SECONDS)

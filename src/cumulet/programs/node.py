@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from cumulet.contracts.assignments import NodeFacts
+from cumulet.contracts.backends import LOCAL
 from cumulet.contracts.machines import ImageRef
 from cumulet.drivers.hypervisor.base import Belongings
 from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
@@ -25,9 +26,8 @@ from cumulet.drivers.network.linux.commands import Commands, namespaces
 from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.uplink import remove_uplink
-from cumulet.drivers.volume.base import Supplies, Volumes
+from cumulet.drivers.volume.base import Supplies
 from cumulet.drivers.volume.exports import Exports
-from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib import process
 from cumulet.lib.clock import SystemClock
 from cumulet.node.agent import Agent
@@ -40,12 +40,15 @@ from cumulet.node.machines.ways import open_way
 from cumulet.node.metadata.documents import config_drive_files
 from cumulet.node.metadata.server import MetadataServer
 from cumulet.node.passwords import FilePasswords
+from cumulet.node.volumes.backends import Backends
 from cumulet.node.volumes.data import volume_data
+from cumulet.programs import volume_backends
 from cumulet.programs.host import name_of, namespace_of, own_facts
 from cumulet.programs.locks import AlreadyRunning, hold
 from cumulet.programs.logs import log_to_stderr
 from cumulet.programs.secrets import node_secret
 from cumulet.programs.settings import Settings, load
+from cumulet.programs.volume_backends import Surroundings
 
 log = logging.getLogger("cumulet.node")
 
@@ -119,7 +122,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         facts=lambda: facts,
         hypervisor=hypervisor,
         network=network,
-        backends={"local": drivers.volumes},
+        backends=drivers.backends,
         metadata=lambda guests: MetadataServer(guests, passwords),
         metadata_places=network.metadata_places,
         turned=network.turned,
@@ -129,18 +132,18 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         facts.address,
         hashlib.sha256(secret.encode()).hexdigest(),
         clock,
-        _answers(hypervisor, network, drivers.volumes, passwords),
+        _answers(hypervisor, network, drivers.backends, passwords),
         _tunnels(hypervisor),
         {
             "snapshot": DiskCopies(hypervisor, state / "node" / "copies").copy,
-            "volume": lambda asked: drivers.volumes.copied(asked["volume"], asked.get("format", "qcow2")),
+            "volume": drivers.backends.copied,
         },
         {
             "luggage_file": lambda asked: hypervisor.luggage_file(
                 asked["machine"], asked["name"], int(asked["offset"])
             ),
-            "volume_file": lambda asked: drivers.volumes.file(asked["volume"]),
-            "volume_data": lambda asked: volume_data(drivers.volumes, asked),
+            "volume_file": drivers.backends.file,
+            "volume_data": lambda asked: volume_data(drivers.backends, asked),
         },
     )
     ready = state / "run" / "node.ready"
@@ -229,11 +232,16 @@ class _Drivers:
         machines = _LateMachines()
         storage = _storage_user(user)
         self.exports = Exports(folder / "exports", settings.tunnel_address, user=storage, owner=user)
-        self.volumes = FileVolumes(folder, images, supplies, machines=machines, exports=self.exports, user=user)
+        self.backends = volume_backends.make(
+            settings.volumes,
+            Surroundings(
+                folder=folder, images=images, supplies=supplies, machines=machines, exports=self.exports, user=user
+            ),
+        )
         self.hypervisor = machines.hypervisor = QemuHypervisor(
             folder,
             images,
-            self.volumes,
+            self.backends,
             self.network.tap,
             config_drive_files,
             abilities=abilities,
@@ -266,13 +274,13 @@ class _LateMachines:
 
 
 def _answers(
-    hypervisor: QemuHypervisor, network: OffersMeters, volumes: Volumes, passwords: FilePasswords
+    hypervisor: QemuHypervisor, network: OffersMeters, backends: Backends, passwords: FilePasswords
 ) -> dict[str, Answerer]:
     async def console_log(parameters: Mapping[str, str]) -> bytes:
         return await hypervisor.console_log(parameters["machine"], int(parameters.get("limit", "0")) or 1 << 20)
 
     async def volumes_found(parameters: Mapping[str, str]) -> bytes:
-        return msgspec.json.encode(await volumes.found())
+        return msgspec.json.encode(await backends[parameters.get("backend") or LOCAL].found())
 
     async def diagnostics(parameters: Mapping[str, str]) -> bytes:
         return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))

@@ -67,10 +67,13 @@ async def _serve(settings: Settings) -> None:
     await several.begin()
     work = [*(loop.run() for loop in cloud.loops), cloud.background(), *carrying, *several.work()]
     if settings.mode == "simulate":
-        from cumulet.programs.simulate import SimulatedNode
+        from cumulet.programs.simulate import SimulatedNode, World
+        from cumulet.programs.simulated_volumes import VolumeWorlds, Worlds
 
-        names = [f"sim{number + 1}" for number in range(settings.simulated_nodes)]
-        work += [SimulatedNode(cloud, name).run() for name in names]
+        shared: Worlds = {}
+        for number in range(settings.simulated_nodes):
+            world = World(clock, VolumeWorlds(settings.volumes, shared))
+            work.append(SimulatedNode(cloud, f"sim{number + 1}", world).run())
     tasks = [asyncio.ensure_future(one) for one in (_answer(cloud, sockets), *work)]
     # The first to end is mostly the server, told to stop. Should a reconciler break, the whole process ends, so that
     # whoever watches over it starts a sound one.

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from cumulet.programs import image_settings
+from cumulet.programs import image_settings, volume_settings
 from cumulet.programs.image_settings import BackupStore, FileStore, ImageSettings
+from cumulet.programs.volume_settings import VolumeSettings
 
 PREFIX = "CUMULET_"
 CONFIG = PREFIX + "CONFIG"
@@ -69,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_ports: tuple[int, ...] = (80, 443)
     backup: BackupStore = FileStore()
     """A table like one of `image.stores`: where the bytes of backups are kept; else in the state directory."""
+    volumes: VolumeSettings = VolumeSettings()
+    """A table: the backends of this node's volumes."""
     log_level: str = "INFO"
 
     @property
@@ -122,7 +125,8 @@ def _check(settings: Settings) -> None:
     try:
         image_settings.check(settings.image)
         image_settings.check_url("backup", settings.backup)
-    except image_settings.BadStore as error:
+        volume_settings.check(settings.volumes)
+    except (image_settings.BadStore, volume_settings.BadBackend) as error:
         raise SettingsError(str(error)) from error
     _check_scheme("database", settings.database, DATABASES)
     if settings.bus != "memory:":

@@ -12,6 +12,7 @@ import msgspec
 
 from cumulet.contracts.asks import Ask, opened_by
 from cumulet.contracts.assignments import NodeFacts
+from cumulet.contracts.backends import LOCAL
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.moves import Departure
 from cumulet.core.errors import CloudError, Conflict, NotFound
@@ -21,7 +22,6 @@ from cumulet.drivers.hypervisor.fake.screen import show
 from cumulet.drivers.hypervisor.fake.world import ON
 from cumulet.drivers.network.fake import FakeFabric, FakeNetwork
 from cumulet.drivers.volume.base import CopyFailed
-from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from cumulet.lib.clock import Clock
 from cumulet.lib.joined import Ends
 from cumulet.lib.sparse import send
@@ -30,9 +30,10 @@ from cumulet.node.machines.belongings import HandedOn
 from cumulet.node.machines.copies import DiskCopies
 from cumulet.node.volumes.data import volume_data
 from cumulet.programs.direct import DirectControlPlane
+from cumulet.programs.simulated_volumes import DISK_GIB, VolumeWorlds
 from cumulet.services.fleet.room import Fleet
 
-VCPUS, MEMORY_MIB, DISK_GIB = 1024, 4 << 20, 100_000
+VCPUS, MEMORY_MIB = 1024, 4 << 20
 """What a simulated node offers: more than any laptop, so that the tests of tools meet quotas, not walls."""
 HYPERVISOR_VERSION = 7_002_019
 
@@ -49,10 +50,10 @@ class HasFleet(Protocol):
 class World:
     """What outlives the processes: the machines, wires and disks of one simulated node."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, volumes: VolumeWorlds | None = None) -> None:
         self.machines = FakeMachines(clock)
         self.fabric = FakeFabric()
-        self.volumes = VolumeWorld(capacity_gib=DISK_GIB)
+        self.volumes = volumes or VolumeWorlds()
 
 
 class Wires:
@@ -90,7 +91,7 @@ class SimulatedNode:
         control_plane = DirectControlPlane(cloud.fleet, name)
         wires = Wires(cloud.fleet)
         self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane), wires.carry, wires.reach)
-        self.volumes = FakeVolumes(self.world.volumes, control_plane, name)
+        self.backends = self.world.volumes.backends(control_plane, name)
         self.network = FakeNetwork(self.world.fabric)
         self.agent = Agent(
             control_plane=control_plane,
@@ -99,7 +100,7 @@ class SimulatedNode:
             hypervisor=self.hypervisor,
             network=self.network,
             turned=self.network.turned,
-            backends={"local": self.volumes},
+            backends=self.backends,
         )
         cloud.fleet.local_asks[f"local:{name}"] = self.answer
         cloud.fleet.local_tunnels[f"local:{name}"] = self.tunnel
@@ -133,13 +134,13 @@ class SimulatedNode:
                 raise NotFound(str(error)) from error
         if ask.what == "export":
             connection = msgspec.json.decode(ask.parameters["connection"], type=VolumeConnection)
-            if not self.world.volumes.lets_in(connection):
+            if not self.world.volumes.worlds[connection.backend].lets_in(connection):
                 raise NotFound(f"volume {connection.volume_id} is not offered in this way")
             return b""
         if ask.what in ("password", "clear_password"):
             return b""  # Nobody is at home in a simulated machine to leave one.
         if ask.what == "volumes_found":
-            return msgspec.json.encode(await self.volumes.found())
+            return msgspec.json.encode(await self.backends[ask.parameters.get("backend") or LOCAL].found())
         try:
             if ask.what == "diagnostics":
                 return msgspec.json.encode(await self.hypervisor.diagnostics(machine))
@@ -157,13 +158,13 @@ class SimulatedNode:
                     async with DiskCopies(self.hypervisor, Path(folder)).copy(ask.parameters) as path:
                         return path.read_bytes()
             if ask.what == "volume":
-                async with self.volumes.copied(ask.parameters["volume"], ask.parameters["format"]) as path:
+                async with self.backends.copied(ask.parameters) as path:
                     return path.read_bytes()
             if ask.what == "volume_file":
-                async with self.volumes.file(ask.parameters["volume"]) as parcel:
+                async with self.backends.file(ask.parameters) as parcel:
                     return b"".join([piece async for piece in send(parcel)])
             if ask.what == "volume_data":
-                async with volume_data(self.volumes, ask.parameters) as parcel:
+                async with volume_data(self.backends, ask.parameters) as parcel:
                     return b"".join([piece async for piece in send(parcel)])
         except (MachineFailed, Unfit, CopyFailed, OutOfReach) as error:
             raise Conflict(str(error)) from error

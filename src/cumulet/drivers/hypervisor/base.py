@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from cumulet.contracts.machines import ImageRef, MachineFacts, MachineSpec
+from cumulet.contracts.machines import ImageRef, MachineFacts, MachineSpec, VolumeConnection
 from cumulet.contracts.moves import Departure, Luggage
 from cumulet.lib.joined import Ends
 from cumulet.lib.sparse import Parcel
@@ -42,10 +42,10 @@ class ImageFiles(Protocol):
 
 
 class VolumeFiles(Protocol):
-    """Where a driver finds a volume that lives on this node."""
+    """Where a driver finds a volume that is a file on this node, or on a share that this node has mounted."""
 
-    def path(self, volume_id: str) -> str:
-        """The path of the volume: a qcow2 file that refers to no other."""
+    def path(self, connection: VolumeConnection) -> str:
+        """The path of the volume: a qcow2 file that refers to no other. Raises `Unfit`."""
         ...
 
 

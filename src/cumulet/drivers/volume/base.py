@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from cumulet.contracts.backends import Storage
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.lib.sparse import Parcel
 
@@ -52,11 +53,18 @@ class OpenVolumes(Protocol):
     async def drop_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None: ...
 
 
+@runtime_checkable
+class VolumesAsFiles(Protocol):
+    """A driver whose volumes are files that machines open."""
+
+    def path(self, volume_id: str) -> str: ...
+
+
 class Volumes(Protocol):
     """The volumes of one backend. Every method may be called again after a crash at any point."""
 
     name: str
-    protocol: str
+    """The driver's."""
 
     async def ensure(self, spec: VolumeSpec) -> VolumeFacts:
         """Make the volume as wished: content from its source once, at least that size, exactly those snapshots.
@@ -67,6 +75,10 @@ class Volumes(Protocol):
 
     async def remove(self, volume_id: str) -> None:
         """Destroy the volume and its snapshots. Removing what is not there is no error."""
+        ...
+
+    async def let_go(self, volume_id: str) -> None:
+        """Another node of the same storage looks after the volume now: serve it no more, and leave it as it is."""
         ...
 
     def copied(
@@ -87,6 +99,6 @@ class Volumes(Protocol):
         """All volumes that exist on this backend, known or not."""
         ...
 
-    async def capacity_gib(self) -> tuple[int, int]:
-        """(total, free) of the backend."""
+    async def about(self) -> Storage:
+        """What this backend is and how much room it has. What it cannot be used for is a fault in it, or an OSError."""
         ...

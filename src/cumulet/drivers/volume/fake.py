@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from cumulet.contracts.assignments import Fault
+from cumulet.contracts.backends import Storage
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
@@ -22,6 +23,9 @@ from cumulet.lib.sparse import LONGEST_FRAME, Parcel, frames, parcel
 _NOTHING = "blank"
 """The content of a disk that nobody has written."""
 _PORT = 10809
+
+
+FAKE_STORAGE = Storage(driver="fake", content="fake")
 
 
 def _bytes_of(content: str) -> bytes:
@@ -88,13 +92,16 @@ class FakeVolumes:
     """The volumes of one world."""
 
     name = "fake"
-    protocol = "file"
 
-    def __init__(self, world: VolumeWorld, supplies: Supplies, host: str = "here") -> None:
-        """`host` is the name by which other nodes reach this one."""
+    def __init__(
+        self, world: VolumeWorld, supplies: Supplies, host: str = "here", storage: Storage = FAKE_STORAGE
+    ) -> None:
+        """`host` is the name by which other nodes reach this one. `storage` is what it pretends to be; nodes whose
+        storage is shared have one world."""
         self._world = world
         self._supplies = supplies
         self._host = host
+        self._storage = storage
 
     def path(self, volume_id: str) -> str:
         return f"/fake/volumes/{volume_id}.qcow2"
@@ -110,6 +117,9 @@ class FakeVolumes:
     async def remove(self, volume_id: str) -> None:
         self._world.exports.pop(volume_id, None)
         self._world.volumes.pop(volume_id, None)
+
+    async def let_go(self, volume_id: str) -> None:
+        self._world.exports.pop(volume_id, None)
 
     @asynccontextmanager
     async def copied(
@@ -147,9 +157,10 @@ class FakeVolumes:
     async def found(self) -> Sequence[VolumeFacts]:
         return [self._facts(volume_id) for volume_id in sorted(self._world.volumes)]
 
-    async def capacity_gib(self) -> tuple[int, int]:
+    async def about(self) -> Storage:
         total = self._world.capacity_gib
-        return total, max(0, total - self._world.used_gib())
+        free = max(0, total - self._world.used_gib())
+        return msgspec.structs.replace(self._storage, total_gib=total, free_gib=free)
 
     async def _fulfil(self, spec: VolumeSpec) -> Fault | None:
         key = await self._supplies.volume_key(spec.id) if spec.encrypted else ""

@@ -25,6 +25,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from cumulet.contracts.assignments import Fault
+from cumulet.contracts.backends import Storage
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
@@ -64,7 +65,6 @@ class FileVolumes:
     """The volumes of one folder."""
 
     name = "files"
-    protocol = "file"
 
     def __init__(
         self,
@@ -131,6 +131,10 @@ class FileVolumes:
                     await self._drop(source, mark)
             await self._exports.end(volume_id, self._folder.file(volume_id))
             await finished(self._pool, self._folder.remove, volume_id)
+
+    async def let_go(self, volume_id: str) -> None:
+        async with self._alone(volume_id):
+            await self._exports.end(volume_id, self._folder.file(volume_id))
 
     @contextlib.asynccontextmanager
     async def copied(
@@ -225,8 +229,9 @@ class FileVolumes:
                 facts.append(await self._look(volume_id))
         return facts
 
-    async def capacity_gib(self) -> tuple[int, int]:
-        return await finished(self._pool, self._folder.room)
+    async def about(self) -> Storage:
+        total, free = await finished(self._pool, self._folder.room)
+        return Storage(driver=self.name, content="qcow2", total_gib=total, free_gib=free)
 
     def close(self) -> None:
         """Let go of the threads."""

@@ -172,6 +172,15 @@ def upgrade() -> None:
     )
     op.create_index("block_storage_qos_specs_name", "block_storage_qos_specs", ["name"], unique=True)
     op.create_table(
+        "block_storage_services",
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.String(length=255), nullable=False),
+        sa.Column("frozen", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("host"),
+        **TABLES,
+    )
+    op.create_table(
         "block_storage_snapshots",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -277,6 +286,7 @@ def upgrade() -> None:
         sa.Column("read_only", sa.String(length=64), nullable=False),
         sa.Column("hold", sa.String(length=64), nullable=False),
         sa.Column("group_id", sa.String(length=64), nullable=False),
+        sa.Column("hints", LONG, nullable=False),
         sa.Column("revert_to", sa.String(length=64), nullable=False),
         sa.Column("reverts", sa.Integer(), nullable=False),
         sa.Column("reimages", sa.Integer(), nullable=False),
@@ -290,6 +300,9 @@ def upgrade() -> None:
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("node", sa.String(length=255), nullable=False),
         sa.Column("backend", sa.String(length=64), nullable=False),
+        sa.Column("cluster", sa.String(length=64), nullable=False),
+        sa.Column("pool", sa.String(length=64), nullable=False),
+        sa.Column("tried", LONG, nullable=False),
         sa.Column("made_size", sa.Integer(), nullable=False),
         sa.Column("made_reverts", sa.Integer(), nullable=False),
         sa.Column("made_reimages", sa.Integer(), nullable=False),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from cumulet.drivers.volume.base import Volumes
 from cumulet.lib.sparse import Parcel, parcel
+from cumulet.node.volumes.backends import Backends
 
 
 @asynccontextmanager
-async def volume_data(volumes: Volumes, asked: Mapping[str, str]) -> AsyncIterator[Parcel]:
+async def volume_data(backends: Backends, asked: Mapping[str, str]) -> AsyncIterator[Parcel]:
     """All that is in `volume`, or was when its `snapshot` was taken; of one moment, even while it is written to."""
-    snapshot = asked.get("snapshot", "")
+    volumes, snapshot = backends.called(asked.get("backend", "")), asked.get("snapshot", "")
     async with volumes.copied(asked["volume"], "raw", snapshot_id=snapshot, open_too=True) as path:
         with path.open("rb") as file:
             yield parcel(file.fileno())

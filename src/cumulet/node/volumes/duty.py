@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,11 +10,11 @@ from cumulet.contracts.assignments import Fault, Kind
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.reconcile import Again, Done, Outcome
-from cumulet.drivers.volume.base import Volumes
 from cumulet.lib.sparse import BrokenOff, NotSparse
 from cumulet.node.control_plane import ControlPlaneSilent
 from cumulet.node.orders import Orders
 from cumulet.node.outbox import Outbox
+from cumulet.node.volumes.backends import Backends
 
 RETRY_SECONDS = 5.0
 
@@ -25,7 +25,7 @@ class VolumeDuty:
     topic = str(Kind.VOLUME)
     also = ()
 
-    def __init__(self, orders: Orders, outbox: Outbox, backends: Mapping[str, Volumes]) -> None:
+    def __init__(self, orders: Orders, outbox: Outbox, backends: Backends) -> None:
         self._orders = orders
         self._outbox = outbox
         self._backends = backends
@@ -38,6 +38,12 @@ class VolumeDuty:
             return Done()
         spec = msgspec.json.decode(order.spec, type=VolumeSpec)
         backend = self._backends.get(spec.backend)
+        if spec.elsewhere and not order.gone:
+            if backend is not None:
+                await backend.let_go(key)
+            self._fulfilled[key] = VolumeFacts(id=key, size_gib=0, digest=digest_of(spec))
+            self._outbox.tell(order, self._fulfilled[key])
+            return Done()
         if order.gone:
             if backend is not None:
                 await backend.remove(key)

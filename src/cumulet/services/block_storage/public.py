@@ -234,7 +234,8 @@ class VolumeDoor:
         """The file of a volume with its holes, from the node that has it, for the one that it moves to."""
         async with self._room.database.read() as tx:
             volume = await _volume(tx, volume_id)
-        async for piece in self._room.fleet.stream(volume.node, "volume_file", volume=volume_id):
+        pieces = self._room.fleet.stream(volume.node, "volume_file", backend=volume.backend, volume=volume_id)
+        async for piece in pieces:
             yield piece
 
     def backup(self, backup_id: str) -> AsyncIterator[bytes]:

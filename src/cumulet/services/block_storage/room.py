@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from cumulet.core.access.quota import Quota
 from cumulet.core.room import Room
 from cumulet.drivers.image_store.base import ImageStore
+from cumulet.services.block_storage.placing.weighers import FACTORS
 from cumulet.services.fleet.public import FleetDoor
 from cumulet.services.image.public import ImageDoor
 
@@ -46,21 +48,6 @@ class BlockStorage(Room):
     default_type: str = "__DEFAULT__"
     always_exports: bool = False
     """Volumes are reached over the network even by machines on their own node: slower, but these can then move live."""
-    backend: str = "local"
-    """The backend that every node has: files in a directory."""
     vendor: str = "Cumulet"
-    protocol: str = "file"
-
-    @property
-    def offers(self) -> dict[str, str]:
-        """What the backend can do, under the names that volume types ask for."""
-        return {
-            "volume_backend_name": self.backend,
-            "vendor_name": self.vendor,
-            "storage_protocol": self.protocol,
-            "multiattach": "True",
-            "thin_provisioning_support": "True",
-            "thick_provisioning_support": "False",
-            "QoS_support": "False",
-            "replication_enabled": "False",
-        }
+    weighers: Mapping[str, float] = field(default_factory=lambda: dict(FACTORS))
+    """By which pools are ranked for a new volume, and how much each counts."""

@@ -11,43 +11,37 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Enum, Text
 from cumulet.lib.clock import iso_micros
+from cumulet.services.block_storage.backends import FROZEN, Pool, VolumeService, pools, say, services
 from cumulet.services.block_storage.errors import InvalidInput, ServiceNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes.row import VolumeRow
-from cumulet.services.fleet.public import NodeView
 
 RULE = "volume_extension:services:"
 HOSTS = "volume_extension:hosts"
 VOLUME, SCHEDULER, BACKUP = "cinder-volume", "cinder-scheduler", "cinder-backup"
 CONTROL = "control"
-FROZEN = "frozen"
-"""The reason by which a frozen service is known: it keeps what it has and takes nothing new."""
 MOST = 10_000
 """Rows that the sums of one host are made of."""
 
 
-def host_of(room: BlockStorage, node: NodeView) -> str:
-    return f"{node.name}@{room.backend}"
-
-
-def _shown(room: BlockStorage, call: Call, node: NodeView) -> dict[str, Any]:
+def _shown(call: Call, one: VolumeService) -> dict[str, Any]:
     found: dict[str, Any] = {
         "binary": VOLUME,
-        "host": host_of(room, node),
-        "zone": node.zone or room.zone,
-        "status": "disabled" if node.disabled else "enabled",
-        "state": "up" if node.alive else "down",
-        "updated_at": iso_micros(node.last_seen),
-        "disabled_reason": (node.disabled_reason or None) if node.disabled else None,
-        "frozen": node.disabled and node.disabled_reason == FROZEN,
+        "host": one.host,
+        "zone": one.zone,
+        "status": "disabled" if one.disabled else "enabled",
+        "state": "up" if one.up else "down",
+        "updated_at": iso_micros(one.node.last_seen),
+        "disabled_reason": (one.said.reason or None) if one.said else None,
+        "frozen": one.said is not None and one.said.frozen,
         "replication_status": "disabled",
         "active_backend_id": None,
     }
     if call.version >= version("3.7"):
-        found["cluster"] = None
+        found["cluster"] = one.cluster or None
     if call.version >= version("3.49"):
-        found["backend_state"] = "up" if node.alive else "down"
+        found["backend_state"] = "up" if one.up else "down"
     return found
 
 
@@ -71,7 +65,7 @@ async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow(RULE + "index")
     host, binary = call.request.one("host"), call.request.one("binary")
     central = [_central(room, call, one) for one in (SCHEDULER, BACKUP)]
-    found = [*central, *[_shown(room, call, node) for node in await room.fleet.nodes()]]
+    found = [*central, *[_shown(call, one) for one in await services(room)]]
     # A host is named with its backend or without it.
     return {
         "services": [
@@ -82,61 +76,69 @@ async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
     }
 
 
-async def _node(room: BlockStorage, call: Call) -> tuple[NodeView, str]:
+async def _meant(room: BlockStorage, host: str) -> list[str]:
+    """The services of a name: one, or all of a node. Raises ServiceNotFound."""
+    found = [one.host for one in await services(room) if one.is_called(host)]
+    if not found:
+        raise ServiceNotFound(f"Service {VOLUME} could not be found on host {host[:64]}.")
+    return found
+
+
+async def _asked(room: BlockStorage, call: Call) -> tuple[list[str], str]:
     call.allow(RULE + "update")
     host, binary = call.wish.get("host") or "", call.wish.get("binary") or call.wish.get("service") or ""
     if not host or not binary:
         raise BadRequest("Missing required element 'host', or 'binary' and 'service'.")
-    for node in await room.fleet.nodes():
-        if host in (node.name, host_of(room, node)) and binary == VOLUME:
-            return node, host
-    raise ServiceNotFound(f"Service {binary[:64]} could not be found on host {host[:64]}.")
+    if binary != VOLUME:
+        raise ServiceNotFound(f"Service {binary[:64]} could not be found on host {host[:64]}.")
+    return await _meant(room, host), host
 
 
 async def enable(room: BlockStorage, call: Call) -> dict[str, Any]:
-    node, host = await _node(room, call)
-    await room.fleet.set_disabled(node.name, False, "")
+    meant, host = await _asked(room, call)
+    await say(room, meant, disabled=False)
     base = {"host": host, "service": VOLUME, "binary": VOLUME}
     return {**base, "disabled": False, "status": "enabled", "disabled_reason": None}
 
 
 async def disable(room: BlockStorage, call: Call) -> dict[str, Any]:
-    node, host = await _node(room, call)
-    await room.fleet.set_disabled(node.name, True, "")
+    meant, host = await _asked(room, call)
+    await say(room, meant, disabled=True)
     return {"host": host, "service": VOLUME, "binary": VOLUME, "disabled": True, "status": "disabled"}
 
 
 async def disable_log_reason(room: BlockStorage, call: Call) -> dict[str, Any]:
-    node, host = await _node(room, call)
+    meant, host = await _asked(room, call)
     reason = call.wish["disabled_reason"]
-    await room.fleet.set_disabled(node.name, True, reason)
+    await say(room, meant, disabled=True, reason=reason)
     base = {"host": host, "service": VOLUME, "binary": VOLUME}
     return {**base, "disabled": True, "status": "disabled", "disabled_reason": reason}
 
 
-async def _freezable(room: BlockStorage, call: Call, rule: str) -> NodeView:
+async def _freezable(room: BlockStorage, call: Call, rule: str) -> list[VolumeService | Pool]:
+    """The services of a host, or the cluster, that is named."""
     call.allow(rule)
-    host = call.wish.get("host") or ""
-    for node in await room.fleet.nodes():
-        if host in (node.name, host_of(room, node)):
-            return node
-    raise BadRequest(f"Service cinder-volume could not be found on host {host[:64]!r}.")
+    host, cluster = call.wish.get("host") or "", call.wish.get("cluster") or ""
+    found: list[VolumeService | Pool] = [one for one in await services(room) if host and one.is_called(host)]
+    found += [one for one in await pools(room) if cluster and one.cluster and one.host == cluster]
+    if not found:
+        raise BadRequest(f"Service cinder-volume could not be found on host {(host or cluster)[:64]!r}.")
+    return found
 
 
 async def freeze(room: BlockStorage, call: Call) -> None:
-    node = await _freezable(room, call, "volume:freeze_host")
-    await room.fleet.set_disabled(node.name, True, FROZEN)
+    meant = await _freezable(room, call, "volume:freeze_host")
+    await say(room, [one.host for one in meant], disabled=True, reason=FROZEN)
 
 
 async def thaw(room: BlockStorage, call: Call) -> None:
-    node = await _freezable(room, call, "volume:thaw_host")
-    if node.disabled_reason == FROZEN:
-        await room.fleet.set_disabled(node.name, False, "")
+    meant = await _freezable(room, call, "volume:thaw_host")
+    await say(room, [one.host for one in meant if one.said is not None and one.said.frozen], disabled=False)
 
 
 async def failover(room: BlockStorage, call: Call) -> None:
-    node = await _freezable(room, call, "volume:failover_host")
-    raise InvalidInput(f"host {host_of(room, node)} copies its volumes nowhere: there is nothing to fail over to")
+    [first, *_] = await _freezable(room, call, "volume:failover_host")
+    raise InvalidInput(f"host {first.host} copies its volumes nowhere: there is nothing to fail over to")
 
 
 # ---- hosts ------------------------------------------------------------------------------------------------------
@@ -147,40 +149,35 @@ async def list_hosts(room: BlockStorage, call: Call) -> dict[str, Any]:
     zone, service = call.request.one("zone"), call.request.one("service")
     rows = [
         {
-            "host_name": host_of(room, node),
+            "host_name": one.host,
             "service": VOLUME,
-            "zone": node.zone or room.zone,
-            "service-status": "available" if node.alive else "unavailable",
-            "service-state": "disabled" if node.disabled else "enabled",
-            "last-update": iso_micros(node.last_seen),
+            "zone": one.zone,
+            "service-status": "available" if one.up else "unavailable",
+            "service-state": "disabled" if one.disabled else "enabled",
+            "last-update": iso_micros(one.node.last_seen),
         }
-        for node in await room.fleet.nodes()
+        for one in await services(room)
     ]
     rows = [row for row in rows if zone in (None, row["zone"]) and service in (None, row["service"])]
     return {"hosts": rows}
 
 
-async def _at(room: BlockStorage, host: str) -> NodeView:
-    for node in await room.fleet.nodes():
-        if host in (node.name, host_of(room, node)):
-            return node
-    raise ServiceNotFound(f"Host {host[:64]} could not be found.")
-
-
 async def update_host(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow(HOSTS)
     host, status = call.path["host"], call.wish["status"]
-    node = await _at(room, host)
-    await room.fleet.set_disabled(node.name, status == "disable", "")
+    await say(room, await _meant(room, host), disabled=status == "disable")
     return {"host": host, "status": "disabled" if status == "disable" else "enabled"}
 
 
 async def show_host(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow(HOSTS)
     host = call.path["host"]
-    node = await _at(room, host)
+    meant = [one for one in await services(room) if one.is_called(host)]
+    if not meant:
+        raise ServiceNotFound(f"Host {host[:64]} could not be found.")
+    node, backends = meant[0].node.name, [one.facts.name for one in meant]
     async with room.database.read() as tx:
-        volumes = await tx.find(VolumeRow, node=node.name, wanted=True, limit=MOST)
+        volumes = await tx.find(VolumeRow, node=node, backend=backends, wanted=True, limit=MOST)
         ids = [row.id for row in volumes]
         snapshots = await tx.find(SnapshotRow, volume_id=ids, wanted=True, limit=MOST) if ids else []
 

@@ -8,9 +8,10 @@ from cumulet.core.web.body import OPTIONAL, Body, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Bool, Enum, Int, Text, Uuid
+from cumulet.services.block_storage.backends import VolumeService, services
 from cumulet.services.block_storage.errors import InvalidInput
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.services import SCHEDULER, VOLUME, host_of
+from cumulet.services.block_storage.services import SCHEDULER, VOLUME
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes import store
 from cumulet.services.block_storage.volumes.row import VolumeRow
@@ -38,18 +39,17 @@ async def cleanup(room: BlockStorage, call: Call) -> dict[str, Any]:
     if wish.get("resource_id") and not wish.get("resource_type"):
         raise InvalidInput("resource_type: say whether resource_id is that of a Volume or a Snapshot")
     shown = []
-    for number, node in enumerate(await room.fleet.nodes(), 1):
-        host = host_of(room, node)
+    for number, one in enumerate(await services(room), 1):
         if (
             wish.get("service_id") in (None, number)
-            and wish.get("host") in (None, node.name, host)
-            and not wish.get("cluster_name")
+            and (wish.get("host") is None or one.is_called(wish["host"]))
+            and wish.get("cluster_name") in (None, one.cluster)
             and wish.get("binary", VOLUME) == VOLUME
-            and wish.get("is_up", False) == node.alive
-            and wish.get("disabled", node.disabled) == node.disabled
+            and wish.get("is_up", False) == one.up
+            and wish.get("disabled", one.disabled) == one.disabled
         ):
-            shown.append({"id": number, "host": host, "binary": VOLUME, "cluster_name": None})
-            await _wake(room, node.name, await _volume(room, wish))
+            shown.append({"id": number, "host": one.host, "binary": VOLUME, "cluster_name": one.cluster or None})
+            await _wake(room, one, await _volume(room, wish))
     return {"cleaning": shown, "unavailable": []}
 
 
@@ -63,10 +63,12 @@ async def _volume(room: BlockStorage, wish: dict[str, Any]) -> str:
     return snapshot.volume_id if snapshot else key
 
 
-async def _wake(room: BlockStorage, node: str, volume_id: str) -> None:
+async def _wake(room: BlockStorage, one: VolumeService, volume_id: str) -> None:
     only = {"id": volume_id} if volume_id else {}
     async with room.database.read() as tx:
-        waiting = await tx.find(VolumeRow, node=node, unsettled=True, limit=MOST, **only)
+        waiting = await tx.find(
+            VolumeRow, node=one.node.name, backend=one.facts.name, unsettled=True, limit=MOST, **only
+        )
     for volume in waiting:
         room.bus.wake(store.TOPIC, volume.id)
 

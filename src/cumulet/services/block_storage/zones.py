@@ -6,15 +6,15 @@ from typing import Any
 
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
+from cumulet.services.block_storage.backends import services
 from cumulet.services.block_storage.room import BlockStorage
 
 
 async def zones(room: BlockStorage) -> dict[str, bool]:
     """Each zone, and whether a volume could be made there now."""
     found = {room.zone: False}
-    for node in await room.fleet.nodes():
-        zone = node.zone or room.zone
-        found[zone] = found.get(zone, False) or (node.alive and not node.disabled)
+    for one in await services(room):
+        found[one.zone] = found.get(one.zone, False) or (one.up and not one.disabled)
     return found
 
 

@@ -94,7 +94,7 @@ class Disks:
         """Let the user that QEMU runs as open a volume's file."""
         if disk.volume is not None and disk.volume.protocol == "file" and self._user is not None:
             try:
-                os.chown(self._volumes.path(disk.volume.volume_id), self._user.uid, self._user.gid)
+                os.chown(self._volumes.path(disk.volume), self._user.uid, self._user.gid)
             except FileNotFoundError:
                 raise MachineFailed(f"Volume {disk.volume.volume_id} is not on this node.") from None
 
@@ -124,7 +124,7 @@ class Disks:
         if not _ID.fullmatch(spec.id):
             raise Unfit(f"{spec.id!r} is no id of a disk")
         if spec.volume is not None:
-            return Path(self._volumes.path(spec.volume.volume_id)), "qcow2"
+            return Path(self._volumes.path(spec.volume)), "qcow2"
         if spec.id == CONFIG:
             return folder.disks / "config.iso", "raw"
         return (folder.disks / f"{spec.id}.qcow2", "qcow2") if spec.image else (folder.disks / f"{spec.id}.raw", "raw")

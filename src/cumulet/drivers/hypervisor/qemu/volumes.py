@@ -19,11 +19,11 @@ EXPORT = "volume"
 """The name under which a relay offers its volume."""
 
 
-def source_of(connection: VolumeConnection, path: Callable[[str], str], secret: str, relay: Path) -> Words:
+def source_of(connection: VolumeConnection, path: Callable[[VolumeConnection], str], secret: str, relay: Path) -> Words:
     """The tree of block drivers for a volume. `secret` is the id under which QEMU was told the connection's secret,
     `relay` where a volume of the network is reached."""
     if connection.protocol == "file":
-        source = source_of_file(path(connection.volume_id), "qcow2")
+        source = source_of_file(path(connection), "qcow2")
         if connection.encrypted:
             source["encrypt"] = {"format": "luks", "key-secret": secret}
         return source

@@ -71,7 +71,7 @@ class BackupReconciler:
             return await self._fail(row, f"The node {volume.node} did not send the whole content of the volume.")
         await room.database.write(lambda tx: tx.update(BackupRow, {"id": row.id}, attempts=row.attempts + 1))
         name = on_node(snapshot) if snapshot else ""
-        pieces = room.fleet.stream(volume.node, "volume_data", volume=volume.id, snapshot=name)
+        pieces = room.fleet.stream(volume.node, "volume_data", backend=volume.backend, volume=volume.id, snapshot=name)
         limit = row.size * GIB + LARGEST_TABLE
         try:
             before = await self._table(parent) if row.parent_id else None

@@ -12,6 +12,7 @@ from cumulet.core.errors import BadRequest
 from cumulet.core.web.call import Call
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.numbers import whole_or_none
+from cumulet.services.block_storage.backends import Pool, pools
 from cumulet.services.block_storage.errors import InvalidInput, ServiceNotFound
 from cumulet.services.block_storage.room import BlockStorage
 
@@ -21,18 +22,19 @@ MOST = 1000
 _SORTS = ("reference", "size")
 
 
-async def node_of(room: BlockStorage, host: str) -> str:
-    """The node of a host's name, with its backend and pool or without. Raises ServiceNotFound."""
-    name, _, backend = host.partition("@")
-    for node in await room.fleet.nodes():
-        if node.name == name and backend.partition("#")[0] in ("", room.backend):
-            return node.name
+async def pool_of(room: BlockStorage, host: str) -> tuple[Pool, str]:
+    """The pool of a host's name, with its backend and pool or without, and the node to ask. Raises ServiceNotFound."""
+    for pool in await pools(room):
+        if pool.is_called(host):
+            meant = next((one for one in pool.services if one.is_called(host)), pool.speaker)
+            return pool, meant.node.name
     raise ServiceNotFound(f"Service cinder-volume could not be found on host {host[:64]}.")
 
 
-async def found_on(room: BlockStorage, node: str) -> Sequence[VolumeFacts]:
-    """All volumes of a node. Raises NodeSilent."""
-    return msgspec.json.decode(await room.fleet.ask(node, "volumes_found"), type=list[VolumeFacts])
+async def found_on(room: BlockStorage, node: str, backend: str) -> Sequence[VolumeFacts]:
+    """All volumes of a node's backend. Raises NodeSilent."""
+    found = await room.fleet.ask(node, "volumes_found", backend=backend)
+    return msgspec.json.decode(found, type=list[VolumeFacts])
 
 
 def reference(prefix: str, id: str) -> dict[str, str]:
@@ -51,11 +53,9 @@ def meant(prefix: str, ref: Any) -> str:
 
 
 def host_asked(call: Call) -> str:
-    host = call.request.one("host")
+    host = call.request.one("host") or call.request.one("cluster")
     if not host:
-        raise BadRequest(
-            "Either the parameter 'host' or 'cluster' must be given; there are no clusters here: use 'host'."
-        )
+        raise BadRequest("Either the parameter 'host' or 'cluster' must be given.")
     return host
 
 

@@ -20,8 +20,8 @@ from cumulet.services.block_storage.manageable.finding import (
     found_on,
     host_asked,
     meant,
-    node_of,
     page,
+    pool_of,
     reference,
 )
 from cumulet.services.block_storage.metadata import Metadata
@@ -38,7 +38,8 @@ RULE = "snapshot_extension:"
 
 async def _listed(room: BlockStorage, call: Call) -> list[dict[str, Any]]:
     call.allow(RULE + "list_manageable")
-    found = await found_on(room, await node_of(room, host_asked(call)))
+    pool, node = await pool_of(room, host_asked(call))
+    found = await found_on(room, node, pool.backend)
     ids = [facts.id for facts in found]
     async with room.database.read() as tx:
         owners = {row.id for row in await tx.find(VolumeRow, id=ids)} if ids else set()
@@ -126,7 +127,7 @@ async def manage(room: BlockStorage, call: Call) -> dict[str, Any]:
 
 
 async def _size(room: BlockStorage, volume: VolumeRow, name: str) -> int:
-    for facts in await found_on(room, volume.node):
+    for facts in await found_on(room, volume.node, volume.backend):
         if facts.id == volume.id and name in facts.snapshots and name in _left(volume):
             return facts.snapshot_sizes[facts.snapshots.index(name)]
     raise _is_not_left(volume, name)

@@ -20,8 +20,8 @@ from cumulet.services.block_storage.manageable.finding import (
     found_on,
     host_asked,
     meant,
-    node_of,
     page,
+    pool_of,
     reference,
 )
 from cumulet.services.block_storage.metadata import Metadata
@@ -30,6 +30,7 @@ from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import quotas
 from cumulet.services.block_storage.volumes import operations, store
 from cumulet.services.block_storage.volumes.operations import Content, Found, Source
+from cumulet.services.block_storage.volumes.place import placed
 from cumulet.services.block_storage.volumes.resource import NOT_AT_ONCE, volumes
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
@@ -38,7 +39,8 @@ RULE = "volume_extension:"
 
 async def _listed(room: BlockStorage, call: Call) -> list[dict[str, Any]]:
     call.allow(RULE + "list_manageable")
-    found = await found_on(room, await node_of(room, host_asked(call)))
+    pool, node = await pool_of(room, host_asked(call))
+    found = await found_on(room, node, pool.backend)
     managed, ordered = await _known(room, [facts.id for facts in found])
     return page(call, [_shown(facts, managed, ordered) for facts in found])
 
@@ -101,12 +103,15 @@ _Manage = Body("volume", _FIELDS)
 async def manage(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow(RULE + "volume_manage")
     wish = call.wish
-    if not wish.get("host"):
-        raise InvalidInput("host: say on which host the volume is; there are no clusters here")
-    node, id = await node_of(room, wish["host"]), meant(VOLUME, wish["ref"])
-    facts = next((facts for facts in await found_on(room, node) if facts.id == id), None)
+    host = wish.get("host") or wish.get("cluster")
+    if not host:
+        raise InvalidInput("host: say on which host or in which cluster the volume is")
+    (pool, node), id = await pool_of(room, host), meant(VOLUME, wish["ref"])
+    facts = next((facts for facts in await found_on(room, node, pool.backend) if facts.id == id), None)
     if facts is None:
-        raise InvalidInput(f"there is no {VOLUME}{id} on {node}; the list of manageable volumes tells what there is")
+        raise InvalidInput(
+            f"there is no {VOLUME}{id} on {host[:64]}; the list of manageable volumes tells what there is"
+        )
     if reason := _why_not(facts, *await _known(room, [id])):
         raise InvalidInput(f"{VOLUME}{id} cannot be managed: {reason}")
     row = await operations.make(
@@ -123,7 +128,7 @@ async def manage(room: BlockStorage, call: Call) -> dict[str, Any]:
         metadata=wish.get("metadata") or {},
         content=Content(bootable=bool(wish.get("bootable"))),
         caller=call.caller,
-        found=Found(node, id, facts.snapshots),
+        found=Found({**placed(pool, id), "node": node}, id, facts.snapshots),
     )
     return shown_without(volumes, call, row, *NOT_AT_ONCE)
 

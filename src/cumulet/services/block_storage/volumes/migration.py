@@ -19,10 +19,10 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Text, Uuid
 from cumulet.lib.clock import SECOND
+from cumulet.services.block_storage.backends import pools
 from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume, ServiceNotFound
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.volumes import store
-from cumulet.services.block_storage.volumes.placing import choose
+from cumulet.services.block_storage.volumes import place, store
 from cumulet.services.block_storage.volumes.resource import volumes
 from cumulet.services.block_storage.volumes.row import VolumeRow
 from cumulet.services.fleet.public import Held
@@ -43,9 +43,10 @@ DEADLINE = 24 * 3600 * SECOND
     Field("lock_volume", Bool, create=OPTIONAL),
 )
 async def migrate(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    if not call.wish.get("host"):
-        raise InvalidInput("host: name the host to move to; there are no clusters here")
-    node = await _destination(room, row, call.wish["host"])
+    host = call.wish.get("host") or call.wish.get("cluster")
+    if not host:
+        raise InvalidInput("host: name the host or the cluster to move to")
+    node = await _destination(room, row, host)
 
     async def write(tx: Transaction) -> None:
         current = await store.held(room, tx, row.id)
@@ -63,14 +64,13 @@ async def migrate(room: BlockStorage, call: Call, row: VolumeRow) -> None:
 
 async def _destination(room: BlockStorage, row: VolumeRow, host: str) -> str:
     """The node of this name, if it can take the volume."""
-    name, _, backend = host.partition("@")
-    nodes = [node for node in await room.fleet.nodes() if node.name == name]
-    if not nodes or backend.partition("#")[0] not in ("", room.backend):
+    meant = next((pool for pool in await pools(room) if pool.is_called(host)), None)
+    if meant is None:
         raise ServiceNotFound(f"Service cinder-volume could not be found on host {host[:64]}.")
-    choice = choose(nodes, {}, size=row.size, zone="")
-    if not choice.node:
+    choice, pool = await place.find(room, row, None, only=meant.name)
+    if pool is None:
         raise InvalidInput(choice.sentence())
-    return choice.node
+    return place.looker_after(pool, row.id)
 
 
 @volumes.action(

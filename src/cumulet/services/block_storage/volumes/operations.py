@@ -25,6 +25,7 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import choice, quotas
 from cumulet.services.block_storage.volumes import keys, store
+from cumulet.services.block_storage.volumes.hints import NO_HINTS, Hints
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
 DELETABLE = {"available", "error", "error_restoring", "error_extending", "error_managing", "creating", "deleting"}
@@ -60,9 +61,10 @@ class Content:
 
 @dataclass(frozen=True)
 class Found:
-    """A volume that is on a node and belongs to nobody, which becomes one of somebody's."""
+    """A volume that is on a backend and belongs to nobody, which becomes one of somebody's."""
 
-    node: str
+    place: Mapping[str, str]
+    """The columns that say where."""
     id: str
     snapshots: tuple[str, ...]
 
@@ -165,6 +167,7 @@ async def make(
     content: Content | None = None,
     caller: Caller | None = None,
     group_id: str = "",
+    hints: Hints = NO_HINTS,
     found: Found | None = None,
 ) -> VolumeRow:
     """Store the wish for a volume, within the project's quota."""
@@ -201,6 +204,7 @@ async def make(
         read_only="",
         hold="",
         group_id=group_id,
+        hints=msgspec.json.encode(dict(hints)).decode(),
         revert_to="",
         reverts=0,
         reimages=0,
@@ -212,8 +216,11 @@ async def make(
         wanted=True,
         released=False,
         generation=1,
-        node=found.node if found else "",
-        backend=room.backend if found else "",
+        node=found.place["node"] if found else "",
+        backend=found.place["backend"] if found else "",
+        cluster=found.place["cluster"] if found else "",
+        pool=found.place["pool"] if found else "",
+        tried="{}",
         made_size=0,
         made_reverts=0,
         made_reimages=0,

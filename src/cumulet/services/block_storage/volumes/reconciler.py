@@ -18,9 +18,8 @@ from cumulet.services.block_storage.messages import Action
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow, on_node
 from cumulet.services.block_storage.types.row import TypeRow
-from cumulet.services.block_storage.volumes import store
+from cumulet.services.block_storage.volumes import place, store
 from cumulet.services.block_storage.volumes.migration import Moving
-from cumulet.services.block_storage.volumes.placing import choose, missing
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 from cumulet.services.block_storage.volumes.verdict import Verdict, judge
 from cumulet.services.fleet.public import Held
@@ -91,32 +90,22 @@ class VolumeReconciler:
     # ---- beginning ---------------------------------------------------------------------------------------------------
 
     async def _place(self, volume: VolumeRow) -> Outcome:
-        nodes = await self._room.fleet.nodes()
-        taken = await given_out(self._room)
         async with self._room.database.read() as tx:
-            near, lost = await self._source_node(tx, volume)
+            source, lost = await self._source_pool(tx, volume)
             kind = await tx.get(TypeRow, id=volume.type_id) if volume.type_id else None
         if lost:
             return await self._fail(volume, Action.CREATE_VOLUME, lost)
-        specs: dict[str, str] = msgspec.json.decode(kind.extra_specs) if kind else {}
-        choice = choose(
-            nodes,
-            taken,
-            size=volume.size,
-            zone=volume.availability_zone if volume.availability_zone != self._room.zone else "",
-            near=near,
-            lacks=missing(specs, self._room.offers),
-        )
-        if choice.node:
-            await self._note(volume.id, Verdict(volume={"node": choice.node, "backend": self._room.backend}))
+        choice, pool = await place.find(self._room, volume, kind, source=source)
+        if pool is not None:
+            await self._note(volume.id, Verdict(volume=place.placed(pool, volume.id, volume.availability_zone)))
             return Again(0)
-        if not nodes:
+        if not choice.refusals:
             return Again(NO_NODE_SECONDS, choice.sentence())
         return await self._fail(volume, Action.SCHEDULE, choice.sentence())
 
     @staticmethod
-    async def _source_node(tx: Transaction, volume: VolumeRow) -> tuple[str, str]:
-        """The node where the content of a new volume lives; or why it cannot be had."""
+    async def _source_pool(tx: Transaction, volume: VolumeRow) -> tuple[str, str]:
+        """The pool where the content of a new volume lives; or why it cannot be had."""
         source_id = volume.source_volume_id
         if volume.snapshot_id:
             snapshot = await tx.get(SnapshotRow, id=volume.snapshot_id)
@@ -126,7 +115,7 @@ class VolumeReconciler:
         if not source_id:
             return "", ""
         source = await tx.get(VolumeRow, id=source_id)
-        return (source.node, "") if source else ("", f"The volume {source_id} is gone.")
+        return (place.pool_of(source), "") if source else ("", f"The volume {source_id} is gone.")
 
     async def _fail(self, volume: VolumeRow, action: Action, reason: str) -> Outcome:
         await self._note(volume.id, Verdict(volume={"fault": reason}, cause=action, reason=reason))
@@ -269,15 +258,3 @@ def _page(unsettled: bool) -> Query:
     if unsettled:
         statement = statement.where(c.unsettled == sa.true())
     return Query(statement.limit(sa.bindparam("most", type_=sa.Integer)))
-
-
-@cache
-def _given_out() -> Query:
-    c = VolumeRow.c
-    return Query(sa.select(c.node, sa.func.sum(c.size)).where(c.node != "").group_by(c.node))
-
-
-async def given_out(room: BlockStorage) -> dict[str, int]:
-    """GiB that volumes were promised on each node."""
-    async with room.database.read() as tx:
-        return {node: int(size) for node, size in await tx.tuples(_given_out())}

@@ -21,7 +21,7 @@ from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.metadata import Metadata, decoded
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.types import choice
-from cumulet.services.block_storage.volumes import operations, store
+from cumulet.services.block_storage.volumes import hints, operations, store
 from cumulet.services.block_storage.volumes.operations import Source
 from cumulet.services.block_storage.volumes.row import VolumeRow
 from cumulet.services.block_storage.zones import zones
@@ -40,7 +40,11 @@ def _links(row: VolumeRow, call: Call) -> list[dict[str, str]]:
 
 
 def _host(row: VolumeRow, call: Call) -> str | None:
-    return f"{row.node}@{row.backend}#{row.backend}" if row.node else None
+    return f"{row.node}@{row.backend}#{row.pool}" if row.node else None
+
+
+def _cluster(row: VolumeRow, call: Call) -> str | None:
+    return f"{row.cluster}@{row.backend}#{row.pool}" if row.cluster else None
 
 
 def _metadata(row: VolumeRow, call: Call) -> Any:
@@ -97,7 +101,7 @@ volumes = Resource(
         Field("os-vol-mig-status-attr:name_id", Text(), source=_nothing, rule=ADMIN),
         Field("migration_status", Text(), source=or_null("migration_status"), rule=ADMIN),
         Field("provider_id", Text(), source=_nothing, since="3.21", rule=ADMIN),
-        Field("cluster_name", Text(), source=_nothing, since="3.61", rule=ADMIN),
+        Field("cluster_name", Text(), source=_cluster, since="3.61", rule=ADMIN),
     ],
     listing=Listing(
         filters=[
@@ -194,6 +198,7 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
         content=content,
         caller=call.caller,
         group_id=group_id,
+        hints=hints.read(wish.get("OS-SCH-HNT:scheduler_hints")),
     )
     return shown_without(volumes, call, row, *NOT_AT_ONCE)
 

@@ -47,6 +47,8 @@ class VolumeRow(Row):
     hold: Short
     """What else holds it, as its status says: `attaching`, `detaching`, `awaiting-transfer`."""
     group_id: Ref
+    hints: Json
+    """What its maker said of where it should be."""
     revert_to: Ref
     """The snapshot it was last asked to return to, and how often it was asked."""
     reverts: Number
@@ -66,7 +68,13 @@ class VolumeRow(Row):
     """It should go from here, and its bytes stay where they are."""
     generation: Number
     node: Name
+    """Where it lies; of storage that several nodes share, the one that looks after it now."""
     backend: Short
+    cluster: Short
+    """The name of the shared storage; empty: it lies on its node alone."""
+    pool: Short
+    tried: Json
+    """Pools where making it failed, and why."""
     made_size: Number
     """GiB that the node reported; 0 while it is not made."""
     made_reverts: Number

@@ -143,7 +143,9 @@ class UploadReconciler:
         if volume is None or not held or late:
             return await self._end(row, failed=True)
         await room.database.write(lambda tx: tx.update(UploadRow, {"id": key}, attempts=row.attempts + 1))
-        pieces = room.fleet.stream(volume.node, "volume", volume=volume.id, format=row.disk_format)
+        pieces = room.fleet.stream(
+            volume.node, "volume", backend=volume.backend, volume=volume.id, format=row.disk_format
+        )
         try:
             await room.image.upload(key, pieces)
         except CloudError as error:

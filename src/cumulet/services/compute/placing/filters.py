@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 
+from cumulet.lib.spec_operators import compare
 from cumulet.services.compute.placing.hosts import Host, Request
 
 Filter = Callable[[Host, Request], str]
@@ -133,34 +134,5 @@ def matches(value: str | None, wanted: str) -> bool:
     """Compare as extra specs do: `<in> word`, `<or> a <or> b`, `>= 3`, `!= x`, or the text itself."""
     if value is None:
         return False
-    word, _, rest = wanted.strip().partition(" ")
-    rest = rest.strip()
-    if word == "<in>":
-        return rest in value
-    if word == "<or>":
-        return value in [part.strip() for part in rest.split("<or>")]
-    if word == "<all-in>":
-        return all(part in value for part in rest.split())
-    if word in ("s==", "=="):
-        return value == rest
-    if word in ("s!=", "!="):
-        return value != rest
-    if word in (">=", "<=", "=", ">", "<", "s>=", "s<=", "s>", "s<"):
-        return _compares(value, word, rest)
-    return fnmatch(value, wanted)
-
-
-def _compares(value: str, operator: str, bound: str) -> bool:
-    try:
-        left, right = float(value), float(bound)
-    except ValueError:
-        return False
-    if operator.endswith(">="):
-        return left >= right
-    if operator.endswith("<="):
-        return left <= right
-    if operator.endswith(">"):
-        return left > right
-    if operator.endswith("<"):
-        return left < right
-    return left >= right  # the language's `=` means: at least
+    found = compare(value, wanted)
+    return fnmatch(value, wanted) if found is None else found

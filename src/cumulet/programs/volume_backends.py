@@ -1,0 +1,56 @@
+"""The backends of volumes that the settings name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cumulet.contracts.backends import LOCAL
+from cumulet.drivers.hypervisor.base import ImageFiles
+from cumulet.drivers.volume.base import OpenVolumes, Supplies, Volumes
+from cumulet.drivers.volume.exports import Exports
+from cumulet.drivers.volume.files import FileVolumes
+from cumulet.lib.process import User
+from cumulet.node.volumes.backends import Backends
+from cumulet.programs.volume_settings import FilesBackend, VolumeBackend, VolumeSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What drivers of volumes are given on a node."""
+
+    folder: Path
+    images: ImageFiles
+    supplies: Supplies
+    machines: OpenVolumes
+    exports: Exports
+    user: User | None
+    """Who opens the volumes' files."""
+
+
+def make(settings: VolumeSettings, around: Surroundings) -> Backends:
+    """Drivers for all backends. Nothing is asked of them yet."""
+    named = named_in(settings)
+    drivers = {name: _driver(name, backend, around) for name, backend in named.items()}
+    return Backends(drivers, {name: backend.terms for name, backend in named.items()})
+
+
+def named_in(settings: VolumeSettings) -> dict[str, VolumeBackend]:
+    return settings.backends or {LOCAL: FilesBackend()}
+
+
+def _driver(name: str, backend: VolumeBackend, around: Surroundings) -> Volumes:
+    match backend:
+        case FilesBackend():
+            return FileVolumes(
+                Path(backend.path) if backend.path else _folder(around.folder, name),
+                around.images,
+                around.supplies,
+                machines=around.machines,
+                exports=around.exports,
+                user=around.user,
+            )
+
+
+def _folder(folder: Path, name: str) -> Path:
+    return folder if name == LOCAL else folder / "backends" / name

@@ -1,0 +1,75 @@
+"""What an operator may set about volumes: the table `[volumes]` of the settings file, and this node's backends."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from cumulet.contracts.backends import Terms
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,15}\Z")
+_POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}\Z")
+
+
+class BadBackend(ValueError):
+    """A backend cannot be used; the message names the key and what would do."""
+
+
+class _Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    """What every backend may say."""
+
+    backend_name: str = ""
+    """What volume types choose it by, as `volume_backend_name`; empty: its name."""
+    reserved_percentage: int = 0
+    """How much of its room is never given out."""
+    max_over_subscription_ratio: float = 1.0
+    """How many times its room may be promised to volumes, which take only what is written."""
+    filter_function: str = ""
+    """Must be true of a volume that is made here: an expression, such as `volume.size <= 100`."""
+    goodness_function: str = ""
+    """How well it takes a volume: an expression with a value from 0 to 100."""
+    capabilities: dict[str, str] = {}
+    """What volume types may ask for besides, such as `disk = "ssd"`."""
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(
+            pool=self.backend_name,
+            reserved_percentage=self.reserved_percentage,
+            max_over_subscription_ratio=self.max_over_subscription_ratio,
+            filter_function=self.filter_function,
+            goodness_function=self.goodness_function,
+            capabilities=self.capabilities,
+        )
+
+
+class FilesBackend(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="files"):
+    """Files in a directory of this node."""
+
+    path: str = ""
+    """Empty: below the state directory."""
+
+
+VolumeBackend = FilesBackend
+
+
+class VolumeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Volumes of one node."""
+
+    backends: dict[str, VolumeBackend] = {}
+    """By name; empty: one of the type `files`, named `local`."""
+
+
+def check(settings: VolumeSettings) -> None:
+    """Raise BadBackend for what would only fail later."""
+    for name, backend in settings.backends.items():
+        where = f"volumes.backends.{name[:40]}"
+        if not _NAME.match(name):
+            raise BadBackend(f"{where}: this cannot be the name of a backend; use up to 16 of a-z, 0-9, _ and -")
+        if backend.backend_name and not _POOL.match(backend.backend_name):
+            raise BadBackend(f"{where}.backend_name: use up to 63 letters, digits, spaces, '.', '_' and '-'")
+        if not 0 <= backend.reserved_percentage <= 100:
+            raise BadBackend(f"{where}.reserved_percentage: give a number from 0 to 100")
+        if not backend.max_over_subscription_ratio >= 1:
+            raise BadBackend(f"{where}.max_over_subscription_ratio: give a number that is 1 or more")
