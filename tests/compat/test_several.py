@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from tests.support.laptop import Session, log_in
 from tests.support.servers import free_port, postgresql, rabbitmq
+from tests.support.started import answers, started
 
 SECONDS = 30.0
 KEYS = ("fernet-keys", "credential-keys", "receipt-keys")
@@ -35,7 +35,6 @@ def serving(state: Path, port: int, nodes: int, database: str, bus: str) -> Iter
         "CONFIG": state / "settings.toml",
     }
     environment = {
-        **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         **{f"CUMULET_{name}": str(value) for name, value in settings.items()},
     }
@@ -44,33 +43,10 @@ def serving(state: Path, port: int, nodes: int, database: str, bus: str) -> Iter
     (state / "settings.toml").write_text(
         f'[image]\nstaging_path = "{shared}/staging"\nstores.file = {{type = "file", path = "{shared}/images"}}\n'
     )
-    with (state / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "cumulet", "serve"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        until(lambda: answers(port) or process.poll() is not None)
-        assert process.poll() is None, (state / "log").read_text()[-3000:]
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-
-
-def answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    command, log = [sys.executable, "-m", "cumulet", "serve"], state / "log"
+    with started("serve", command, log, environment=environment) as program:
+        program.wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthcheck"))
+        yield program.process
 
 
 def until(true: Callable[[], Any]) -> Any:

@@ -14,10 +14,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.servers import ServerDidNotStart, free_port
+from tests.support.servers import free_port
+from tests.support.started import DidNotStart, started
 
 START_LIMIT = 90.0
-STOP_LIMIT = 15.0
 POOL = "images"
 STORE_BYTES = 4 << 30
 
@@ -125,23 +125,14 @@ def _call(*command: str) -> None:
 
 @contextmanager
 def _daemon(cluster: Ceph, program: str, name: str) -> Iterator[None]:
-    with (cluster.conf.parent / f"{program}.out").open("wb") as output:
-        command = ["setpriv", "--pdeathsig", "KILL", program, "-c", str(cluster.conf), "-i", name, "-f"]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-    try:
+    command = [program, "-c", cluster.conf, "-i", name, "-f"]
+    with started(program, command, cluster.conf.parent / f"{program}.out"):
         yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_LIMIT)
 
 
 def _wait_until_up(cluster: Ceph) -> None:
     deadline = time.monotonic() + START_LIMIT
     while "1 up" not in cluster.run("ceph", "osd", "stat"):
         if time.monotonic() > deadline:
-            raise ServerDidNotStart("the store of Ceph did not come up")
+            raise DidNotStart("the store of Ceph did not come up")
         time.sleep(0.3)

@@ -7,49 +7,24 @@ which programs get tokens with a password; and `robot`, which is somebody itself
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+
+from tests.support.started import answers, started
 
 PERSON, PASSWORD = "ada", "analytical engine"
 CLIENTS = {"cloud": "between the two", "shell": "of the shell", "robot": "of the robot"}
-START_LIMIT = 60.0
 
 
 @contextmanager
 def openid_server(issuer: str, folder: Path, redirect_uri: str) -> Iterator[None]:
     """The provider, from the moment on when it answers."""
-    log = folder / "provider.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", __name__, issuer, str(folder), redirect_uri],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + START_LIMIT
-        while not _answers(issuer):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the provider did not start:\n{log.read_text(errors='replace')[-4000:]}")
-            time.sleep(0.05)
+    command = [sys.executable, "-m", __name__, issuer, folder, redirect_uri]
+    with started("the provider", command, folder / "provider.log") as provider:
+        provider.wait_until(lambda: answers(f"{issuer}/.well-known/openid-configuration"))
         yield
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(issuer: str) -> bool:
-    try:
-        with urlopen(f"{issuer}/.well-known/openid-configuration", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 def serve(issuer: str, folder: Path, redirect_uri: str) -> None:

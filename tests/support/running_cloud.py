@@ -11,20 +11,18 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import yaml
 
 from tests.support.certificates import signing_pair
 from tests.support.image_web import ImageWeb, image_web
 from tests.support.servers import free_port
+from tests.support.started import answers, started
 
 COMMAND = (str(Path(sys.executable).parent / "cumulet"), "up", "--simulate", "--foreground")
 SETTINGS = """\
@@ -76,12 +74,6 @@ type = "http"
 provider, and itself as if it were another cloud. The latter two sign with one key."""
 DASHBOARD = "https://dashboard.test/auth/websso/"
 PATIENCE = Path(__file__).parents[1] / "compat" / "tempest.ini"
-START_LIMIT = 60.0
-STOP_LIMIT = 20.0
-
-
-class CloudDidNotStart(Exception):
-    """With the end of what it printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,40 +131,10 @@ def running_cloud(folder: Path, command: Sequence[str] = COMMAND) -> Iterator[Ru
         (folder / "signing.pem").write_text(certificate)
         names = {"dashboard": DASHBOARD, "issuer": issuer, "campus": campus, "url": url, "folder": folder}
         settings.write_text(SETTINGS.format(port=web.port, **names))
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *command, "--state", str(state), "--port", str(port)],
-                env={**os.environ, "CUMULET_CONFIG": str(settings)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            _wait_until_ready(cloud, process)
+        argv = [*command, "--state", state, "--port", str(port)]
+        with started("cumulet", argv, log, environment={"CUMULET_CONFIG": str(settings)}) as running:
+            running.wait_until(lambda: answers(f"{url}/healthcheck") and cloud.clouds_yaml.is_file())
             yield cloud
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_LIMIT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(STOP_LIMIT)
-
-
-def _wait_until_ready(cloud: RunningCloud, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_LIMIT
-    while not _is_ready(cloud):
-        code = process.poll()
-        if code is not None or time.monotonic() > deadline:
-            why = f"ended with code {code}" if code is not None else f"was not ready after {START_LIMIT:.0f} s"
-            raise CloudDidNotStart(f"cumulet {why}:\n{cloud.log.read_text(errors='replace')[-4000:]}")
-        time.sleep(0.05)
-
-
-def _is_ready(cloud: RunningCloud) -> bool:
-    with suppress(URLError, OSError), urlopen(f"{cloud.url}/healthcheck", timeout=2) as answer:
-        return bool(answer.status == 200) and cloud.clouds_yaml.is_file()
-    return False
 
 
 def main(command: Sequence[str]) -> int:

@@ -7,53 +7,27 @@ from __future__ import annotations
 
 import base64
 import re
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import parse_qsl, urlsplit
-from urllib.request import urlopen
+
+from tests.support.started import answers, started
 
 PERSON, PASSWORD = "emmy", "invariant"
 WHAT_IS_KNOWN = {"uid": [PERSON], "mail": ["emmy@x.test"], "eduPersonAffiliation": ["faculty", "staff"]}
-START_LIMIT = 60.0
 
 
 @contextmanager
 def saml_server(entity: str, folder: Path, metadata: bytes) -> Iterator[None]:
     """The provider, from the moment on when it answers; in the folder are its key and certificate."""
     (folder / "cloud.xml").write_bytes(metadata)
-    log = folder / "campus.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", __name__, entity, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + START_LIMIT
-        while not _answers(entity):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the provider did not start:\n{log.read_text(errors='replace')[-4000:]}")
-            time.sleep(0.05)
+    with started("the provider", [sys.executable, "-m", __name__, entity, folder], folder / "campus.log") as provider:
+        provider.wait_until(lambda: answers(f"{entity}/ready"))
         yield
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(entity: str) -> bool:
-    try:
-        with urlopen(f"{entity}/ready", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 def serve(entity: str, folder: Path) -> None:

@@ -12,17 +12,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.certificates import make_certificate
+from tests.support.started import START_LIMIT, DidNotStart, Started, started
 
 PASSWORD = "only-for-tests"
-START_LIMIT = 60.0
-STOP_LIMIT = 15.0
 ROOM_NEEDED = 1 << 30
 
 
@@ -46,10 +44,6 @@ class Directory:
             capture_output=True,
             timeout=START_LIMIT,
         )
-
-
-class ServerDidNotStart(Exception):
-    """Says which server it was, and the end of what it printed."""
 
 
 @contextmanager
@@ -209,22 +203,6 @@ def _one_of_many(number: int) -> str:
     )
 
 
-class _Server:
-    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.name = name
-        self.process = process
-        self.log = log
-
-    def wait_until(self, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_LIMIT
-        while not ready():
-            code = self.process.poll()
-            if code is not None or time.monotonic() > deadline:
-                why = f"ended with code {code}" if code is not None else f"was not ready after {START_LIMIT:.0f} s"
-                raise ServerDidNotStart(f"{self.name} {why}:\n{self.log.read_text(errors='replace')[-3000:]}")
-            time.sleep(0.02)
-
-
 @contextmanager
 def _running(
     name: str,
@@ -233,39 +211,22 @@ def _running(
     user: str,
     folder: Path,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[_Server]:
-    log = folder / f"{name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*_as(user), *map(str, command)],
-            cwd=folder,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield _Server(name, process, log)
-    finally:
-        # The data is thrown away, so there is nothing to close properly; PostgreSQL, though, tells its children.
-        if name == "PostgreSQL":
-            process.terminate()
-        else:
-            process.kill()
-        try:
-            process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_LIMIT)
+) -> Iterator[Started]:
+    """The data is thrown away, so there is nothing to close properly; PostgreSQL, though, tells its children."""
+    ending = "TERM" if name == "PostgreSQL" else "KILL"
+    identity, log = _as(user), folder / f"{name}.log"
+    with started(
+        name, command, log, ending=ending, folder=folder, environment=environment, identity=identity
+    ) as server:
+        yield server
 
 
 def _as(user: str) -> list[str]:
-    """The server ends with the test run even when that is killed; it never runs as root."""
-    alone = ["setpriv", "--pdeathsig", "KILL"]
+    """Options of setpriv: a server never runs as root."""
     if os.geteuid() != 0:
-        return alone
+        return []
     account = pwd.getpwnam(user)
-    return [*alone, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    return [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
 
 
 @contextmanager
@@ -287,7 +248,7 @@ def _give(path: Path, owner: str) -> None:
 
 def _run(command: Sequence[str | Path], *, user: str, environment: Mapping[str, str] | None = None) -> None:
     done = subprocess.run(
-        [*_as(user), *map(str, command)],
+        ["setpriv", "--pdeathsig", "KILL", *_as(user), *map(str, command)],
         env={**os.environ, **(environment or {})},
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -297,7 +258,7 @@ def _run(command: Sequence[str | Path], *, user: str, environment: Mapping[str, 
         check=False,
     )
     if done.returncode != 0:
-        raise ServerDidNotStart(f"{Path(command[0]).name} failed:\n{done.stdout.decode(errors='replace')[-3000:]}")
+        raise DidNotStart(f"{Path(command[0]).name} failed:\n{done.stdout.decode(errors='replace')[-3000:]}")
 
 
 def _succeeds(command: Sequence[str | Path]) -> bool:
