@@ -112,7 +112,7 @@ class ApiProcess:
         door = self.cloud.doors[room]
         transport = httpx.ASGITransport(app=door)
         async with httpx.AsyncClient(transport=transport, base_url="http://cloud.test") as client:
-            headers = {"x-auth-token": persona, "x-openstack-nova-api-version": "2.60"}
+            headers = {"x-auth-token": persona, "x-openstack-nova-api-version": "2.93"}
             return await client.request(method, door.service.prefix + path, json=json, headers=headers)
 
     def _keep(self, task: asyncio.Task[Any]) -> None:

@@ -377,6 +377,8 @@ def upgrade() -> None:
         sa.Column("tag", sa.String(length=255), nullable=False),
         sa.Column("multiattach", sa.Boolean(), nullable=False),
         sa.Column("node", sa.String(length=255), nullable=False),
+        sa.Column("new_image", sa.String(length=64), nullable=False),
+        sa.Column("reimage", sa.Integer(), nullable=False),
         sa.Column("reserved", sa.Boolean(), nullable=False),
         sa.Column("connected", sa.Boolean(), nullable=False),
         sa.Column("connection", LONG, nullable=False),

@@ -143,6 +143,26 @@ class VolumeDoor:
             )
         return await self._view(row)
 
+    async def reimages(self, volume_id: str) -> int:
+        """How often this volume was told to hold another image."""
+        async with self._room.database.read() as tx:
+            return (await _volume(tx, volume_id)).reimages
+
+    async def reimage(self, volume_id: str, image_id: str, number: int) -> bool:
+        """Let a volume that no machine has hold an image, and nothing else: whether it does by now.
+
+        `number` is one more than `reimages` said before; asked again with it, nothing new begins. Raises InvalidVolume
+        when it cannot be.
+        """
+        async with self._room.database.read() as tx:
+            row = await _volume(tx, volume_id)
+        if row.reimages < number:
+            await operations.reimage(self._room, _ADMITTED, row, image_id, reserved=True, number=number)
+            return False
+        if row.fault:
+            raise InvalidVolume(row.fault)
+        return row.made_reimages >= number
+
     async def delete(self, volume_id: str) -> None:
         """Let a volume go, whoever holds it. One with snapshots stays: nobody asked for these to go."""
         with suppress(InvalidVolume):

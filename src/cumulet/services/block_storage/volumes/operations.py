@@ -315,13 +315,17 @@ async def extend(room: BlockStorage, volume: VolumeRow, size: int, *, in_use: bo
     await room.database.write(write)
 
 
-async def reimage(room: BlockStorage, caller: Caller, volume: VolumeRow, image_id: str, *, reserved: bool) -> None:
-    """Let a volume that nobody has hold what an image holds."""
+async def reimage(
+    room: BlockStorage, caller: Caller, volume: VolumeRow, image_id: str, *, reserved: bool, number: int = 0
+) -> None:
+    """Let a volume that nobody has hold what an image holds. `number`: which time this is, if that is known."""
     content = await _image_content(room, caller, image_id)
     allowed = ("available", "error", "reserved") if reserved else ("available", "error")
 
     async def write(tx: Transaction) -> None:
         current = await store.held(room, tx, volume.id)
+        if number and current.reimages >= number:
+            return
         if current.status not in allowed or not current.made_size:
             raise InvalidVolume(f"status must be {' or '.join(allowed)} to reimage it, not {current.status}")
         if current.size < content.least_gib:
@@ -331,7 +335,7 @@ async def reimage(room: BlockStorage, caller: Caller, volume: VolumeRow, image_i
             tx,
             volume.id,
             source_image_id=image_id,
-            reimages=current.made_reimages + 1,
+            reimages=number or current.reimages + 1,
             image_metadata=content.image_metadata,
             bootable=True,
             forced_status="",

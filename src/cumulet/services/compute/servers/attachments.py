@@ -117,6 +117,8 @@ async def attach(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
         tag=wish.get("tag", ""),
         multiattach=volume.multiattach,
         node=volume.node,
+        new_image="",
+        reimage=0,
         reserved=False,
         connected=False,
         connection="",

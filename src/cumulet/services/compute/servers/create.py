@@ -240,6 +240,8 @@ def disk_row(server: ServerRow, plan: Plan) -> DiskRow:
         tag=plan.tag,
         multiattach=plan.multiattach,
         node=plan.node,
+        new_image="",
+        reimage=0,
         reserved=False,
         connected=False,
         connection="",

@@ -1,9 +1,11 @@
-"""The rungs of a server: a place claimed, its ports wired, its disks attached, its machine as ordered, its owner told.
+"""The rungs of a server: a place claimed, ports wired, disks made anew and attached, the machine as ordered, all told.
 
 Read downwards for a server that should live, upwards for one that should go. Each act may run twice.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import msgspec
 
@@ -17,6 +19,7 @@ from cumulet.services.compute.neighbours import NicRequest, VolumeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.place import NO_VALID_HOST, claim_best, elders_wait, request_for
+from cumulet.services.compute.servers.reimaging import is_reimaged, reimage
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
 from cumulet.services.compute.servers.store import note
 
@@ -40,6 +43,7 @@ class Ladder:
         self.goals = (
             Goal[Look]("claimed", self.is_claimed, lambda look: bool(look.claims), self.claim_host, self.free_claim),
             Goal[Look]("wired", self.is_wired, lambda look: bool(look.nics), self.bind_ports, self.unplug),
+            Goal[Look]("reimaged", is_reimaged, lambda look: False, partial(reimage, self), self.disconnect),
             Goal[Look]("attached", self.is_attached, lambda look: bool(look.disks), self.connect, self.disconnect),
             Goal[Look]("powered", self.is_powered, self.has_machine, self.assign, self.withdraw),
             Goal[Look]("told", self.is_told, lambda look: False, self.tell_volumes, self.withdraw),

@@ -20,6 +20,7 @@ from cumulet.services.compute.server_groups import leave
 from cumulet.services.compute.servers.counted import held
 from cumulet.services.compute.servers.ladder import LOOK_AGAIN, Ladder
 from cumulet.services.compute.servers.look import Look, look_at
+from cumulet.services.compute.servers.reimaging import give_up
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, TagRow, Wanted
 from cumulet.services.compute.servers.store import copy_of, note, save, touch
 from cumulet.services.compute.servers.tell import json_of, tell_facts
@@ -148,6 +149,7 @@ class ServerReconciler:
                     row.host = row.host_status = row.power = ""
 
         await note(self.room, look.server.id, alter)
+        await give_up(self.room, look)
 
     # ---- shelving ----------------------------------------------------------------------------------------------------
 

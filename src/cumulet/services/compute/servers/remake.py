@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from cumulet.core.access.caller import Caller
 from cumulet.core.db import Query, Transaction
 from cumulet.core.errors import BadRequest, OverQuota
 from cumulet.core.web.body import OPTIONAL, REQUIRED
@@ -22,6 +23,7 @@ from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import zones
 from cumulet.services.compute.links import ref_id
 from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, RESIZE, MoveRow
+from cumulet.services.compute.neighbours import ImageLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers import admission, wishes
 from cumulet.services.compute.servers.actions import API, SERVERS, given
@@ -29,10 +31,13 @@ from cumulet.services.compute.servers.counted import growth
 from cumulet.services.compute.servers.create import exceeded
 from cumulet.services.compute.servers.look import flavor_of
 from cumulet.services.compute.servers.operations import VERBS, act, check
+from cumulet.services.compute.servers.reimaging import wish_for
 from cumulet.services.compute.servers.resource import answered, servers
 from cumulet.services.compute.servers.row import DiskRow, ServerRow, Wanted
 from cumulet.services.compute.servers.tell import json_of
 
+REIMAGES = version("2.93")
+"""Since then a rebuild writes the image over the volume that a server boots from."""
 BEGINNINGS = {EVACUATION: ("accepted", "rebuilding"), LIVE: ("queued", "migrating")}
 """Status of a move, and task of its server, where nobody turns the server off first."""
 _last = Query(sa.select(sa.func.max(MoveRow.c.number)))
@@ -66,15 +71,16 @@ async def rebuild(room: Compute, call: Call, row: ServerRow) -> Response:
     image_id = ref_id(wish["imageRef"])
     image = await admission.image_for(room, call, image_id)
     admission.fits(image, flavor_of(row), root_is_volume=not row.image_ref)
+    reimages = not row.image_ref and await may_reimage(room, call, row, image)
     checked = admission.Admitted(flavor=flavor_of(row))
     await admission.admit_limits(room, call, checked)
     await admission.admit_key(room, call, checked)
     text = await admission.image_text(room, image_id)
-    if not row.image_ref and image_id != row.image_id:
-        raise InvalidServer("Unable to rebuild with a different image for a volume-backed server.")
 
     def alter(found: ServerRow) -> None:
-        found.image_id, found.image, found.image_ref = image_id, json_of(admission.kept_properties(image)), text
+        if found.image_ref:
+            found.image_id, found.image_ref = image_id, text
+        found.image = json_of(admission.kept_properties(image))
         found.rebuilds += 1
         found.name = wish.get("name", found.name)
         found.hostname = wish.get("hostname", found.hostname)
@@ -97,7 +103,11 @@ async def rebuild(room: Compute, call: Call, row: ServerRow) -> Response:
         if found.wanted not in (Wanted.RUNNING, Wanted.STOPPED):
             found.wanted = Wanted.RUNNING
 
-    stored = await act(room, call, row, "rebuild", alter)
+    async def also(tx: Transaction, found: ServerRow) -> None:
+        if reimages:
+            await wish_for(tx, found.id, image_id)
+
+    stored = await act(room, call, row, "rebuild", alter, also)
     shown = answered(call, stored, rebuilt=True)
     shown["adminPass"] = stored.admin_password
     if call.version >= version("2.54"):
@@ -105,6 +115,28 @@ async def rebuild(room: Compute, call: Call, row: ServerRow) -> Response:
     if call.version >= version("2.57"):
         shown["user_data"] = stored.user_data
     return Response.json(202, {"server": shown}, {"Location": f"{call.base}/servers/{row.id}"})
+
+
+async def may_reimage(room: Compute, call: Call, row: ServerRow, image: ImageLike) -> bool:
+    """Whether the volume that the server boots from is to hold this image anew. Raises InvalidServer if it cannot."""
+    async with room.database.read() as tx:
+        roots = await tx.find(DiskRow, server_id=row.id, boot_index=0, local=False, wanted="attached")
+    if not roots:
+        raise InvalidServer(f"Instance {row.id} has no volume that it boots from.")
+    if call.version >= REIMAGES:
+        size = (await room.volumes.sizes([roots[0].volume_id])).get(roots[0].volume_id, 0)
+        if size and image.min_disk > size:
+            raise InvalidServer(
+                f"Volume {roots[0].volume_id} of {size} GiB is too small: image {image.id} needs {image.min_disk} GiB."
+            )
+        return True
+    volume = await room.volumes.get(Caller(user_id="", project_id=row.project_id), roots[0].volume_id)
+    if volume.image_metadata.get("image_id") != image.id:
+        raise InvalidServer(
+            "Unable to rebuild with a different image for a volume-backed server. Microversion 2.93 writes the image "
+            "over its volume."
+        )
+    return False
 
 
 # ---- rescue -----------------------------------------------------------------------------------------------------

@@ -167,7 +167,11 @@ class DiskRow(Row):
     multiattach: bool
     node: Name
     """Where the volume's bytes are, if no other node reaches them."""
+    new_image: Ref
+    """The image that its volume is to hold instead of what it does; empty: it stays as it is."""
     # facts
+    reimage: Number
+    """The number under which block storage is asked to do so; 0: none was taken yet."""
     reserved: bool
     connected: bool
     """The machine has it, and block storage knows."""

@@ -48,10 +48,11 @@ def machine_spec(
 ) -> MachineSpec:
     """The whole machine, of what is connected at this moment."""
     properties: dict[str, Any] = msgspec.json.decode(server.image)
+    reimages = any(disk.new_image for disk in disks)
     cards = [ports[nic.port_id] for nic in nics if nic.wanted == "attached" and nic.port_id and nic.port_id in ports]
     return MachineSpec(
         id=server.id,
-        wanted=POWER[Wanted(server.wanted)] if server.wanted != Wanted.GONE else Power.STOPPED,
+        wanted=POWER[Wanted(server.wanted)] if server.wanted != Wanted.GONE and not reimages else Power.STOPPED,
         vcpus=flavor.vcpus,
         memory_mib=flavor.ram,
         disks=tuple(disk_specs(server, flavor, disks, properties)),
@@ -65,7 +66,7 @@ def machine_spec(
         rescue=_image.decode(server.rescue) if server.rescue else None,
         hard_reboots=server.hard_reboots,
         soft_reboots=server.soft_reboots,
-        rebuilds=server.rebuilds,
+        rebuilds=server.rebuilds - reimages,
         interrupts=server.interrupts,
         arrival=arrival,
     )
