@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import Fabric, ForwardingSpec
+from cumulet.contracts.networks import Fabric, ForwardingSpec, LocalSpec
 from cumulet.contracts.record import digest_of
 from tests.support.network.fabrics import (
     EVERYTHING_OUT,
@@ -296,3 +296,28 @@ async def test_a_router_answers_outside_for_those_that_it_is_told_and_lets_in_no
     await world.driver.apply(with_(fabric, routers=(msgspec.structs.replace(way, proxied=("2001:db8:1::11",)),)))
     assert await yes(world, "public", OUTSIDE_SIX, "2001:db8:1::11")
     assert await no(world, "public", OUTSIDE_SIX, "2001:db8:1::10")
+
+
+async def test_a_local_address_leads_to_a_port_of_this_node(world: World) -> None:
+    local = LocalSpec(address="10.0.0.50", fixed="10.0.0.11")
+    asked = LocalSpec(address="10.0.0.60", fixed="10.0.0.11", translated=False)
+    ports = (
+        port("ann", "red", "10.0.0.10"),
+        port("bob", "red", "10.0.0.11", groups=(WEB.id,), local=(local,)),
+        port("cat", "blue", "10.0.0.10"),
+        port("dot", "blue", "10.0.0.50"),
+    )
+    fabric = Fabric(networks=(RED, BLUE), ports=ports, groups=(OPEN, WEB))
+    await world.start(fabric)
+    for protocol, to in (("tcp", 80), ("icmp", 8)):
+        assert await yes(world, "red", "10.0.0.10", "10.0.0.50", protocol, to)
+        assert await yes(world, "red", "10.0.0.10", "10.0.0.11", protocol, to)
+    assert await no(world, "red", "10.0.0.10", "10.0.0.50", "tcp", 22)
+    assert await yes(world, "blue", "10.0.0.10", "10.0.0.50", "tcp", 22)
+    both = msgspec.structs.replace(ports[1], local=(local, asked), allowed_pairs=(("", "10.0.0.60/32"),))
+    await world.driver.apply(with_(fabric, ports=(ports[0], both, *ports[2:])))
+    assert await yes(world, "red", "10.0.0.10", "10.0.0.50")
+    await world.have("red", "10.0.0.11", "10.0.0.60")
+    assert await yes(world, "red", "10.0.0.10", "10.0.0.60")
+    await world.driver.apply(with_(fabric, ports=(ports[0], msgspec.structs.replace(ports[1], local=()), *ports[2:])))
+    assert await no(world, "red", "10.0.0.10", "10.0.0.50", "tcp", 80)

@@ -57,6 +57,16 @@ class Address(Record, frozen=True, kw_only=True):
     ip: str
 
 
+class LocalSpec(Record, frozen=True, kw_only=True):
+    """An address that leads to a port, for guests of the same network on the same node."""
+
+    address: str
+    fixed: str
+    """The address of the port that is meant."""
+    translated: bool = True
+    """The guest behind the port sees its own address; else the one that was asked for."""
+
+
 class PortSpec(Record, frozen=True, kw_only=True):
     """A port of a network that this node carries. `host` says where it lives; elsewhere, only its location matters."""
 
@@ -87,6 +97,7 @@ class PortSpec(Record, frozen=True, kw_only=True):
     trunk_port: str = ""
     """The port whose interface carries this one's frames, under a tag; empty: it has an interface of its own."""
     tag: int = 0
+    local: tuple[LocalSpec, ...] = ()
 
 
 class RuleSpec(Record, frozen=True, kw_only=True):

@@ -42,6 +42,9 @@ class FakeWorld:
     async def listen(self, network: str, address: str, *ports: int) -> None:
         """Everybody answers on every port."""
 
+    async def have(self, network: str, address: str, other: str) -> None:
+        """Everybody has what addresses he says."""
+
     async def reaches(
         self, network: str, source: str, destination: str, protocol: str, port: int, *, expected: bool
     ) -> bool:
@@ -125,6 +128,10 @@ class LinuxWorld:
         """This guest takes connections there, besides where `reaches` makes everybody take them."""
         for port in ports:
             await self._at(network, address).listen("tcp", port)
+
+    async def have(self, network: str, address: str, other: str) -> None:
+        """The guest at this address gives itself another one."""
+        await self.commands.ip(self._at(network, address).namespace, [f"addr add {other}/32 dev lo"])
 
     async def restart(self) -> None:
         """Only the driver: what it made goes on."""

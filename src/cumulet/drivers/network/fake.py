@@ -27,7 +27,7 @@ from cumulet.contracts.networks import (
     RouterSpec,
 )
 from cumulet.contracts.record import digest_of
-from cumulet.drivers.network.rules import NUMBERS, Ip, Judge, Traffic, forwarded, is_guests, owns
+from cumulet.drivers.network.rules import NUMBERS, Ip, Judge, Traffic, forwarded, is_guests, leading_here, owns
 
 Spec = NetworkSpec | PortSpec | GroupSpec | RouterSpec
 KINDS = (Kind.NETWORK, Kind.PORT, Kind.GROUP, Kind.ROUTER)
@@ -163,6 +163,12 @@ class _Journey:
             return False
         if sender is None and self._guarded_elsewhere(network_id, traffic.source):
             return False
+        led = leading_here(self._ports, network_id).get(str(traffic.destination))
+        if led is not None and sender is not None:
+            port, local = led
+            meant = ipaddress.ip_address(local.fixed) if local.translated else traffic.destination
+            landing = Traffic(traffic.source, meant, traffic.protocol, traffic.port, traffic.code)
+            return self._judge.allows(port, "ingress", landing)
         if self._is_in(network_id, traffic.destination):
             return self._lands(network_id, traffic) or self._by_floating_address(network_id, traffic)
         return any(self._forwards(router, network_id, traffic) for router in self._routers)

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cumulet.contracts.networks import Fabric, ForwardingSpec, GroupSpec, PortSpec, RuleSpec
+from cumulet.contracts.networks import Fabric, ForwardingSpec, GroupSpec, LocalSpec, PortSpec, RuleSpec
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -136,6 +136,16 @@ def owns(port: PortSpec, address: Ip) -> bool:
     if any(ipaddress.ip_address(fixed.ip) == address for fixed in port.addresses):
         return True
     return any(address in ipaddress.ip_network(cidr, strict=False) for _, cidr in port.allowed_pairs)
+
+
+def leading_here(ports: Iterable[PortSpec], network_id: str) -> dict[str, tuple[PortSpec, LocalSpec]]:
+    """Local address → the port of this network that it leads to; of several the first, so that it does not jump."""
+    found: dict[str, tuple[PortSpec, LocalSpec]] = {}
+    for port in sorted(ports, key=lambda port: port.id):
+        if port.network_id == network_id:
+            for local in port.local:
+                found.setdefault(local.address, (port, local))
+    return found
 
 
 def is_guests(port: PortSpec) -> bool:

@@ -1486,6 +1486,37 @@ def upgrade() -> None:
     )
     op.create_index("network_hosts_host", "network_hosts", ["host"], unique=False)
     op.create_table(
+        "network_local_ip_ports",
+        sa.Column("local_ip_id", sa.String(length=36), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("fixed", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("local_ip_id", "id"),
+        **TABLES,
+    )
+    op.create_index("network_local_ip_ports_port", "network_local_ip_ports", ["id"], unique=False)
+    op.create_table(
+        "network_local_ips",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", LONG, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("network_id", sa.String(length=64), nullable=False),
+        sa.Column("port_id", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("mode", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("network_local_ips_port", "network_local_ips", ["port_id"], unique=False)
+    op.create_index("network_local_ips_project", "network_local_ips", ["project_id"], unique=False)
+    op.create_table(
         "network_metering_labels",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),

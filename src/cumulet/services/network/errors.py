@@ -65,6 +65,14 @@ class NDPProxyNotFound(errors.NotFound):
     pass
 
 
+class LocalIPNotFound(errors.NotFound):
+    pass
+
+
+class LocalIPAssociationNotFound(errors.NotFound):
+    pass
+
+
 class SubnetPoolNotFound(errors.NotFound):
     pass
 
@@ -347,6 +355,26 @@ class AddressScopeConflict(errors.Conflict):
 
 class InvalidAddress(errors.BadRequest):
     pass
+
+
+class LocalIPInUse(errors.Conflict):
+    pass
+
+
+class LocalIPAssociationExists(errors.Conflict):
+    pass
+
+
+class LocalIPPortOrNetworkRequired(errors.BadRequest):
+    pass
+
+
+class LocalIPRequestedIPNotFound(errors.BadRequest):
+    pass
+
+
+class LocalIPNoRequestedIP(errors.BadRequest):
+    """Several addresses could be meant."""
 
 
 class RouterInterfaceInUseByFloatingIP(errors.Conflict):

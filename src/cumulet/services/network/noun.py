@@ -215,7 +215,8 @@ class Noun(Resource):
 
     async def remove(self, room: Network, tx: Transaction, row: Any) -> None:
         """Delete a row with its tags, and count it out."""
-        if await tx.delete(self.row, id=row.id):
+        within = {self._of_column: getattr(row, self._of_column)} if self._of_column else {}
+        if await tx.delete(self.row, id=row.id, **within):
             await tx.delete(TagRow, resource_id=row.id)
             if self.quota:
                 await room.quota.give_back(tx, row.project_id, **{self.quota: 1})

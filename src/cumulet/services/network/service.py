@@ -12,6 +12,8 @@ from cumulet.services.network.address_pools.scopes import address_scopes
 from cumulet.services.network.extensions import extension_endpoints
 from cumulet.services.network.floating_ips.floating_ips import floatingips
 from cumulet.services.network.floating_ips.port_forwardings import port_forwardings
+from cumulet.services.network.local_ips.associations import port_associations
+from cumulet.services.network.local_ips.local_ips import local_ips
 from cumulet.services.network.metering.labels import labels
 from cumulet.services.network.metering.labels import rules as label_rules
 from cumulet.services.network.networks.networks import networks
@@ -49,6 +51,8 @@ NOUNS: tuple[Noun, ...] = (
     port_forwardings,
     conntrack_helpers,
     ndp_proxies,
+    local_ips,
+    port_associations,
     rbac_policies,
     policies,
     *RULES,

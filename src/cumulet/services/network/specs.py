@@ -13,6 +13,7 @@ from cumulet.contracts.networks import (
     ForwardingSpec,
     GroupSpec,
     InterfaceSpec,
+    LocalSpec,
     MeterRule,
     MeterSpec,
     NetworkSpec,
@@ -74,7 +75,14 @@ def _subnet_spec(subnet: SubnetRow, dhcp_address: str) -> SubnetSpec:
     )
 
 
-def port_spec(port: PortRow, tunnel: str, limits: Iterable[QosRuleRow], trunk_port: str = "", tag: int = 0) -> PortSpec:
+def port_spec(
+    port: PortRow,
+    tunnel: str,
+    limits: Iterable[QosRuleRow],
+    local: Iterable[tuple[str, str, bool]] = (),
+    trunk_port: str = "",
+    tag: int = 0,
+) -> PortSpec:
     """A port for the node on which it lives."""
     rates = {(rule.type, rule.direction): rule.rate for rule in limits}
     return PortSpec(
@@ -99,6 +107,7 @@ def port_spec(port: PortRow, tunnel: str, limits: Iterable[QosRuleRow], trunk_po
         dscp=rates.get(("dscp_marking", "")),
         trunk_port=trunk_port,
         tag=tag,
+        local=tuple(LocalSpec(address=of, fixed=fixed, translated=translated) for of, fixed, translated in local),
     )
 
 

@@ -121,6 +121,9 @@ def check_port(port: PortSpec) -> None:
         _cidr(cidr)
     _require(port.egress_kbps in _KBPS and port.ingress_kbps in _KBPS, "its bandwidth")
     _require(port.egress_kpps in _KPPS and port.ingress_kpps in _KPPS, "its rate of packets")
+    for local in port.local:
+        _ipv4(local.address)
+        _ipv4(local.fixed)
     if port.trunk_port:
         checked_id(port.trunk_port)
         _require(port.tag in _VLANS, f"no frame has the tag {port.tag}")

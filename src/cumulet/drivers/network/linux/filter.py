@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from cumulet.contracts.networks import Fabric, GroupSpec, NetworkSpec, NetworkType, PortSpec, RuleSpec
 from cumulet.drivers.network.linux.guard import guard_rules
+from cumulet.drivers.network.linux.local_ips import local_rules
 from cumulet.drivers.network.linux.names import bridge, tap
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.ruleset import BRIDGE, INET, Chain, Elements, Ruleset
@@ -69,6 +70,9 @@ def ruleset(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Ruleset:
         chains[f"{BRIDGE} guard-{port.id}"] = Chain(guard_rules(port))
         chains[f"{BRIDGE} egress-{port.id}"] = Chain(_port_rules(port, "egress", groups))
         chains[f"{BRIDGE} ingress-{port.id}"] = Chain(_port_rules(port, "ingress", groups))
+    local_chains, local_sets = local_rules(ports)
+    chains |= local_chains
+    sets |= local_sets
     shaped = [port for port in ports if port.egress_kbps or port.egress_kpps or port.dscp is not None]
     for port in shaped:
         chains[f"{BRIDGE} shape-{port.id}"] = Chain(_shape_rules(port))

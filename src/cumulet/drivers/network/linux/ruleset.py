@@ -56,8 +56,9 @@ def transaction(old: Ruleset, new: Ruleset) -> str:
     lines += _declared(new, fresh_sets, changed, declared=old.chains.keys())
     for name in kept_sets:
         lines += _element_lines("add", name, new.sets[name].elements - old.sets[name].elements)
-    lines += [f"delete chain {name}" for name in gone]
+    # No chain that goes has rules by now, but maps that go still lead to some.
     lines += [f"delete {old.sets[name].kind} {name}" for name in old.sets if name not in new.sets]
+    lines += [f"delete chain {name}" for name in gone]
     return "\n".join([*lines, ""]) if lines else ""
 
 

@@ -11,6 +11,7 @@ from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.network import errors
 from cumulet.services.network.floating_ips.row import show_port
+from cumulet.services.network.local_ips.row import follow_port, forget_port
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import addressing
 from cumulet.services.network.ports.addressing import Given, Wanted
@@ -167,7 +168,9 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
             wanted=wanted,
         )
         changes["fixed_ips"] = addressing.text_of(given)
-        await forget_addresses(tx, row.id, kept=[has.ip_address for has in given])
+        kept = {has.ip_address for has in given}
+        await forget_addresses(tx, row.id, kept)
+        await forget_port(tx, row.id, kept)
     group_ids: Collection[str] | None = changes.pop("group_ids", None)
     if group_ids is not None:
         changes["groups"] = json_text(sorted(set(group_ids)))
@@ -199,6 +202,8 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     except Duplicate as taken:
         raise _mac_taken(row.mac, row.network_id) from taken
     await show_port(tx, row)
+    if "host" in changed:
+        await follow_port(tx, row)
     if row.trunk_id and {"host", "moving_to", "mac", "status"} & set(changed):
         await _keep_together(room, tx, row)
     await tell(tx, before, row, set(changed))
@@ -254,6 +259,7 @@ async def erase(room: Network, tx: Transaction, row: PortRow) -> None:
     if not await tx.delete(PortRow, id=row.id):
         return
     await forget_addresses(tx, row.id)
+    await forget_port(tx, row.id)
     await tx.delete(AddressRow, port_id=row.id)
     await tx.delete(PortGroupRow, port_id=row.id)
     await tx.delete(TagRow, resource_id=row.id)

@@ -17,6 +17,7 @@ from cumulet.core.web.wire import AnyObject, Bool, Enum, Int, ListOf, Mac, Obj, 
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.row import FloatingIpRow, refuse_forwarded, release_port
+from cumulet.services.network.local_ips.row import LocalIpRow
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import operations
@@ -330,13 +331,12 @@ async def _refuse_false_leg(tx: Transaction, row: PortRow | None, device_id: str
         raise errors.ServicePortInUse(
             f"Port {row.id} belongs to {row.device_owner} {row.device_id}; that alone lets it go."
         )
-    if device_owner in OF_THE_SERVICE and device_id:
-        used = await tx.get(RouterRow, id=device_id) or await tx.get(FloatingIpRow, id=device_id)
-        if used:
-            raise errors.ServicePortInUse(
-                f"The device {device_id[:64]} takes its ports by its own verbs only.",
-                type_name="DeviceIDNotOwnedByTenant",
-            )
+    owners = (RouterRow, FloatingIpRow, LocalIpRow) if device_owner in OF_THE_SERVICE and device_id else ()
+    if any([await tx.count(owner, id=device_id) for owner in owners]):
+        raise errors.ServicePortInUse(
+            f"The device {device_id[:64]} takes its ports by its own verbs only.",
+            type_name="DeviceIDNotOwnedByTenant",
+        )
 
 
 _PLAIN = {

@@ -17,6 +17,7 @@ from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.fleet.public import Held
 from cumulet.services.network.floating_ips.row import show_port
 from cumulet.services.network.following import hosts_of, is_up, keys_of, known_nodes, let_go, withdraw_beyond
+from cumulet.services.network.local_ips.row import led_to
 from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, PortRow
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.qos.requests import rules_for
@@ -44,6 +45,7 @@ class PortReconciler:
                 await rules_for(tx, port.qos_policy_id, port.qos_network_policy_id, port.device_owner) if port else []
             )
             trunk_port, tag = await carried(tx, port) if port else ("", 0)
+            ways = await led_to(tx, key)
         if port is None:
             await let_go(room, Kind.PORT, key)
             return Done()
@@ -57,7 +59,7 @@ class PortReconciler:
             spec: Record = location_spec(port, tunnel)
             if here:
                 local = tunnel if node == port.host else nodes[node].facts.tunnel_address
-                spec = port_spec(msgspec.structs.replace(port, host=node), local, limits, trunk_port, tag)
+                spec = port_spec(msgspec.structs.replace(port, host=node), local, limits, ways, trunk_port, tag)
             # Other nodes are told of a move, not of every change: their text keeps its generation.
             orders.append((node, Kind.PORT, key, spec, port.generation if here else 1))
         await room.fleet.assign_all(orders)

@@ -14,9 +14,10 @@ INTERFACE = "network:router_interface"
 GATEWAY = "network:router_gateway"
 FLOATING = "network:floatingip"
 STANDBY = "network:router_ha_interface"
+LOCAL = "network:local_ip"
 SUB_PORT = "trunk:subport"
 OF_ROUTERS = (INTERFACE, GATEWAY)
-OF_THE_SERVICE = (INTERFACE, GATEWAY, FLOATING, STANDBY)
+OF_THE_SERVICE = (INTERFACE, GATEWAY, FLOATING, STANDBY, LOCAL)
 """Ports that go only with the noun they belong to."""
 
 
