@@ -68,6 +68,12 @@ def test_every_named_suite_can_be_selected() -> None:
         suites.select(name, TESTS)
 
 
+def test_a_group_stands_for_its_suites_each_once() -> None:
+    assert suites.spread(["interop-platform", "interop", "x"]) == ["interop-platform", "interop-compute", "x"]
+    assert {"compute", "object_storage", "scenario", "plugin:neutron"} <= set(suites.spread(["everything"]))
+    assert {member for group in suites.GROUPS.values() for member in group} <= set(suites.names())
+
+
 @pytest.mark.parametrize(
     ("test", "expected"),
     [

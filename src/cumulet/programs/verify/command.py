@@ -56,7 +56,8 @@ def verify(
     """Judge a running cloud with Tempest, OpenStack's own test suite.
 
     A suite is one of the names of --list-suites, plugin:NAME/sub/tree, @FILE with names of tests, or a regular
-    expression. The exit code is 0 only if no test failed, was missing or was not run; 2 if there was nothing to judge.
+    expression; "interop" stands for what OpenStack Powered asks, "everything" for all suites. The exit code is 0 only
+    if no test failed, was missing or was not run; 2 if there was nothing to judge.
     """
     judge = tempest.Tempest(cache_folder())
     try:
@@ -65,11 +66,12 @@ def verify(
             judge.ensure_installed()
         if install_only:
             return
-        sizes = {name: len(suites.select(name, judge.known_tests()).tests) for name in chosen or suites.names()}
+        asked = suites.spread(chosen)
+        sizes = {name: len(suites.select(name, judge.known_tests()).tests) for name in asked or suites.names()}
         if list_suites:
             click.echo("\n".join(f"{name:<26} {size:5}" for name, size in sizes.items()))
             return
-        if not chosen:
+        if not asked:
             raise click.UsageError("Name at least one --suite.")
         place = Path(folder or f"cumulet-verify-{time.strftime('%Y%m%d-%H%M%S')}").absolute()
         place.mkdir(parents=True, exist_ok=True)
@@ -81,7 +83,7 @@ def verify(
 
     # A run that is stopped still reports what it has seen.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    selections = {name: suites.select(name, tests) for name in chosen}
+    selections = {name: suites.select(name, tests) for name in asked}
     wanted = {name: _narrow(selection.tests, exclude, sample) for name, selection in selections.items()}
     absent = {test: suites.absent_services(test, offer.services) for tests in wanted.values() for test in tests}
     runnable = [test for test, lacking in absent.items() if not lacking]

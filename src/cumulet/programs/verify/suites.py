@@ -38,6 +38,11 @@ PLUGINS = {
     "heat": Plugin("heat_tempest_plugin", ("heat",)),
     "designate": Plugin("designate_tempest_plugin", ("designate",)),
 }
+GROUPS = {
+    "interop": ("interop-compute", "interop-platform"),
+    "everything": (*SERVICES, "scenario", *(f"plugin:{name}" for name in PLUGINS)),
+}
+"""Words for several suites: what "OpenStack Powered" asks of a cloud; and all that anybody has written."""
 _NEEDS_OF_PACKAGE = {plugin.package: plugin.needs for plugin in PLUGINS.values()}
 _IDENTIFIER = re.compile(r"id-[0-9a-fA-F-]{36}")
 
@@ -58,6 +63,11 @@ def names() -> list[str]:
     smoke = [f"smoke:{service}" for service in SERVICES]
     plugins = [f"plugin:{name}" for name in PLUGINS]
     return [*SERVICES, "scenario", "smoke", *smoke, *interop, *plugins]
+
+
+def spread(chosen: Iterable[str]) -> list[str]:
+    """The suites, with the members of a group in its place; each once."""
+    return list(dict.fromkeys(member for name in chosen for member in GROUPS.get(name, (name,))))
 
 
 def select(suite: str, tests: Sequence[str]) -> Selection:
