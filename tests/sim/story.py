@@ -127,9 +127,10 @@ async def _nothing_leaks(scene: Scene) -> None:
     assert not [row for row in orders if row.gone], "orders that nobody acknowledged"
     device_ports = {row.device_id for row in ports if row.device_owner.startswith("compute:")}
     assert device_ports <= set(servers), "ports of servers that are gone"
-    disks = {id_ for world in scene.worlds.values() for id_ in world.volumes.volumes}
+    backends = [backend for world in scene.worlds.values() for backend in world.volumes.worlds.values()]
+    disks = {id_ for backend in backends for id_ in backend.volumes}
     assert disks <= set(volumes), f"volumes nobody has: {disks - set(volumes)}"
-    offered = {id_ for world in scene.worlds.values() for id_ in world.volumes.exports}
+    offered = {id_ for backend in backends for id_ in backend.exports}
     assert offered == {row.id for row in volumes.values() if row.export_secret}, "exports that nobody wants"
     reached = {row.volume_id for row in attachments if row.by_compute and row.host}
     assert offered <= reached, f"exports that nobody uses: {offered - reached}"

@@ -25,7 +25,6 @@ from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake import FakeHypervisor
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
 from cumulet.drivers.network.fake import FakeNetwork
-from cumulet.drivers.volume.fake import FakeVolumes
 from cumulet.node.agent import Agent
 from cumulet.node.control_plane import ControlPlaneSilent
 from cumulet.node.machines.belongings import HandedOn
@@ -149,7 +148,9 @@ class NodeProcess:
             facts=self._facts,
             hypervisor=self.hypervisor,
             network=Mortal(FakeNetwork(world.fabric), stone),
-            backends=Backends({"local": Mortal(FakeVolumes(world.volumes, wire, name), stone)}),
+            backends=Backends(
+                {backend: Mortal(driver, stone) for backend, driver in world.volumes.backends(wire, name).items()}
+            ),
         )
         self._task: asyncio.Task[Any] | None = None
 
@@ -192,7 +193,7 @@ class _Rack:
 
     async def reach(self, connection: VolumeConnection) -> None:
         """What offers volumes and what reaches them lives on when their agents are dead."""
-        if not self._nodes[connection.host].world.volumes.lets_in(connection):
+        if not self._nodes[connection.host].world.volumes.worlds[connection.backend].lets_in(connection):
             raise OutOfReach("nobody offers it")
 
 

@@ -1,0 +1,130 @@
+"""How a volume of files comes to be: empty, from an image, a volume, a snapshot, another node, or what lies there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cumulet.contracts.volumes import VolumeSpec
+from cumulet.drivers.volume.folder import GIB, REIMAGES, RESTORES, REVERTS
+from cumulet.drivers.volume.tool import NO_KEYS
+from cumulet.drivers.volume.workplace import OPENINGS, Impossible, Workplace
+from cumulet.lib import qemu_img
+from cumulet.lib.qcow2 import read_header
+from cumulet.lib.whole_file import finished
+
+_LARGEST_FILE = 1 << 50
+
+
+def copy_mark(volume_id: str) -> str:
+    """Names the snapshot by which a new volume is copied; no id, so it is never taken for an ordered one."""
+    return f"copy-{volume_id}"
+
+
+class Making:
+    """A volume appears when it is complete: it is made in `parts` and then renamed."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+
+    async def make(self, spec: VolumeSpec) -> None:
+        if spec.arrives:
+            await self._arrive(spec)
+        elif spec.adopt:
+            await self._adopt(spec)
+        else:
+            await self._fresh(spec)
+
+    async def _arrive(self, spec: VolumeSpec) -> None:
+        """Take the file over from another node, with all that is in it. What was done there is not done again."""
+        place = self._place
+        part = place.parts / f"{spec.id}.arriving"
+        part.unlink(missing_ok=True)
+        try:
+            await place.fetch(place.supplies.volume_file(spec.id), part, _LARGEST_FILE)
+            header = read_header(part)
+            if header.external_data or header.backed:
+                raise Impossible("The file of this volume names other files.", 400)
+            for counter, count in ((REVERTS, spec.reverts), (REIMAGES, spec.reimages), (RESTORES, spec.restores)):
+                await finished(place.pool, place.folder.note_count, spec.id, counter, count)
+            await finished(place.pool, place.folder.add, part, spec.id)
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def _adopt(self, spec: VolumeSpec) -> None:
+        place = self._place
+        if spec.adopt == spec.id:
+            raise Impossible(f"There is no volume {spec.adopt} here to take over.", 404)
+        async with place.alone(spec.adopt):
+            if not place.folder.file(spec.adopt).exists():
+                raise Impossible(f"There is no volume {spec.adopt} here to take over.", 404)
+            if await place.machines_with(spec.adopt):
+                raise Impossible(f"Volume {spec.adopt} is in use.", 409)
+            if place.folder.is_encrypted(spec.adopt):
+                raise Impossible(f"Volume {spec.adopt} is encrypted, and nobody has its key.", 400)
+            await finished(place.pool, place.folder.rename, spec.adopt, spec.id)
+
+    async def _fresh(self, spec: VolumeSpec) -> None:
+        place = self._place
+        part = place.parts / f"{spec.id}.qcow2"
+        # There may be one whose maker was cancelled.
+        part.unlink(missing_ok=True)
+        try:
+            if spec.image is not None:
+                image = Path(await place.images.path(spec.image))
+                await self._copy(image, "", read_header(image).virtual_size, part, spec)
+            elif spec.snapshot_id:
+                await self._copy_snapshot(spec.snapshot_id, part, spec)
+            elif spec.volume_id:
+                await self._copy_volume(spec, part)
+            else:
+                luks, keys = place.tool.to_make(spec)
+                await place.tool.run(qemu_img.create(part, spec.size_gib * GIB, luks), keys)
+            await finished(place.pool, place.folder.add, part, spec.id)
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def _copy_volume(self, spec: VolumeSpec, part: Path) -> None:
+        """Copy a volume as it is now, by a snapshot, so that its machine need not wait while we copy."""
+        place, source, mark = self._place, spec.volume_id, copy_mark(spec.id)
+        if source == spec.id or not place.folder.file(source).exists():
+            raise Impossible(f"There is no volume {source} here to copy.", 404)
+        async with place.alone(source):
+            if mark not in place.folder.snapshots(source):
+                await place.take(source, mark)
+            needed = place.folder.snapshots(source)[mark]
+        await self._copy(place.folder.file(source), mark, needed, part, spec, of=source)
+        async with place.alone(source):
+            await place.drop(source, mark)
+
+    async def _copy_snapshot(self, snapshot: str, part: Path, spec: VolumeSpec) -> None:
+        with self._place.kept(snapshot):
+            holder, needed = await self._holder(snapshot)
+            await self._copy(self._place.folder.file(holder), snapshot, needed, part, spec, of=holder)
+
+    async def _holder(self, snapshot: str) -> tuple[str, int]:
+        """The volume that has this snapshot, and the size it had then. Looked for again, as in `Workplace.convert`."""
+        folder = self._place.folder
+        for _ in range(OPENINGS):
+            holder = await finished(self._place.pool, folder.holder, snapshot)
+            size = folder.snapshots(holder).get(snapshot) if holder is not None else None
+            if holder is not None and size is not None:
+                return holder, size
+        raise Impossible(f"There is no snapshot {snapshot} here.", 404)
+
+    async def _copy(
+        self, source: Path, snapshot: str, needed: int, part: Path, spec: VolumeSpec, *, of: str = ""
+    ) -> None:
+        """`of` is the volume whose file the source is; none: it is an image's."""
+        size, tool = spec.size_gib * GIB, self._place.tool
+        if needed > size:
+            raise Impossible(f"{spec.size_gib} GiB are too few: the source needs {-(-needed // GIB)} GiB.", 400)
+        luks, keys = tool.to_make(spec)
+        to_read = tool.to_read(of) if of else NO_KEYS
+        arguments = qemu_img.convert(
+            source, "qcow2", part, snapshot=snapshot, shared=bool(snapshot), encrypted=bool(to_read), luks=luks
+        )
+        async with self._place.turns:
+            await self._place.convert(arguments, {**to_read, **keys}, size)
+        # A copy of a snapshot gets the size that its volume has now; what it holds ends at `needed`.
+        opened = {qemu_img.SOURCE: spec.id} if spec.encrypted else NO_KEYS
+        await tool.run(qemu_img.resize(part, size, encrypted=spec.encrypted), opened)

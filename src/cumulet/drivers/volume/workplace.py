@@ -1,0 +1,138 @@
+"""What all work on the volumes of one folder shares: its tools, who has a volume open, and whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from cumulet.drivers.hypervisor.base import ImageFiles
+from cumulet.drivers.volume.base import OpenVolumes, Supplies
+from cumulet.drivers.volume.exports import Exports
+from cumulet.drivers.volume.folder import Folder
+from cumulet.drivers.volume.holders import Holders
+from cumulet.drivers.volume.tool import Tool, VolumeKeys
+from cumulet.lib import qemu_img
+from cumulet.lib.process import User
+from cumulet.lib.qemu_img import DiskFull, NoSuchSnapshot
+from cumulet.lib.sparse import receive
+from cumulet.lib.whole_file import finished
+
+_AT_ONCE = 2
+OPENINGS = 8
+"""How often a file is opened at most for one of its snapshots, when the list of them is being written just then."""
+
+
+class Impossible(Exception):
+    """The volume cannot be as ordered; the message is for its owner."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Workplace:
+    """One folder: `volumes` in it holds the volumes, `parts` what is being made; that is emptied at the start."""
+
+    def __init__(
+        self,
+        place: Path,
+        images: ImageFiles,
+        supplies: Supplies,
+        machines: OpenVolumes | None,
+        exports: Exports | None,
+        user: User | None,
+    ) -> None:
+        self.folder = Folder(place / "volumes")
+        self.parts = place / "parts"
+        self.images = images
+        self.supplies = supplies
+        self.tool = Tool(self.folder, self.parts, supplies, user)
+        self.exports = exports or Exports(place / "exports", "", owner=user)
+        self.machines = Holders(self.exports, *([machines] if machines is not None else []))
+        self.user = user
+        self.pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="volumes")
+        self.turns = asyncio.Semaphore(_AT_ONCE)
+        self.sources: Counter[str] = Counter()
+        """Snapshots that volumes are being made from."""
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._furnish(place)
+
+    def _furnish(self, place: Path) -> None:
+        """The user passes through, and nobody can list."""
+        shutil.rmtree(self.parts, ignore_errors=True)
+        for path in (place, self.folder.path):
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o711)
+        self.parts.mkdir(mode=0o700)
+        if self.user is not None:
+            os.chown(self.parts, self.user.uid, self.user.gid)
+
+    @contextlib.asynccontextmanager
+    async def alone(self, volume_id: str) -> AsyncIterator[None]:
+        """One at a time changes a volume."""
+        async with self._locks.setdefault(volume_id, asyncio.Lock()):
+            yield
+
+    @contextlib.contextmanager
+    def kept(self, snapshot: str) -> Iterator[None]:
+        """Nobody drops a snapshot meanwhile."""
+        self.sources[snapshot] += 1
+        try:
+            yield
+        finally:
+            self.sources[snapshot] -= 1
+
+    async def machines_with(self, volume_id: str) -> Sequence[str]:
+        return await self.machines.machines_with(volume_id)
+
+    async def must_be_closed(self, volume_id: str, before: str) -> None:
+        """Raise Impossible for a volume that somebody has open."""
+        if await self.machines_with(volume_id):
+            raise Impossible(f"This volume is in use; detach it before {before}.", 409)
+
+    async def take(self, volume_id: str, name: str) -> None:
+        """Keep a volume's content of this moment under a name; its machine does it, if one has it open."""
+        if await self.machines_with(volume_id):
+            await self.machines.take_volume_snapshot(volume_id, name)
+        else:
+            file, keys = self.folder.file(volume_id), self.tool.to_read(volume_id)
+            await self.tool.run(qemu_img.take_snapshot(file, name, encrypted=bool(keys)), keys)
+
+    async def drop(self, volume_id: str, name: str) -> None:
+        if await self.machines_with(volume_id):
+            await self.machines.drop_volume_snapshot(volume_id, name)
+        else:
+            file, keys = self.folder.file(volume_id), self.tool.to_read(volume_id)
+            await self.tool.run(qemu_img.drop_snapshot(file, name, encrypted=bool(keys)), keys)
+
+    async def convert(self, arguments: list[str], keys: VolumeKeys, size: int) -> None:
+        """A snapshot is read while others are taken and dropped in the same file, by a machine too: who opens the file
+        while its list is replaced cannot find what he came for, and finds it when he opens the file again."""
+        for left in reversed(range(OPENINGS)):
+            try:
+                return await self.tool.run(arguments, keys, seconds=qemu_img.LONG_SECONDS, writes=size)
+            except NoSuchSnapshot:
+                if not left:
+                    raise
+
+    async def fetch(self, stream: AsyncIterator[bytes], part: Path, most: int) -> None:
+        """A file from elsewhere, of at most so many bytes. Raises as `receive` and as fetching does."""
+        file = await finished(self.pool, part.open, "xb")
+        try:
+            if self.user is not None:
+                os.chown(part, self.user.uid, self.user.gid)
+            await receive(file.fileno(), stream, most=most)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise DiskFull(str(error)) from error
+            raise
+        finally:
+            file.close()
