@@ -188,7 +188,7 @@ async def test_a_running_server_moves(cloud: SmallCloud, version: str, body: dic
     assert server["id"] not in cloud.nodes.worlds[host].machines
     assert set(await cloud.placement.claims(server["id"])) == {OTHER[host]}
     (nic,) = await cloud.room.networks.nics(server["id"])
-    assert (nic.host, nic.moving_to, nic.up) == (OTHER[host], "", True)
+    assert (nic.host, nic.prepared, nic.up) == (OTHER[host], [], True)
     assert nic.port_id not in cloud.nodes.told(host, Kind.PORT)
     (moved,) = await migrations(cloud, server["id"])
     assert (moved["status"], moved["migration_type"]) == ("completed", "live-migration")

@@ -1596,6 +1596,17 @@ def upgrade() -> None:
     op.create_index("network_networks_project", "network_networks", ["project_id"], unique=False)
     op.create_index("network_networks_unsettled", "network_networks", ["unsettled"], unique=False)
     op.create_table(
+        "network_port_bindings",
+        sa.Column("port_id", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("vnic_type", sa.String(length=64), nullable=False),
+        sa.Column("profile", LONG, nullable=False),
+        sa.Column("ready", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("port_id", "host"),
+        **TABLES,
+    )
+    op.create_index("network_port_bindings_host", "network_port_bindings", ["host"], unique=False)
+    op.create_table(
         "network_port_forwardings",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -1665,8 +1676,6 @@ def upgrade() -> None:
         sa.Column("trunk", LONG, nullable=False),
         sa.Column("counted", sa.Boolean(), nullable=False),
         sa.Column("up", sa.Boolean(), nullable=False),
-        sa.Column("moving_to", sa.String(length=255), nullable=False),
-        sa.Column("ready", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("unsettled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),

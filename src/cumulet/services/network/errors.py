@@ -37,6 +37,18 @@ class PortNotFound(errors.NotFound):
     pass
 
 
+class PortBindingNotFound(errors.NotFound):
+    pass
+
+
+class PortBindingAlreadyExists(errors.Conflict):
+    pass
+
+
+class PortBindingAlreadyActive(errors.Conflict):
+    pass
+
+
 class SecurityGroupNotFound(errors.NotFound):
     pass
 

@@ -13,7 +13,7 @@ from cumulet.contracts.networks import ElementFacts
 from cumulet.core.db import Query, Row, Transaction
 from cumulet.services.fleet.public import Held, NodeView
 from cumulet.services.network.networks.row import NetworkHostRow
-from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
+from cumulet.services.network.ports.row import OF_ROUTERS, BindingRow, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterHostRow
 from cumulet.services.network.stirring import DepartureRow
@@ -24,14 +24,14 @@ def _hosts_query() -> Query:
     c = PortRow.c
     here = c.network_id == sa.bindparam("network", type_=sa.String)
     living = sa.select(c.host).where(here, c.host != "")
-    coming = sa.select(c.moving_to).where(here, c.moving_to != "")
+    prepared = sa.select(BindingRow.c.host).join(PortRow.table, c.id == BindingRow.c.port_id).where(here)
     holding = (
         sa.select(RouterHostRow.c.host)
         .join(PortRow.table, c.device_id == RouterHostRow.c.router_id)
         .where(here, c.device_owner.in_(OF_ROUTERS))
     )
     given = sa.select(NetworkHostRow.c.host).where(NetworkHostRow.c.network_id == sa.bindparam("network"))
-    return Query(sa.union(living, coming, holding, given))
+    return Query(sa.union(living, prepared, holding, given))
 
 
 async def hosts_of(tx: Transaction, network_id: str) -> set[str]:

@@ -23,7 +23,8 @@ from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.addressing import Wanted, given_of
 from cumulet.services.network.ports.operations import NewPort
-from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.ports.prepared import give_up, prepare
+from cumulet.services.network.ports.row import BindingRow, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.security_groups.groups import default_group
@@ -69,9 +70,8 @@ class NicView(msgspec.Struct, kw_only=True):
     host: str
     up: bool
     """Wired on that host."""
-    moving_to: str
-    ready: bool
-    """Wired on the host that it is moving to."""
+    prepared: list[str]
+    """Hosts on which it is made too."""
     status: str
     groups: list[str]
     """Names."""
@@ -258,13 +258,23 @@ class NetworkDoor:
         """The port no longer lives on this node, unless it moved on meanwhile."""
         await self._set_host(port_id, "", only_from=host)
 
-    async def make_ready(self, port_id: str, host: str) -> None:
-        """The port is made on this node too, where its server will be; `bind` then moves it at once. Empty: no more."""
+    async def prepare(self, port_id: str, host: str) -> None:
+        """The port is made on this node too, where its server will be; `bind` then moves it at once."""
 
         async def write(tx: Transaction) -> None:
             port = await tx.get(PortRow, id=port_id)
             if port is not None and port.host != host:
-                await operations.change(self._room, tx, port, moving_to=host)
+                await prepare(tx, port, host)
+
+        await self._room.database.write(write)
+
+    async def give_up(self, port_id: str, host: str) -> None:
+        """The port is no longer made on this node, unless it lives there by now."""
+
+        async def write(tx: Transaction) -> None:
+            port = await tx.get(PortRow, id=port_id)
+            if port is not None:
+                await give_up(tx, port, host)
 
         await self._room.database.write(write)
 
@@ -329,9 +339,11 @@ class NetworkDoor:
             group_ids = sorted({id for port in ports for id in msgspec.json.decode(port.groups)})
             groups = {g.id: g.name for g in await tx.find(SecurityGroupRow, id=group_ids)} if group_ids else {}
             floating = await tx.find(FloatingIpRow, port_id=[port.id for port in ports])
+            prepared = await tx.find(BindingRow, port_id=[port.id for port in ports])
         for port in ports:
             leading = [(row.fixed, row.address) for row in floating if row.port_id == port.id]
-            found[port.device_id].append(_view(port, networks[port.network_id], subnets, groups, leading))
+            elsewhere = [row.host for row in prepared if row.port_id == port.id]
+            found[port.device_id].append(_view(port, networks[port.network_id], subnets, groups, leading, elsewhere))
         return found
 
     async def metered(self, router_id: str) -> list[MeterView]:
@@ -397,6 +409,7 @@ def _view(
     subnets: dict[str, SubnetRow],
     groups: dict[str, str],
     floating: list[tuple[str, str]],
+    prepared: list[str],
 ) -> NicView:
     return NicView(
         port_id=port.id,
@@ -407,8 +420,7 @@ def _view(
         floating=floating,
         host=port.host,
         up=port.up,
-        moving_to=port.moving_to,
-        ready=port.ready,
+        prepared=prepared,
         status=port.status,
         groups=[groups[id] for id in msgspec.json.decode(port.groups) if id in groups],
         mtu=network.mtu,

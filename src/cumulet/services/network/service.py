@@ -19,6 +19,7 @@ from cumulet.services.network.metering.labels import rules as label_rules
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.reconciler import NetworkReconciler
 from cumulet.services.network.noun import Noun
+from cumulet.services.network.ports import bindings
 from cumulet.services.network.ports import pairs as _pairs  # noqa: F401 - declares verbs of ports
 from cumulet.services.network.ports.ports import ports
 from cumulet.services.network.ports.reconciler import PortReconciler
@@ -88,6 +89,7 @@ OTHERS = (
     rules.TYPES,
     scheduling.DHCP_SCHEDULER,
     scheduling.L3_SCHEDULER,
+    bindings.EXTENDED,
 )
 """Facets of what is no noun."""
 
@@ -105,7 +107,7 @@ def reconcilers(room: Network) -> list[Reconciler]:
 
 def service() -> Service:
     routes = [resources_endpoint(NOUNS), *extension_endpoints(NOUNS, *OTHERS), *quotas.endpoints()]
-    for part in (agents, scheduling, ip_availability, auto_topology, rules, service_providers):
+    for part in (agents, scheduling, ip_availability, auto_topology, rules, service_providers, bindings):
         routes += part.endpoints()
     for noun in TAGGED:
         routes += tags.endpoints(noun)

@@ -81,8 +81,8 @@ class LiveMoves:
         server, there, here = look.server, move.destination, move.source
         for nic in look.cards:
             port = look.ports.get(nic.port_id or "")
-            if port is not None and port.moving_to != there:
-                await self.room.networks.make_ready(port.port_id, there)
+            if port is not None and there not in port.prepared:
+                await self.room.networks.prepare(port.port_id, there)
         expected = await self.expected(look, move)
         await self.room.fleet.assign(there, Kind.MACHINE, server.id, expected, server.generation)
         fault, arrival = said(look, there, move)
@@ -177,8 +177,8 @@ class LiveMoves:
         """It stays where it is; nothing is held for it elsewhere."""
         server, now = look.server, self.room.clock.now()
         for port in look.ports.values():
-            if port.moving_to:
-                await self.room.networks.make_ready(port.port_id, "")
+            if move.destination in port.prepared:
+                await self.room.networks.give_up(port.port_id, move.destination)
         if move.destination:
             await self.room.fleet.withdraw(move.destination, Kind.MACHINE, server.id)
             await self.room.placement.release(server.id, move.destination)

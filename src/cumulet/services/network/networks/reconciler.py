@@ -17,7 +17,7 @@ from cumulet.services.network.exclusions import excluded_hosts
 from cumulet.services.network.following import facts_of, hosts_of, keys_of, known_nodes, let_go
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.reconciler import note_up
-from cumulet.services.network.ports.row import DHCP, PortRow
+from cumulet.services.network.ports.row import DHCP, BindingRow, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.specs import location_spec, network_spec, without_dhcp
 from cumulet.services.network.stirring import settle
@@ -72,11 +72,14 @@ class NetworkReconciler:
         """Where the network's ports are, for nodes that begin to carry it."""
         async with self._room.database.read() as tx:
             ports = await tx.find(PortRow, network_id=key)
+            bindings = await tx.find(BindingRow, host=sorted(fresh))
+        prepared = {(row.port_id, row.host) for row in bindings}
         return [
             (node, Kind.PORT, port.id, location_spec(port, nodes[port.host].facts.tunnel_address), 1)
             for port in ports
             if port.host in nodes
-            for node in sorted(fresh - {port.host, port.moving_to})
+            for node in sorted(fresh - {port.host})
+            if (port.id, node) not in prepared
         ]
 
     async def _leave(self, key: str, node: str) -> None:

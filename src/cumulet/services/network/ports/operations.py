@@ -15,7 +15,7 @@ from cumulet.services.network.local_ips.row import follow_port, forget_port
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import addressing
 from cumulet.services.network.ports.addressing import Given, Wanted
-from cumulet.services.network.ports.row import DHCP, SUB_PORT, PortGroupRow, PortRow
+from cumulet.services.network.ports.row import DHCP, SUB_PORT, BindingRow, PortGroupRow, PortRow
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.qos.requests import NOTHING, request_of
 from cumulet.services.network.room import Network
@@ -101,8 +101,6 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         trunk="null",
         counted=new.counted and bool(new.project_id),
         up=False,
-        moving_to="",
-        ready=False,
         generation=1,
         unsettled=bool(new.host),
     )
@@ -187,9 +185,9 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     if "host" in changed:
         # Where it was made before it came, it is up at once.
         changed["allocation"] = changes.get("allocation", "{}")
-        changed |= {"up": row.ready and changed["host"] == row.moving_to, "moving_to": ""}
-    if changed.get("moving_to", row.moving_to) != row.moving_to:
-        changed["ready"] = False
+        prepared = await tx.get(BindingRow, port_id=row.id, host=changed["host"])
+        changed["up"] = prepared is not None and prepared.ready
+        await tx.delete(BindingRow, port_id=row.id, host=changed["host"])
     if set(changed) & OF_THE_REQUEST:
         changed["resource_request"] = await request_of(tx, msgspec.structs.replace(row, **changed), network)
     changed |= {"updated_at": room.clock.now(), "revision": row.revision + 1}
@@ -204,7 +202,7 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     await show_port(tx, row)
     if "host" in changed:
         await follow_port(tx, row)
-    if row.trunk_id and {"host", "moving_to", "mac", "status"} & set(changed):
+    if row.trunk_id and {"host", "mac", "status"} & set(changed):
         await _keep_together(room, tx, row)
     await tell(tx, before, row, set(changed))
     return row
@@ -215,7 +213,6 @@ async def _keep_together(room: Network, tx: Transaction, row: PortRow) -> None:
     if row.device_owner != SUB_PORT:
         for port in await sub_ports_of(tx, row.trunk_id):
             await change(room, tx, port, host=row.host)
-            await change(room, tx, port, moving_to=row.moving_to)
     await show_trunk(tx, row.trunk_id)
 
 
@@ -225,7 +222,6 @@ OF_THE_SPEC = {
     "device_id",
     "device_owner",
     "host",
-    "moving_to",
     "port_security",
     "fixed_ips",
     "groups",
@@ -245,9 +241,9 @@ async def tell(tx: Transaction, before: PortRow, row: PortRow, changed: Collecti
     """Stir what depends on a port that changed."""
     if "generation" in changed:
         tx.wake("port", row.id)
-    if {"host", "moving_to"} & set(changed) or ("admin_up" in changed and row.device_owner == DHCP):
+    if "host" in changed or ("admin_up" in changed and row.device_owner == DHCP):
         await stir(tx, NetworkRow, "network", [row.network_id])
-    if {"host", "moving_to", "groups", "fixed_ips", "pairs"} & set(changed) and (before.host or row.host):
+    if {"host", "groups", "fixed_ips", "pairs"} & set(changed) and (before.host or row.host):
         groups = {*msgspec.json.decode(before.groups), *msgspec.json.decode(row.groups)}
         await stir_groups(tx, groups)
     for device in {before.device_id, row.device_id} - {""}:
@@ -263,9 +259,10 @@ async def erase(room: Network, tx: Transaction, row: PortRow) -> None:
     await tx.delete(AddressRow, port_id=row.id)
     await tx.delete(PortGroupRow, port_id=row.id)
     await tx.delete(TagRow, resource_id=row.id)
+    prepared = await tx.delete(BindingRow, port_id=row.id)
     if row.counted:
         await room.quota.give_back(tx, row.project_id, port=1)
-    if row.host:
+    if row.host or prepared:
         await depart(tx, "port", row.id)
         await stir(tx, NetworkRow, "network", [row.network_id])
         await stir_groups(tx, msgspec.json.decode(row.groups))

@@ -32,6 +32,8 @@ from cumulet.services.network.security_groups.groups import default_group, usabl
 from cumulet.services.network.standard import STANDARD, json_text
 from cumulet.services.network.wires import DnsName, FixedIps, IpOrCidr
 
+VIF_TYPE = "bridge"
+VIF_DETAILS = {"port_filter": True, "connectivity": "l2"}
 VnicType = Enum("normal", "macvtap", "direct", "baremetal", "direct-physical", "virtio-forwarder", "smart-nic")
 DhcpOptions = ListOf(
     Obj(
@@ -129,13 +131,13 @@ ports = Noun(
                 Field(
                     "binding:vif_type",
                     Text(),
-                    source=lambda row, call: "bridge" if row.host else "unbound",
+                    source=lambda row, call: VIF_TYPE if row.host else "unbound",
                     rule="get_port:binding:vif_type",
                 ),
                 Field(
                     "binding:vif_details",
                     Text(),
-                    source=lambda row, call: {"port_filter": True, "connectivity": "l2"} if row.host else {},
+                    source=lambda row, call: VIF_DETAILS if row.host else {},
                     rule="get_port:binding:vif_details",
                 ),
             ),

@@ -1,7 +1,7 @@
 """Brings ports to the nodes: the whole text where a port lives, its location where its network is carried.
 
-A port that is bound to no node is on no node. Facts of the node on which it lives decide whether it is up. While its
-server moves it is made on both nodes; all others send to the old one until it has been bound to the new one.
+A port that is bound to no node is on no node. Facts of the node on which it lives decide whether it is up. Where it is
+prepared, as while its server moves, it is made too; all others send to the old node until it lives on the new one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cumulet.services.fleet.public import Held
 from cumulet.services.network.floating_ips.row import show_port
 from cumulet.services.network.following import hosts_of, is_up, keys_of, known_nodes, let_go, withdraw_beyond
 from cumulet.services.network.local_ips.row import led_to
-from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, PortRow
+from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, BindingRow, PortRow
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.qos.requests import rules_for
 from cumulet.services.network.room import Network
@@ -40,7 +40,8 @@ class PortReconciler:
         room = self._room
         async with room.database.read() as tx:
             port = await tx.get(PortRow, id=key)
-            hosts = await hosts_of(tx, port.network_id) if port and port.host else set()
+            prepared = {row.host for row in await tx.find(BindingRow, port_id=key)}
+            hosts = await hosts_of(tx, port.network_id) if port and port.host else prepared
             limits = (
                 await rules_for(tx, port.qos_policy_id, port.qos_network_policy_id, port.device_owner) if port else []
             )
@@ -55,7 +56,7 @@ class PortReconciler:
         tunnel = nodes[port.host].facts.tunnel_address if port.host in nodes else ""
         orders: list[tuple[str, Kind, str, Record, int]] = []
         for node in sorted(wanted):
-            here = node in (port.host, port.moving_to)
+            here = node == port.host or node in prepared
             spec: Record = location_spec(port, tunnel)
             if here:
                 local = tunnel if node == port.host else nodes[node].facts.tunnel_address
@@ -78,10 +79,11 @@ class PortReconciler:
             if port is None or port.device_owner == DHCP:
                 return  # up when its network is
             await note_up(tx, port, bool(port.host) and is_up(helds, port.host))
-            ready = bool(port.moving_to) and is_up(helds, port.moving_to)
-            if ready != port.ready:
-                await tx.update(PortRow, {"id": port.id}, ready=ready)
-                tx.wake("device", port.device_id)
+            for binding in await tx.find(BindingRow, port_id=key):
+                ready = is_up(helds, binding.host)
+                if ready != binding.ready:
+                    await tx.update(BindingRow, {"port_id": key, "host": binding.host}, ready=ready)
+                    tx.wake("device", port.device_id)
 
         await self._room.database.write(write)
 

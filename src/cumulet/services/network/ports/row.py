@@ -70,12 +70,20 @@ class PortRow(Standard):
     """It is counted in its project's quota."""
     up: bool
     """Its node says that it is wired."""
-    moving_to: Name
-    """The node on which it is made too, because its server is on the way there."""
-    ready: bool
-    """That node says that it is wired."""
     generation: int
     unsettled: bool
+
+
+@stored("network_port_bindings", sa.Index("network_port_bindings_host", "host"))
+class BindingRow(Row):
+    """A node on which a port is made besides the one where it lives: its server is on the way there, or may be."""
+
+    port_id: Annotated[str, sa.String(36), PRIMARY]
+    host: Annotated[str, sa.String(255), PRIMARY]
+    vnic_type: Short
+    profile: Json
+    ready: bool
+    """That node says that it is wired."""
 
 
 @stored("network_port_groups", sa.Index("network_port_groups_group", "group_id"))

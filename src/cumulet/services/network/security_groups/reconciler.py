@@ -13,7 +13,7 @@ from cumulet.core.db import Query
 from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.network.address_groups import AddressGroupRow
 from cumulet.services.network.following import keys_of, known_nodes, let_go, withdraw_beyond
-from cumulet.services.network.ports.row import PortGroupRow, PortRow
+from cumulet.services.network.ports.row import BindingRow, PortGroupRow, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.specs import group_spec
@@ -36,8 +36,9 @@ def _hosts_query() -> Query:
     speaking = sa.select(RuleRow.c.group_id).where(RuleRow.c.remote_group_id == group)
     concerned = sa.or_(PortGroupRow.c.group_id == group, PortGroupRow.c.group_id.in_(speaking))
     membership = PortRow.table.join(PortGroupRow.table, PortGroupRow.c.port_id == PortRow.c.id)
-    places = (PortRow.c.host, PortRow.c.moving_to)
-    return Query(sa.union(*(sa.select(on).select_from(membership).where(on != "", concerned) for on in places)))
+    living = sa.select(PortRow.c.host).select_from(membership).where(PortRow.c.host != "", concerned)
+    bindings = membership.join(BindingRow.table, BindingRow.c.port_id == PortRow.c.id)
+    return Query(sa.union(living, sa.select(BindingRow.c.host).select_from(bindings).where(concerned)))
 
 
 class GroupReconciler:
