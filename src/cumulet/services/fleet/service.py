@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,6 +22,9 @@ from cumulet.services.fleet.room import Fleet
 LARGEST_BATCH = 16 << 20
 LARGEST_FACTS = 256 << 10
 BEAT_SECONDS = 10
+T = TypeVar("T")
+Needs = Callable[[Fleet, str, str], Awaitable[bool]]
+"""Whether the orders of a node have to do with an id."""
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}\Z")
 
 
@@ -60,43 +63,27 @@ async def report(room: Fleet, call: Call) -> None:
 
 
 async def image(room: Fleet, call: Call) -> Response:
-    row = await _node(room, call)
-    image_id = call.path["image_id"]
-    if not await assignments.needs_image(room, row.name, image_id):
-        raise NotFound(f"Nothing that this node was ordered to hold is made from image {image_id[:64]}.")
-    if room.image_bytes is None:
-        raise Unavailable("Images are not served by this process.")
-    return _streamed(room.image_bytes(image_id))
+    refusal = "Nothing that this node was ordered to hold is made from image {}."
+    image_id = await _ordered(room, call, "image_id", assignments.needs_image, refusal)
+    return _streamed(_offered(room.image_bytes, "Images")(image_id))
 
 
 async def volume_key(room: Fleet, call: Call) -> dict[str, str]:
-    row = await _node(room, call)
-    volume_id = call.path["volume_id"]
-    if not await assignments.needs_volume(room, row.name, volume_id):
-        raise NotFound(f"Nothing that this node was ordered to hold has to do with volume {volume_id[:64]}.")
-    if room.volume_key is None:
-        raise Unavailable("Keys of volumes are not served by this process.")
-    return {"key": await room.volume_key(volume_id)}
+    refusal = "Nothing that this node was ordered to hold has to do with volume {}."
+    volume_id = await _ordered(room, call, "volume_id", assignments.needs_volume, refusal)
+    return {"key": await _offered(room.volume_key, "Keys of volumes")(volume_id)}
 
 
 async def volume_file(room: Fleet, call: Call) -> Response:
-    row = await _node(room, call)
-    volume_id = call.path["volume_id"]
-    if not await assignments.awaits_volume(room, row.name, volume_id):
-        raise NotFound(f"Volume {volume_id[:64]} is not to arrive on this node.")
-    if room.volume_file is None:
-        raise Unavailable("Files of volumes are not served by this process.")
-    return _streamed(room.volume_file(volume_id))
+    refusal = "Volume {} is not to arrive on this node."
+    volume_id = await _ordered(room, call, "volume_id", assignments.awaits_volume, refusal)
+    return _streamed(_offered(room.volume_file, "Files of volumes")(volume_id))
 
 
 async def backup(room: Fleet, call: Call) -> Response:
-    row = await _node(room, call)
-    backup_id = call.path["backup_id"]
-    if not await assignments.needs_backup(room, row.name, backup_id):
-        raise NotFound(f"Nothing that this node was ordered to hold is restored from backup {backup_id[:64]}.")
-    if room.backup_bytes is None:
-        raise Unavailable("Backups are not served by this process.")
-    return _streamed(room.backup_bytes(backup_id))
+    refusal = "Nothing that this node was ordered to hold is restored from backup {}."
+    backup_id = await _ordered(room, call, "backup_id", assignments.needs_backup, refusal)
+    return _streamed(_offered(room.backup_bytes, "Backups")(backup_id))
 
 
 async def machine_luggage(room: Fleet, call: Call) -> Response:
@@ -111,6 +98,21 @@ async def luggage_file(room: Fleet, call: Call) -> Response:
     if not (offset.isascii() and offset.isdigit() and len(offset) < 20):
         raise BadRequest("offset: give the number of bytes that are there already")
     return _streamed(await luggage.opened(room, row.name, call.path["machine_id"], call.path["file"], int(offset)))
+
+
+async def _ordered(room: Fleet, call: Call, name: str, needs: Needs, refusal: str) -> str:
+    """The id of that name in the path, if the orders of the node that asks have to do with it."""
+    row = await _node(room, call)
+    id_ = call.path[name]
+    if not await needs(room, row.name, id_):
+        raise NotFound(refusal.format(id_[:64]))
+    return id_
+
+
+def _offered(source: T | None, what: str) -> T:
+    if source is None:
+        raise Unavailable(f"{what} are not served by this process.")
+    return source
 
 
 def _streamed(stream: AsyncIterator[bytes]) -> Response:
