@@ -158,6 +158,9 @@ async def on_its_way(cloud: SmallCloud) -> tuple[dict[str, Any], str, int]:
     assert (shown["status"], shown["source_compute"], shown["dest_compute"]) == ("running", host, OTHER[host])
     assert shown["memory_total_bytes"] >= 0
     assert (await client.get(f"/servers/{server['id']}/migrations/{shown['id']}"))["migration"] == shown
+    manager = cloud.compute.as_("manager").at("2.80")
+    (shown,) = (await manager.get(f"/servers/{server['id']}/migrations"))["migrations"]
+    assert {shown[name] for name in ("source_node", "source_compute", "dest_node", "dest_compute")} == {None}
     return server, host, shown["id"]
 
 
@@ -250,7 +253,8 @@ async def test_a_live_move_is_called_off(cloud: SmallCloud) -> None:
     assert server["id"] not in cloud.nodes.worlds[OTHER[host]].machines
     assert set(await cloud.placement.claims(server["id"])) == {host}
     assert [move["status"] for move in await migrations(cloud, server["id"])] == ["cancelled"]
-    await cloud.compute.as_("admin").at("2.24").delete(path, 404)
+    await cloud.compute.as_("admin").at("2.24").delete(path, 400)
+    await cloud.compute.as_("admin").at("2.24").get(path, 404)
     assert (await actions(cloud, server["id"]))[:2] == [("live_migration_abort", None), ("live-migration", "Error")]
 
 
@@ -259,6 +263,11 @@ async def test_a_live_move_is_forced_to_its_end(cloud: SmallCloud) -> None:
     path = f"/servers/{server['id']}/migrations/{number}/action"
     await cloud.compute.as_("admin").at("2.22").post(path, {"force_complete": None}, 202)
     await cloud.settle()
+    (moved,) = await migrations(cloud, server["id"])
+    for known_as in (number, moved["uuid"]):
+        path = f"/servers/{server['id']}/migrations/{known_as}/action"
+        answer = await cloud.compute.as_("admin").at("2.59").post(path, {"force_complete": None}, 400)
+        assert "completed" in answer["badRequest"]["message"]
     page = await cloud.page(server["id"])
     assert (page["status"], page[HOST]) == ("ACTIVE", OTHER[host])
     assert cloud.machine(server["id"]) == (OTHER[host], Power.RUNNING)

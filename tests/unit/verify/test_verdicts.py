@@ -38,6 +38,11 @@ def record(status: str, identifier: str = TEST, **details: str) -> Record:
             Verdict.SKIPPED,
             "[known bug] Skipped until bug 1234567 is resolved",
         ),
+        (
+            record("fail", traceback="lib.exceptions.InvalidParam: validation_resources cannot be None"),
+            Verdict.SKIPPED,
+            "[no login to guests was asked for] lib.exceptions.InvalidParam: validation_resources cannot be None",
+        ),
     ],
 )
 def test_one_record_gives_one_verdict(one: Record, verdict: Verdict, why: str) -> None:
@@ -45,6 +50,13 @@ def test_one_record_gives_one_verdict(one: Record, verdict: Verdict, why: str) -
 
     assert (result.verdict, result.why) == (verdict, why)
     assert result.test == "tempest.api.image.test_images.ImagesTest.test_show"
+
+
+def test_only_the_mistake_of_a_test_excuses_it() -> None:
+    flaw = TRACEBACK.replace("in test_show\n    self.", "in force_complete_live_migration\n    body = json.loads(x)")
+    (excused,) = judged(record("fail", traceback=flaw))
+    (failed,) = judged(record("fail", traceback=flaw.replace("force_complete", "complete")))
+    assert (excused.verdict, failed.verdict) == (Verdict.SKIPPED, Verdict.FAILED)
 
 
 def test_a_class_that_cannot_be_set_up_fails_its_tests() -> None:

@@ -18,6 +18,7 @@ from cumulet.core.web.listing import Lister, Question, parse_limit
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.versions import version
 from cumulet.lib.clock import iso_micros, parse_iso
+from cumulet.lib.ids import is_uuid
 from cumulet.lib.numbers import whole
 from cumulet.services.compute.errors import MigrationNotFound
 from cumulet.services.compute.links import links
@@ -127,15 +128,15 @@ async def index(room: Compute, call: Call) -> dict[str, Any]:
 # ---- of one server ----------------------------------------------------------------------------------------------
 
 
-def shown_of_server(call: Call, row: MoveRow, progress: Progress | None) -> dict[str, Any]:
+def shown_of_server(call: Call, row: MoveRow, progress: Progress | None, *, hosts: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": row.number,
         "status": row.status,
         "server_uuid": row.server_id,
-        "source_node": row.source,
-        "source_compute": row.source,
-        "dest_node": row.destination or None,
-        "dest_compute": row.destination or None,
+        "source_node": row.source if hosts else None,
+        "source_compute": row.source if hosts else None,
+        "dest_node": row.destination or None if hosts else None,
+        "dest_compute": row.destination or None if hosts else None,
         "dest_host": None,
         "created_at": iso_micros(row.created_at),
         "updated_at": iso_micros(row.updated_at),
@@ -157,26 +158,32 @@ async def going_on(room: Compute, row: ServerRow) -> list[MoveRow]:
 
 @servers.item("GET", ONE + "index", suffix="/migrations", since="2.23")
 async def index_of_server(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
-    progress = await progress_of(room, row)
-    return {"migrations": [shown_of_server(call, move, progress) for move in await going_on(room, row)]}
+    progress, hosts = await progress_of(room, row), call.may(ONE + "index:host")
+    return {"migrations": [shown_of_server(call, move, progress, hosts=hosts) for move in await going_on(room, row)]}
 
 
 async def one(room: Compute, call: Call, row: ServerRow) -> MoveRow:
-    key, other = call.path["migration_id"], None
-    for move in await going_on(room, row):
-        if key == str(move.number):
-            return move
-    with suppress(ValueError):
-        async with room.database.read() as tx:
-            other = await tx.get(MoveRow, number=whole(key))
-    if other is not None and other.server_id == row.id:
+    """A live migration of a server, by its number or UUID, whether it has ended or not. Raises MigrationNotFound."""
+    key, move = call.path["migration_id"], None
+    async with room.database.read() as tx:
+        if is_uuid(key):
+            move = await tx.get(MoveRow, id=key)
+        else:
+            with suppress(ValueError):
+                move = await tx.get(MoveRow, number=whole(key))
+    if move is None or move.server_id != row.id:
+        raise MigrationNotFound(f"Migration {key[:64]} not found for server {row.id}.")
+    if move.kind != LIVE:
         raise MigrationNotFound(f"Migration {key} for server {row.id} is not live-migration.")
-    raise MigrationNotFound(f"Migration {key[:64]} not found for server {row.id}.")
+    return move
 
 
 @servers.item("GET", ONE + "show", suffix="/migrations/{migration_id}", since="2.23")
 async def show_of_server(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
-    return {"migration": shown_of_server(call, await one(room, call, row), await progress_of(room, row))}
+    move, progress = await one(room, call, row), await progress_of(room, row)
+    if not move.open:
+        raise MigrationNotFound(f"Migration {move.number} for server {row.id} is not in progress.")
+    return {"migration": shown_of_server(call, move, progress, hosts=True)}
 
 
 async def progress_of(room: Compute, row: ServerRow) -> Progress | None:

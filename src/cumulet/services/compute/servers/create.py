@@ -123,8 +123,8 @@ async def _become(room: Compute, row: ServerRow, wanted: Wanted) -> ServerRow:
 
 
 def hostname_of(name: str, server_id: str) -> str:
-    """A host name from a server's name."""
-    found = re.sub(r"[^a-z0-9.-]", "", re.sub(r"[ _]", "-", name.lower())).strip("-.")[:63].strip("-.")
+    """A host name from a server's name: a single label, whatever dots the name has."""
+    found = re.sub(r"[^a-z0-9-]", "", re.sub(r"[ _.]", "-", name.lower())).strip("-")[:63].strip("-")
     return found or f"server-{server_id}"
 
 

@@ -84,15 +84,18 @@ async def force_complete(room: Compute, call: Call, row: ServerRow) -> None:
 async def turn(room: Compute, call: Call, row: ServerRow, verb: str, wish: str, stages: tuple[str, ...]) -> None:
     """Give an open live move another end, if it is not too late for that."""
     found = await one(room, call, row)
+    too_late = BadRequest(
+        f"Migration {found.number} state of instance {row.id} is {found.status}. Cannot {verb} while the "
+        "migration is in this state."
+    )
+    if not found.open:
+        raise too_late
 
     async def also(tx: Transaction, server: ServerRow) -> None:
         now = room.clock.now()
         where = {"id": found.id, "open": "open", "status": list(stages)}
         if not await tx.update(MoveRow, where, wish=wish, updated_at=now):
-            raise BadRequest(
-                f"Migration {found.number} state of instance {row.id} is {found.status}. Cannot {verb} while the "
-                "migration is in this state."
-            )
+            raise too_late
         await finish_action(tx, server.id, verb, now)
 
     await act(room, call, row, verb, lambda server: None, also)
