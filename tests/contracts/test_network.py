@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import Fabric, ForwardingSpec, LocalSpec
+from cumulet.contracts.networks import Fabric, ForwardingSpec, LocalSpec, LogSpec
 from cumulet.contracts.record import digest_of
 from tests.support.network.fabrics import (
     EVERYTHING_OUT,
@@ -321,3 +321,23 @@ async def test_a_local_address_leads_to_a_port_of_this_node(world: World) -> Non
     assert await yes(world, "red", "10.0.0.10", "10.0.0.60")
     await world.driver.apply(with_(fabric, ports=(ports[0], msgspec.structs.replace(ports[1], local=()), *ports[2:])))
     assert await no(world, "red", "10.0.0.10", "10.0.0.50", "tcp", 80)
+
+
+async def test_what_groups_do_is_logged_where_somebody_wants_to_know(world: World) -> None:
+    def log(name: str, event: str, group_id: str = "") -> LogSpec:
+        return LogSpec(id=uid(name), project_id=uid("mine"), event=event, group=group_id)
+
+    ann = port("ann", "red", "10.0.0.10", logs=(log("by another group", "ACCEPT", WEB.id),))
+    bob = port("bob", "red", "10.0.0.11", groups=(WEB.id,), logs=(log("web", "ALL", WEB.id),))
+    cat = port("cat", "red", "10.0.0.12", groups=(WEB.id,), logs=(log("drops", "DROP"),))
+    dot = port("dot", "red", "10.0.0.13", groups=(WEB.id,))
+    fabric = Fabric(networks=(RED,), ports=(ann, bob, cat, dot), groups=(OPEN, WEB))
+    await world.start(fabric)
+    for name, address in (("bob", "10.0.0.11"), ("cat", "10.0.0.12"), ("dot", "10.0.0.13")):
+        assert await yes(world, "red", "10.0.0.10", address, "tcp", 80), name
+        assert await no(world, "red", "10.0.0.10", address, "tcp", 22), name
+    seen = {("ACCEPT", "ingress", bob.id), ("DROP", "ingress", bob.id), ("DROP", "ingress", cat.id)}
+    assert await world.witnessed() == seen
+    await world.driver.apply(with_(fabric, ports=(ann, msgspec.structs.replace(bob, logs=()), cat, dot)))
+    assert await yes(world, "red", "10.0.0.11", "10.0.0.10", "tcp", 80)
+    assert await world.witnessed() == seen

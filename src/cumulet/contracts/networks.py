@@ -67,6 +67,17 @@ class LocalSpec(Record, frozen=True, kw_only=True):
     """The guest behind the port sees its own address; else the one that was asked for."""
 
 
+class LogSpec(Record, frozen=True, kw_only=True):
+    """Something that is to be written down of a port's packets."""
+
+    id: str
+    project_id: str
+    event: str
+    """`ACCEPT`, `DROP` or `ALL`."""
+    group: str = ""
+    """Only what this group lets pass, or would have had to; empty: any."""
+
+
 class PortSpec(Record, frozen=True, kw_only=True):
     """A port of a network that this node carries. `host` says where it lives; elsewhere, only its location matters."""
 
@@ -98,6 +109,7 @@ class PortSpec(Record, frozen=True, kw_only=True):
     """The port whose interface carries this one's frames, under a tag; empty: it has an interface of its own."""
     tag: int = 0
     local: tuple[LocalSpec, ...] = ()
+    logs: tuple[LogSpec, ...] = ()
 
 
 class RuleSpec(Record, frozen=True, kw_only=True):

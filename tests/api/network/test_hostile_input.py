@@ -54,6 +54,7 @@ async def surroundings(network: Client, make: Maker) -> dict[str, Any]:
         "port_id": (await make.port(net))["id"],
         "security_group_id": group["id"],
         "router_id": (await make.one("router", "/routers"))["id"],
+        "resource_type": "security_group",
         "direction": "ingress",
         "floating_network_id": net["id"],
         "prefixes": ["10.1.0.0/16"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -24,6 +25,7 @@ from tests.support.network.fabrics import NODE, OUTSIDE, OUTSIDE_SIX, uid
 from tests.support.network.guests import NOTHING_COMES_SECONDS, SOMETHING_COMES_SECONDS, Guest, Place, eventually
 
 _numbers = count(1)
+KERNEL_KEEPS_SECONDS = 0.5
 
 
 class FakeWorld:
@@ -41,6 +43,10 @@ class FakeWorld:
 
     async def listen(self, network: str, address: str, *ports: int) -> None:
         """Everybody answers on every port."""
+
+    async def witnessed(self) -> set[tuple[str, str, str]]:
+        """(event, direction, port) of all that was logged."""
+        return set(self.world.witnessed)
 
     async def have(self, network: str, address: str, other: str) -> None:
         """Everybody has what addresses he says."""
@@ -128,6 +134,13 @@ class LinuxWorld:
         """This guest takes connections there, besides where `reaches` makes everybody take them."""
         for port in ports:
             await self._at(network, address).listen("tcp", port)
+
+    async def witnessed(self) -> set[tuple[str, str, str]]:
+        """(event, direction, port) of all that was logged until now; the kernel keeps it to itself for a moment."""
+        path = self.folder / "security-groups.log"
+        await asyncio.sleep(KERNEL_KEEPS_SECONDS)
+        said = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return {(line["event"], line["direction"], line["port_id"]) for line in said}
 
     async def have(self, network: str, address: str, other: str) -> None:
         """The guest at this address gives itself another one."""

@@ -27,7 +27,7 @@ from cumulet.contracts.networks import (
     RouterSpec,
 )
 from cumulet.contracts.record import digest_of
-from cumulet.drivers.network.rules import NUMBERS, Ip, Judge, Traffic, forwarded, is_guests, leading_here, owns
+from cumulet.drivers.network.rules import NUMBERS, Ip, Judge, Traffic, forwarded, is_guests, leading_here, logs_of, owns
 
 Spec = NetworkSpec | PortSpec | GroupSpec | RouterSpec
 KINDS = (Kind.NETWORK, Kind.PORT, Kind.GROUP, Kind.ROUTER)
@@ -41,6 +41,8 @@ class FakeFabric:
     failing: dict[str, Fault] = field(default_factory=dict)
     metered: dict[tuple[str, str], Metered] = field(default_factory=dict)
     """(router, counter) → what tests let pass there."""
+    witnessed: list[tuple[str, str, str]] = field(default_factory=list)
+    """What was logged: (event, direction, port)."""
     waiting: set[str] = field(default_factory=set)
     """Routers that run on another of the nodes that hold them."""
     turns: asyncio.Event = field(default_factory=asyncio.Event)
@@ -155,11 +157,12 @@ class _Journey:
         self._ports = [port for port in ports if not port.trunk_port or port.trunk_port in up]
         routers = [spec for spec in specs if isinstance(spec, RouterSpec) and spec.up]
         self._routers = [router for router in routers if not (router.standby and router.id in world.waiting)]
+        self._witnessed = world.witnessed
         self._judge = Judge(Fabric(groups=tuple(spec for spec in specs if isinstance(spec, GroupSpec))))
 
     def arrives(self, network_id: str, traffic: Traffic) -> bool:
         sender = self._port(network_id, traffic.source)
-        if sender is not None and not self._judge.allows(sender, "egress", traffic):
+        if sender is not None and not self._allows(sender, "egress", traffic):
             return False
         if sender is None and self._guarded_elsewhere(network_id, traffic.source):
             return False
@@ -168,7 +171,7 @@ class _Journey:
             port, local = led
             meant = ipaddress.ip_address(local.fixed) if local.translated else traffic.destination
             landing = Traffic(traffic.source, meant, traffic.protocol, traffic.port, traffic.code)
-            return self._judge.allows(port, "ingress", landing)
+            return self._allows(port, "ingress", landing)
         if self._is_in(network_id, traffic.destination):
             return self._lands(network_id, traffic) or self._by_floating_address(network_id, traffic)
         return any(self._forwards(router, network_id, traffic) for router in self._routers)
@@ -177,7 +180,7 @@ class _Journey:
         """Whether somebody in this network has the destination and takes the packet."""
         receiver = self._port(network_id, traffic.destination)
         if receiver is not None:
-            return self._judge.allows(receiver, "ingress", traffic)
+            return self._allows(receiver, "ingress", traffic)
         network = self._networks[network_id]
         if network.external and any(s.gateway == str(traffic.destination) for s in network.subnets):
             return True  # The provider's own router.
@@ -215,6 +218,13 @@ class _Journey:
         outward = _translated_out(router, traffic)
         outside = router.gateway.network_id
         return self._lands(outside, outward) or self._by_floating_address(outside, outward)
+
+    def _allows(self, port: PortSpec, direction: str, traffic: Traffic) -> bool:
+        """Whether the port's groups let it pass; what is to be logged of that, is."""
+        granting = self._judge.granting(port, direction, traffic) if port.security else ""
+        if port.security and logs_of(port, granting):
+            self._witnessed.append(("ACCEPT" if granting else "DROP", direction, port.id))
+        return not port.security or bool(granting)
 
     def _delivers(self, router: RouterSpec, traffic: Traffic) -> bool:
         return any(

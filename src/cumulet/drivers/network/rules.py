@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cumulet.contracts.networks import Fabric, ForwardingSpec, GroupSpec, LocalSpec, PortSpec, RuleSpec
+from cumulet.contracts.networks import Fabric, ForwardingSpec, GroupSpec, LocalSpec, LogSpec, PortSpec, RuleSpec
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -106,14 +106,17 @@ class Judge:
 
     def allows(self, port: PortSpec, direction: str, traffic: Traffic) -> bool:
         """Whether the port's groups let a new flow pass. `direction` is as in rules, seen from the guest."""
-        if not port.security:
-            return True
+        return not port.security or bool(self.granting(port, direction, traffic))
+
+    def granting(self, port: PortSpec, direction: str, traffic: Traffic) -> str:
+        """The first of a port's groups that lets a new flow pass; empty: none does."""
         remote = traffic.source if direction == "ingress" else traffic.destination
-        return any(
-            rule.direction == direction and matches(rule, traffic, remote, self._members.get(rule.remote_group, ()))
-            for group in self._of(port)
-            for rule in group.rules
-        )
+        for group in sorted(self._of(port), key=lambda group: group.id):
+            for rule in group.rules:
+                members = self._members.get(rule.remote_group, ())
+                if rule.direction == direction and matches(rule, traffic, remote, members):
+                    return group.id
+        return ""
 
     def is_stateful(self, port: PortSpec) -> bool:
         """Whether answers pass because the question did."""
@@ -136,6 +139,12 @@ def owns(port: PortSpec, address: Ip) -> bool:
     if any(ipaddress.ip_address(fixed.ip) == address for fixed in port.addresses):
         return True
     return any(address in ipaddress.ip_network(cidr, strict=False) for _, cidr in port.allowed_pairs)
+
+
+def logs_of(port: PortSpec, granting: str) -> list[LogSpec]:
+    """The logs that tell of a packet which this group let pass, or none (empty)."""
+    event = "ACCEPT" if granting else "DROP"
+    return [log for log in port.logs if log.event in (event, "ALL") and (not granting or log.group in ("", granting))]
 
 
 def leading_here(ports: Iterable[PortSpec], network_id: str) -> dict[str, tuple[PortSpec, LocalSpec]]:

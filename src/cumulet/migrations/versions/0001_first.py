@@ -1517,6 +1517,27 @@ def upgrade() -> None:
     op.create_index("network_local_ips_port", "network_local_ips", ["port_id"], unique=False)
     op.create_index("network_local_ips_project", "network_local_ips", ["project_id"], unique=False)
     op.create_table(
+        "network_logs",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", LONG, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("resource_type", sa.String(length=64), nullable=False),
+        sa.Column("group_id", sa.String(length=64), nullable=False),
+        sa.Column("port_id", sa.String(length=64), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("network_logs_group", "network_logs", ["group_id"], unique=False)
+    op.create_index("network_logs_port", "network_logs", ["port_id"], unique=False)
+    op.create_index("network_logs_project", "network_logs", ["project_id"], unique=False)
+    op.create_table(
         "network_metering_labels",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),

@@ -77,6 +77,18 @@ class NDPProxyNotFound(errors.NotFound):
     pass
 
 
+class LogResourceNotFound(errors.NotFound):
+    pass
+
+
+class ResourceNotFound(errors.NotFound):
+    """The group that a log is to be about."""
+
+
+class TargetResourceNotFound(errors.NotFound):
+    """The port that a log is to be about."""
+
+
 class LocalIPNotFound(errors.NotFound):
     pass
 
@@ -366,6 +378,14 @@ class AddressScopeConflict(errors.Conflict):
 
 
 class InvalidAddress(errors.BadRequest):
+    pass
+
+
+class InvalidLogResourceType(errors.BadRequest):
+    pass
+
+
+class InvalidResourceConstraint(errors.BadRequest):
     pass
 
 

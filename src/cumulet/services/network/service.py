@@ -32,9 +32,11 @@ from cumulet.services.network.routers.conntrack_helpers import conntrack_helpers
 from cumulet.services.network.routers.ndp_proxies import ndp_proxies
 from cumulet.services.network.routers.reconciler import NodeWatcher, RouterReconciler
 from cumulet.services.network.routers.routers import routers
+from cumulet.services.network.security_groups import logs as logging
 from cumulet.services.network.security_groups.default_rules import default_rules
 from cumulet.services.network.security_groups.default_statefulness import default_statefulness
 from cumulet.services.network.security_groups.groups import security_groups
+from cumulet.services.network.security_groups.logs import logs
 from cumulet.services.network.security_groups.reconciler import GroupReconciler
 from cumulet.services.network.security_groups.rules import security_group_rules
 from cumulet.services.network.subnets.subnets import subnets
@@ -47,6 +49,7 @@ NOUNS: tuple[Noun, ...] = (
     ports,
     security_groups,
     security_group_rules,
+    logs,
     routers,
     floatingips,
     port_forwardings,
@@ -107,7 +110,8 @@ def reconcilers(room: Network) -> list[Reconciler]:
 
 def service() -> Service:
     routes = [resources_endpoint(NOUNS), *extension_endpoints(NOUNS, *OTHERS), *quotas.endpoints()]
-    for part in (agents, scheduling, ip_availability, auto_topology, rules, service_providers, bindings):
+    parts = (agents, scheduling, ip_availability, auto_topology, rules, service_providers, bindings, logging)
+    for part in parts:
         routes += part.endpoints()
     for noun in TAGGED:
         routes += tags.endpoints(noun)

@@ -14,6 +14,7 @@ from cumulet.contracts.networks import (
     GroupSpec,
     InterfaceSpec,
     LocalSpec,
+    LogSpec,
     MeterRule,
     MeterSpec,
     NetworkSpec,
@@ -32,6 +33,7 @@ from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.qos.row import QosRuleRow
 from cumulet.services.network.routers.legs import Leg
 from cumulet.services.network.routers.row import NdpProxyRow, RouterRow
+from cumulet.services.network.security_groups.log_row import LogRow
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.subnets.row import SubnetRow
 
@@ -80,6 +82,7 @@ def port_spec(
     tunnel: str,
     limits: Iterable[QosRuleRow],
     local: Iterable[tuple[str, str, bool]] = (),
+    logs: Iterable[LogRow] = (),
     trunk_port: str = "",
     tag: int = 0,
 ) -> PortSpec:
@@ -108,6 +111,7 @@ def port_spec(
         trunk_port=trunk_port,
         tag=tag,
         local=tuple(LocalSpec(address=of, fixed=fixed, translated=translated) for of, fixed, translated in local),
+        logs=tuple(LogSpec(id=log.id, project_id=log.project_id, event=log.event, group=log.group_id) for log in logs),
     )
 
 

@@ -121,6 +121,11 @@ def check_port(port: PortSpec) -> None:
         _cidr(cidr)
     _require(port.egress_kbps in _KBPS and port.ingress_kbps in _KBPS, "its bandwidth")
     _require(port.egress_kpps in _KPPS and port.ingress_kpps in _KPPS, "its rate of packets")
+    for log in port.logs:
+        checked_id(log.id)
+        if log.group:
+            checked_id(log.group)
+        _require(log.event in ("ACCEPT", "DROP", "ALL"), f"a log of {log.event!r}")
     for local in port.local:
         _ipv4(local.address)
         _ipv4(local.fixed)

@@ -7,6 +7,7 @@ from what is in force is made so: rules first, then interfaces, so that no frame
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -32,9 +33,12 @@ from cumulet.drivers.network.linux.residents import Residents
 from cumulet.drivers.network.linux.sandbox import ensure_namespace
 from cumulet.drivers.network.linux.uplink import ensure_uplink
 from cumulet.drivers.network.linux.wiring import Wiring
+from cumulet.drivers.network.linux.witness import Witness
 from cumulet.drivers.network.rules import is_guests
 from cumulet.lib import process
 from cumulet.lib.netns import inside
+
+log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _FAILURES = (process.ProcessFailed, OSError, TimeoutError, ValueError)
@@ -65,6 +69,7 @@ class LinuxNetwork:
         self._guarding = Guarding(self._commands, node)
         self._wiring = Wiring(self._commands, node)
         self._insides = Insides(self._commands, node)
+        self._witness = Witness(node.namespace, folder / "security-groups.log")
         self._servers = Residents(folder / "dnsmasq", Dnsmasq)
         self._standbys = Residents(folder / "keepalived", Keepalived)
         self._active: dict[str, bool] = {}
@@ -121,6 +126,7 @@ class LinuxNetwork:
         await self._insides.close()
         self._servers.abandon()
         self._standbys.abandon()
+        self._witness.close()
 
     async def _begin(self) -> None:
         """Once: see that this kernel can filter, and take up what was held. And from time to time, look again."""
@@ -168,6 +174,10 @@ class LinuxNetwork:
         except _FAILURES as error:
             # Without its rules no port is connected; those that are connected keep the rules they had.
             note({(Kind.PORT, key): of_failure((Kind.PORT, key), error) for key in local})
+        try:
+            await self._witness.ensure(local.values())
+        except _FAILURES as error:
+            log.warning("what security groups do is not written down: %s", error)  # the packets pass all the same
         note(await _guarded(everything, self._insides.ensure_namespaces(wanted.interiors)))
         links = tuple(link for link in wanted.links if link.element not in faults)
         note(await _guarded(everything, self._wiring.ensure_links(links, everything - faults.keys())))

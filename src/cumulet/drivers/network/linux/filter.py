@@ -19,6 +19,7 @@ from cumulet.drivers.network.linux.local_ips import local_rules
 from cumulet.drivers.network.linux.names import bridge, tap
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.ruleset import BRIDGE, INET, Chain, Elements, Ruleset
+from cumulet.drivers.network.linux.watching import DROPPED, tells, watches, watches_drops
 from cumulet.drivers.network.rules import ICMP, ICMPV6, is_guests, protocol_of
 
 ESTABLISHED, NEW, STRAY, INVALID, UNTRACKED = 0x10, 0x20, 0x30, 0x40, 0x50
@@ -66,6 +67,8 @@ def ruleset(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Ruleset:
             chains[f"{BRIDGE} {_group_chain(direction, group.id)}"] = Chain(
                 tuple(_group_rules(group, direction, groups))
             )
+    for port in guarded:
+        chains |= _watched(port, groups)
     for port in guarded:
         chains[f"{BRIDGE} guard-{port.id}"] = Chain(guard_rules(port))
         chains[f"{BRIDGE} egress-{port.id}"] = Chain(_port_rules(port, "egress", groups))
@@ -177,8 +180,23 @@ def _port_rules(port: PortSpec, direction: str, groups: Mapping[str, GroupSpec])
             rules.append(f"meta mark {STRAY} iifname != @young drop")
     rules += _DHCP_ANSWERS if direction == "ingress" else _DHCP
     rules.append(_NEIGHBOURS_IN if direction == "ingress" else _NEIGHBOURS_OUT)
-    rules += [f"jump {_group_chain(direction, group.id)}" for group in sorted(mine, key=lambda g: g.id)]
+    for group in sorted(mine, key=lambda group: group.id):
+        watched = watches(port, group.id)
+        rules.append(f"jump {_watch_chain(direction, port, group) if watched else _group_chain(direction, group.id)}")
+    if watches_drops(port):
+        rules.append(tells(direction, port.id, DROPPED))
     return (*rules, "drop")
+
+
+def _watched(port: PortSpec, groups: Mapping[str, GroupSpec]) -> dict[str, Chain]:
+    """The port's own copies of the groups that are to tell what they let pass."""
+    chains = {}
+    for group in (groups[name] for name in port.groups if name in groups and watches(port, name)):
+        for direction in ("ingress", "egress"):
+            watch = _watch_chain(direction, port, group)
+            chains[f"{BRIDGE} {watch}"] = Chain(tuple(_group_rules(group, direction, groups, f"goto {watch}-seen")))
+            chains[f"{BRIDGE} {watch}-seen"] = Chain((tells(direction, port.id, group.id), "accept"))
+    return chains
 
 
 def _shape_rules(port: PortSpec) -> tuple[str, ...]:
@@ -216,11 +234,17 @@ def _group_chain(direction: str, group_id: str) -> str:
     return f"group-{direction}-{group_id}"
 
 
-def _group_rules(group: GroupSpec, direction: str, groups: Mapping[str, GroupSpec]) -> Iterable[str]:
+def _watch_chain(direction: str, port: PortSpec, group: GroupSpec) -> str:
+    return f"watch-{direction}-{port.id}-{group.id}"
+
+
+def _group_rules(
+    group: GroupSpec, direction: str, groups: Mapping[str, GroupSpec], verdict: str = "accept"
+) -> Iterable[str]:
     for rule in sorted(group.rules, key=lambda r: r.id):
         if rule.direction == direction:
             for match in rule_matches(rule, groups):
-                yield f"{match} accept"
+                yield f"{match} {verdict}"
 
 
 def rule_matches(rule: RuleSpec, groups: Mapping[str, GroupSpec]) -> list[str]:

@@ -20,6 +20,7 @@ from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.qos.requests import NOTHING, request_of
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.proxying import forget_addresses
+from cumulet.services.network.security_groups.log_row import LogRow
 from cumulet.services.network.security_groups.members import stir_groups
 from cumulet.services.network.standard import TagRow, json_text, standard
 from cumulet.services.network.stirring import depart, stir
@@ -260,6 +261,7 @@ async def erase(room: Network, tx: Transaction, row: PortRow) -> None:
     await tx.delete(PortGroupRow, port_id=row.id)
     await tx.delete(TagRow, resource_id=row.id)
     prepared = await tx.delete(BindingRow, port_id=row.id)
+    await tx.delete(LogRow, port_id=row.id)
     if row.counted:
         await room.quota.give_back(tx, row.project_id, port=1)
     if row.host or prepared:

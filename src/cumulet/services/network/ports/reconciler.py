@@ -22,6 +22,7 @@ from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, BindingRow, Por
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.qos.requests import rules_for
 from cumulet.services.network.room import Network
+from cumulet.services.network.security_groups.log_row import logs_for
 from cumulet.services.network.specs import location_spec, port_spec
 from cumulet.services.network.stirring import settle
 from cumulet.services.network.trunks.row import carried, show_trunk
@@ -47,6 +48,7 @@ class PortReconciler:
             )
             trunk_port, tag = await carried(tx, port) if port else ("", 0)
             ways = await led_to(tx, key)
+            logs = await logs_for(tx, port) if port else []
         if port is None:
             await let_go(room, Kind.PORT, key)
             return Done()
@@ -60,7 +62,7 @@ class PortReconciler:
             spec: Record = location_spec(port, tunnel)
             if here:
                 local = tunnel if node == port.host else nodes[node].facts.tunnel_address
-                spec = port_spec(msgspec.structs.replace(port, host=node), local, limits, ways, trunk_port, tag)
+                spec = port_spec(msgspec.structs.replace(port, host=node), local, limits, ways, logs, trunk_port, tag)
             # Other nodes are told of a move, not of every change: their text keeps its generation.
             orders.append((node, Kind.PORT, key, spec, port.generation if here else 1))
         await room.fleet.assign_all(orders)

@@ -21,6 +21,7 @@ from cumulet.services.network.ports.row import PortGroupRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups import rule_rows
 from cumulet.services.network.security_groups.default_statefulness import is_stateful
+from cumulet.services.network.security_groups.log_row import LogRow
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.standard import STANDARD, standard
 from cumulet.services.network.stirring import depart, stir
@@ -183,6 +184,7 @@ async def erase_parts(room: Network, tx: Transaction, row: SecurityGroupRow) -> 
     """Remove what hangs on a group that is to go. Raises SecurityGroupInUse."""
     if await tx.count(PortGroupRow, group_id=row.id):
         raise errors.SecurityGroupInUse(f"Security Group {row.id} in use.")
+    await tx.delete(LogRow, group_id=row.id)
     rules = await tx.find(RuleRow, group_id=row.id)
     await tx.delete(RuleRow, group_id=row.id)
     await room.quota.give_back(tx, row.project_id, security_group_rule=len(rules))
