@@ -235,7 +235,13 @@ class _Drivers:
         self.backends = volume_backends.make(
             settings.volumes,
             Surroundings(
-                folder=folder, images=images, supplies=supplies, machines=machines, exports=self.exports, user=user
+                folder=folder,
+                node=name_of(settings),
+                images=images,
+                supplies=supplies,
+                machines=machines,
+                exports=self.exports,
+                user=user,
             ),
         )
         self.hypervisor = machines.hypervisor = QemuHypervisor(

@@ -6,7 +6,7 @@ from cumulet.contracts.backends import LOCAL, Storage, Terms
 from cumulet.drivers.volume.base import Supplies, Volumes
 from cumulet.drivers.volume.fake import FAKE_STORAGE, FakeVolumes, VolumeWorld
 from cumulet.node.volumes.backends import Backends
-from cumulet.programs.volume_settings import FilesBackend, VolumeBackend, VolumeSettings
+from cumulet.programs.volume_settings import FilesBackend, NfsBackend, VolumeBackend, VolumeSettings
 
 DISK_GIB = 100_000
 """More than any laptop, so that the tests of tools meet quotas, not walls."""
@@ -43,3 +43,5 @@ def _pretended(name: str, backend: VolumeBackend) -> Storage:
     match backend:
         case FilesBackend():
             return FAKE_STORAGE
+        case NfsBackend():
+            return Storage(driver="fake", protocol="nfs", cluster=f"simulated-{name}", content=FAKE_STORAGE.content)

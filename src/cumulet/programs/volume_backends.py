@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cumulet.contracts.backends import LOCAL
@@ -10,9 +11,11 @@ from cumulet.drivers.hypervisor.base import ImageFiles
 from cumulet.drivers.volume.base import OpenVolumes, Supplies, Volumes
 from cumulet.drivers.volume.exports import Exports
 from cumulet.drivers.volume.files import FileVolumes
+from cumulet.drivers.volume.nfs import NfsVolumes
+from cumulet.lib.mounts import Mount
 from cumulet.lib.process import User
 from cumulet.node.volumes.backends import Backends
-from cumulet.programs.volume_settings import FilesBackend, VolumeBackend, VolumeSettings
+from cumulet.programs.volume_settings import FilesBackend, NfsBackend, VolumeBackend, VolumeSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,7 @@ class Surroundings:
     supplies: Supplies
     machines: OpenVolumes
     exports: Exports
+    node: str
     user: User | None
     """Who opens the volumes' files."""
 
@@ -42,14 +46,22 @@ def named_in(settings: VolumeSettings) -> dict[str, VolumeBackend]:
 def _driver(name: str, backend: VolumeBackend, around: Surroundings) -> Volumes:
     match backend:
         case FilesBackend():
-            return FileVolumes(
-                Path(backend.path) if backend.path else _folder(around.folder, name),
-                around.images,
-                around.supplies,
-                machines=around.machines,
-                exports=around.exports,
-                user=around.user,
-            )
+            return _files(around, Path(backend.path) if backend.path else _folder(around.folder, name))
+        case NfsBackend():
+            share = Mount("nfs", backend.share, backend.options, around.folder / "mounts" / name)
+            return NfsVolumes(share, around.node, partial(_files, around))
+
+
+def _files(around: Surroundings, folder: Path, parts: Path | None = None) -> FileVolumes:
+    return FileVolumes(
+        folder,
+        around.images,
+        around.supplies,
+        machines=around.machines,
+        exports=around.exports,
+        user=around.user,
+        parts=parts,
+    )
 
 
 def _folder(folder: Path, name: str) -> Path:

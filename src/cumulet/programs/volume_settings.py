@@ -11,6 +11,9 @@ from cumulet.contracts.backends import Terms
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,15}\Z")
 _POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}\Z")
 
+_SHARE = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]):/[^\s,]*\Z")
+_OPTIONS = re.compile(r"[A-Za-z0-9_=:.,-]*\Z")
+
 
 class BadBackend(ValueError):
     """A backend cannot be used; the message names the key and what would do."""
@@ -51,7 +54,16 @@ class FilesBackend(_Common, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Empty: below the state directory."""
 
 
-VolumeBackend = FilesBackend
+class NfsBackend(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="nfs"):
+    """Files on a share, which this node mounts; the node must be root, and the share let it be."""
+
+    share: str
+    """`HOST:/PATH`."""
+    options: str = "vers=4.2"
+    """Of the mount, besides `nosuid,nodev,noexec`."""
+
+
+VolumeBackend = FilesBackend | NfsBackend
 
 
 class VolumeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,3 +85,12 @@ def check(settings: VolumeSettings) -> None:
             raise BadBackend(f"{where}.reserved_percentage: give a number from 0 to 100")
         if not backend.max_over_subscription_ratio >= 1:
             raise BadBackend(f"{where}.max_over_subscription_ratio: give a number that is 1 or more")
+        if isinstance(backend, NfsBackend):
+            _check_nfs(where, backend)
+
+
+def _check_nfs(where: str, backend: NfsBackend) -> None:
+    if not _SHARE.match(backend.share):
+        raise BadBackend(f"{where}.share: {backend.share[:60]!r} is no share; give HOST:/PATH")
+    if not _OPTIONS.match(backend.options):
+        raise BadBackend(f"{where}.options: {backend.options[:60]!r} are no options of a mount, such as vers=4.2,hard")

@@ -54,10 +54,12 @@ class FileVolumes:
         machines: OpenVolumes | None = None,
         exports: Exports | None = None,
         user: User | None = None,
+        parts: Path | None = None,
     ) -> None:
         """`user` is who opens the volumes: `qemu-img` here, and the machines. `exports` lets machines of other
-        nodes reach them; without it only those here do."""
-        self._place = Workplace(folder, images, supplies, machines, exports, user)
+        nodes reach them; without it only those here do. `parts` is where what is new is made, on the same file system;
+        else in the folder."""
+        self._place = Workplace(folder, images, supplies, machines, exports, user, parts)
         self._folder, self._tool, self._exports = self._place.folder, self._place.tool, self._place.exports
         self._making, self._content, self._copying = (
             Making(self._place),

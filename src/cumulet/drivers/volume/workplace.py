@@ -49,9 +49,10 @@ class Workplace:
         machines: OpenVolumes | None,
         exports: Exports | None,
         user: User | None,
+        parts: Path | None,
     ) -> None:
         self.folder = Folder(place / "volumes")
-        self.parts = place / "parts"
+        self.parts = parts or place / "parts"
         self.images = images
         self.supplies = supplies
         self.tool = Tool(self.folder, self.parts, supplies, user)
@@ -71,6 +72,7 @@ class Workplace:
         for path in (place, self.folder.path):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o711)
+        self.parts.parent.mkdir(mode=0o711, exist_ok=True)
         self.parts.mkdir(mode=0o700)
         if self.user is not None:
             os.chown(self.parts, self.user.uid, self.user.gid)

@@ -94,7 +94,10 @@ class Disks:
         """Let the user that QEMU runs as open a volume's file."""
         if disk.volume is not None and disk.volume.protocol == "file" and self._user is not None:
             try:
-                os.chown(self._volumes.path(disk.volume), self._user.uid, self._user.gid)
+                # It is his already if he has opened it before, and a share may not let us say so again.
+                path = Path(self._volumes.path(disk.volume))
+                if path.stat().st_uid != self._user.uid:
+                    os.chown(path, self._user.uid, self._user.gid)
             except FileNotFoundError:
                 raise MachineFailed(f"Volume {disk.volume.volume_id} is not on this node.") from None
 

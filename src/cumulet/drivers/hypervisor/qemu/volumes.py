@@ -23,7 +23,7 @@ def source_of(connection: VolumeConnection, path: Callable[[VolumeConnection], s
     """The tree of block drivers for a volume. `secret` is the id under which QEMU was told the connection's secret,
     `relay` where a volume of the network is reached."""
     if connection.protocol == "file":
-        source = source_of_file(path(connection), "qcow2")
+        source = source_of_file(path(connection), "qcow2", shared=connection.shared)
         if connection.encrypted:
             source["encrypt"] = {"format": "luks", "key-secret": secret}
         return source
@@ -51,9 +51,11 @@ def source_of(connection: VolumeConnection, path: Callable[[VolumeConnection], s
     raise Unfit(f"volumes by way of {connection.protocol!r} cannot be connected here")
 
 
-def source_of_file(path: str, format: str) -> Words:
-    """The format is always said, never guessed from the content, which the guest writes."""
-    return {"driver": format, "file": {"driver": "file", "filename": path}}
+def source_of_file(path: str, format: str, *, shared: bool = False) -> Words:
+    """The format is always said, never guessed from the content, which the guest writes. Of a file that other nodes
+    open too nothing is kept in this one's cache: they would not see it."""
+    file: Words = {"driver": "file", "filename": path}
+    return {"driver": format, "file": {**file, "cache": {"direct": True}} if shared else file}
 
 
 def check(connection: VolumeConnection) -> None:
