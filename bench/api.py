@@ -112,6 +112,15 @@ class Cloud:
         self.user = json.load(answer)["token"]["user"]["id"]
         return str(answer.headers["X-Subject-Token"])
 
+    def enter(self, project_id: str) -> str:
+        """A token for this project, made of the first one."""
+        identity = {"methods": ["token"], "token": {"id": self.token}}
+        body = json.dumps({"auth": {"identity": identity, "scope": {"project": {"id": project_id}}}})
+        self._connection.request("POST", "/v3/auth/tokens", body, {"Content-Type": "application/json"})
+        answer = self._connection.getresponse()
+        answer.read()
+        return str(answer.headers["X-Subject-Token"])
+
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         text = json.dumps(body) if body is not None else None
         sent = {"X-Auth-Token": self.token, "Content-Type": "application/json", **headers}

@@ -6,6 +6,9 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 
+import msgspec
+
+from cumulet.contracts.networks import GroupSpec
 from cumulet.core.access.quota import QuotaRow
 from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
@@ -14,13 +17,15 @@ from cumulet.services.compute.moves.row import MoveRow
 from cumulet.services.compute.servers.counted import held
 from cumulet.services.compute.servers.row import ServerRow
 from cumulet.services.fleet.assignments import AssignmentRow
+from cumulet.services.fleet.notices import NoticeRow
 from cumulet.services.image.images.row import ImageRow, counted
 from cumulet.services.network import seed as network_seed
 from cumulet.services.network.floating_ips.row import FloatingIpRow
 from cumulet.services.network.networks.row import NetworkRow
-from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.ports.row import BindingRow, PortRow
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.security_groups.row import SecurityGroupRow
+from cumulet.services.network.specs import member_of
 from cumulet.services.placement.rows import AllocationRow, InventoryRow
 from tests.sim.doings import People
 from tests.sim.world import Dead, Scene
@@ -57,6 +62,7 @@ async def live(clock: VirtualClock, seed: int) -> dict[str, int]:
     await asyncio.sleep(CALM_SECONDS)
     await _nothing_is_stuck(scene)
     await _nothing_leaks(scene)
+    await _every_node_knows_its_neighbours(scene)
     await _a_second_round_does_nothing(scene)
     tender.cancel()
     await scene.end()
@@ -180,6 +186,29 @@ async def _nothing_leaks(scene: Scene) -> None:
     assert running <= placed
 
 
+async def _every_node_knows_its_neighbours(scene: Scene) -> None:
+    """Where the other ports of its networks are, and which addresses the groups have that it holds."""
+    async with scene.api.cloud.database.read() as tx:
+        ports = [row for row in await tx.find(PortRow) if row.host]
+        prepared = {(row.port_id, row.host) for row in await tx.find(BindingRow)}
+        notices = [row for row in await tx.find(NoticeRow) if not row.gone]
+    members = Counter[tuple[str, str]]()
+    for port in ports:
+        for group in msgspec.json.decode(port.groups):
+            members.update((group, cidr) for cidr in member_of(port).cidrs)
+    for name, world in scene.worlds.items():
+        elements = world.fabric.elements
+        here = {port.id for port in ports if port.host == name or (port.id, name) in prepared}
+        wanted = {
+            (port.id, port.host) for port in ports if ("network", port.network_id) in elements and port.id not in here
+        }
+        assert {(place.id, place.host) for place in world.fabric.places} == wanted, f"what {name} knows of places"
+        for group in [spec for spec in elements.values() if isinstance(spec, GroupSpec)]:
+            known = {cidr for of, cidr in members if of == group.id}
+            assert set(group.members) == known, f"what {name} knows of group {group.id}"
+    assert {row.key for row in notices} == {port.id for port in ports}, "notices of ports that are nowhere"
+
+
 async def _a_second_round_does_nothing(scene: Scene) -> None:
     """A look at everything finds nothing to do: no order changes its number."""
     before = await _numbers(scene)
@@ -192,4 +221,5 @@ async def _a_second_round_does_nothing(scene: Scene) -> None:
 
 async def _numbers(scene: Scene) -> dict[tuple[str, str, str], int]:
     async with scene.api.cloud.database.read() as tx:
-        return {(row.node, row.kind, row.key): row.number for row in await tx.find(AssignmentRow)}
+        orders = {(row.node, row.kind, row.key): row.number for row in await tx.find(AssignmentRow)}
+        return orders | {(row.about, row.kind, row.key): row.number for row in await tx.find(NoticeRow)}

@@ -216,9 +216,9 @@ class _Wire:
     async def beat(self, facts: NodeFacts) -> None:
         await self._ask("beat", facts)
 
-    async def assignments(self, since: int, wait: float) -> Assignments:
+    async def assignments(self, since: int, noticed: int, wait: float) -> Assignments:
         process = self._api[-1]
-        hanging = asyncio.ensure_future(self._ask("assignments", since, wait))
+        hanging = asyncio.ensure_future(self._ask("assignments", since, noticed, wait))
         process.hanging.add(hanging)
         try:
             answer: Assignments = await hanging

@@ -34,14 +34,31 @@ class Assignment(Record, frozen=True, kw_only=True):
     spec: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+class Notices(Record, frozen=True, kw_only=True):
+    """What all nodes that hold a network or a group are told about it: for a network, where its ports are; for a group,
+    the addresses of its members. Nobody reports anything of these.
+    """
+
+    kind: Kind
+    about: str
+    whole: bool = False
+    """This is all: what is not said here is not so."""
+    said: dict[str, msgspec.Raw]
+    unsaid: list[str] = []
+    """Keys of what is not so any more."""
+
+
 class Assignments(Record, frozen=True, kw_only=True):
-    """An answer to `GET …/assignments?since=N&wait=S`: changes in order, or everything when `complete`."""
+    """An answer to `GET …/assignments?since=N&noticed=M&wait=S`: changes in order, or everything when `complete`."""
 
     epoch: str
     """Changes when the database was restored: the node then reports all it has before it obeys."""
     number: int
     complete: bool
     changes: tuple[Assignment, ...]
+    noticed: int = 0
+    """How far the notices have come."""
+    notices: tuple[Notices, ...] = ()
 
 
 class Report(Record, frozen=True, kw_only=True):

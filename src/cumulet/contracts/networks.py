@@ -79,7 +79,7 @@ class LogSpec(Record, frozen=True, kw_only=True):
 
 
 class PortSpec(Record, frozen=True, kw_only=True):
-    """A port of a network that this node carries. `host` says where it lives; elsewhere, only its location matters."""
+    """A port of a network that this node carries. `host` says where it lives; elsewhere, only its location is told."""
 
     id: str
     network_id: str
@@ -112,6 +112,12 @@ class PortSpec(Record, frozen=True, kw_only=True):
     logs: tuple[LogSpec, ...] = ()
 
 
+class Member(Record, frozen=True, kw_only=True):
+    """A port that is a member of a group: the CIDRs of its addresses and allowed pairs."""
+
+    cidrs: tuple[str, ...]
+
+
 class RuleSpec(Record, frozen=True, kw_only=True):
     """One rule of a group: what may pass."""
 
@@ -134,7 +140,7 @@ class GroupSpec(Record, frozen=True, kw_only=True):
     stateful: bool = True
     rules: tuple[RuleSpec, ...] = ()
     members: tuple[str, ...] = ()
-    """CIDRs of every member's addresses and allowed pairs."""
+    """CIDRs of every member's addresses and allowed pairs; not in the order, but told of one by one."""
 
 
 class InterfaceSpec(Record, frozen=True, kw_only=True):
@@ -229,6 +235,8 @@ class Fabric(Record, frozen=True, kw_only=True):
     ports: tuple[PortSpec, ...] = ()
     groups: tuple[GroupSpec, ...] = ()
     routers: tuple[RouterSpec, ...] = ()
+    places: tuple[PortSpec, ...] = ()
+    """Where the ports of other nodes are."""
 
 
 class ElementFacts(Record, frozen=True, kw_only=True):

@@ -99,7 +99,8 @@ class Agent:
         """Fetch orders as they come."""
         while True:
             try:
-                self.orders.take(await self._control_plane.assignments(self.orders.number, POLL_SECONDS))
+                known = self.orders.number, self.orders.noticed
+                self.orders.take(await self._control_plane.assignments(*known, POLL_SECONDS))
             except ControlPlaneSilent as error:
                 log.warning("no orders: %s", error)
                 await self._clock.sleep(PAUSE_SECONDS)

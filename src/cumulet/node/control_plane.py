@@ -28,8 +28,8 @@ class ControlPlane(Protocol):
 
     async def beat(self, facts: NodeFacts) -> None: ...
 
-    async def assignments(self, since: int, wait: float) -> Assignments:
-        """What changed since an order's number; hangs up to `wait` seconds while nothing has."""
+    async def assignments(self, since: int, noticed: int, wait: float) -> Assignments:
+        """What changed since an order's number and a notice's; hangs up to `wait` seconds while nothing has."""
         ...
 
     async def report(self, reports: Sequence[Report]) -> None: ...
@@ -77,8 +77,8 @@ class HttpControlPlane:
     async def beat(self, facts: NodeFacts) -> None:
         await asyncio.to_thread(self._call, "PUT", self._path, msgspec.json.encode(facts))
 
-    async def assignments(self, since: int, wait: float) -> Assignments:
-        path = f"{self._path}/assignments?since={since}&wait={wait:.0f}"
+    async def assignments(self, since: int, noticed: int, wait: float) -> Assignments:
+        path = f"{self._path}/assignments?since={since}&noticed={noticed}&wait={wait:.0f}"
         answer = await asyncio.to_thread(self._call, "GET", path, b"", wait + SECONDS)
         return msgspec.json.decode(answer, type=Assignments)
 

@@ -8,7 +8,7 @@ from cumulet.contracts.assignments import Assignments, NodeFacts, Report
 from cumulet.contracts.moves import Luggage
 from cumulet.core.errors import CloudError
 from cumulet.node.control_plane import ControlPlaneSilent
-from cumulet.services.fleet import assignments, luggage, nodes
+from cumulet.services.fleet import assignments, fetching, luggage, nodes
 from cumulet.services.fleet.nodes import NodeRow
 from cumulet.services.fleet.room import Fleet
 
@@ -29,8 +29,8 @@ class DirectControlPlane:
             return
         await nodes.note_heartbeat(self._fleet, row, facts)
 
-    async def assignments(self, since: int, wait: float) -> Assignments:
-        return await assignments.fetch(self._fleet, self._name, since, wait)
+    async def assignments(self, since: int, noticed: int, wait: float) -> Assignments:
+        return await fetching.fetch(self._fleet, self._name, since, noticed, wait)
 
     async def report(self, reports: Sequence[Report]) -> None:
         await assignments.note_reports(self._fleet, self._name, reports)

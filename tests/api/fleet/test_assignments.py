@@ -16,7 +16,7 @@ from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
 from cumulet.core.errors import BadRequest
 from cumulet.lib.clock import SystemClock
-from cumulet.services.fleet import assignments, nodes
+from cumulet.services.fleet import assignments, fetching, nodes
 from cumulet.services.fleet.errors import JoinRefused, NodeTaken, NodeUnknown
 from cumulet.services.fleet.public import FleetDoor
 from cumulet.services.fleet.room import Fleet
@@ -57,11 +57,11 @@ async def test_an_order_is_fetched_once_and_its_facts_come_back(fleet: Fleet, bu
     door, woken = FleetDoor(fleet), list[str]()
     bus.listen("group", woken.append)
     await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
-    first = await assignments.fetch(fleet, "one", 0, 0)
+    first = await fetching.fetch(fleet, "one", 0, 0, 0)
     assert [order.key for order in first.changes] == ["g1"]
     assert msgspec.json.decode(first.changes[0].spec, type=GroupSpec) == GROUP
     await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
-    assert (await assignments.fetch(fleet, "one", first.number, 0)).changes == ()
+    assert (await fetching.fetch(fleet, "one", first.number, 0, 0)).changes == ()
 
     await assignments.note_reports(fleet, "one", [report(7, ElementFacts(id="g1", up=True))])
     held = await door.held(Kind.GROUP, "g1")
@@ -90,7 +90,7 @@ async def test_a_withdrawn_order_stands_until_the_node_says_it_is_gone(fleet: Fl
 
 async def test_a_waiting_node_is_told_at_once(fleet: Fleet) -> None:
     door = FleetDoor(fleet)
-    waiting = asyncio.create_task(assignments.fetch(fleet, "one", 0, 30))
+    waiting = asyncio.create_task(fetching.fetch(fleet, "one", 0, 0, 30))
     await asyncio.sleep(0)
     await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
     async with asyncio.timeout(5):

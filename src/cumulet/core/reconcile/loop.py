@@ -68,6 +68,7 @@ class Loop:
         self._when: dict[str, float] = {}
         self._count = itertools.count()
         self._running: set[str] = set()
+        self._resting: set[str] = set()
         self._woken: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: dict[str, int] = {}
@@ -79,7 +80,7 @@ class Loop:
 
     def wake(self, key: str) -> None:
         """Look at this key now."""
-        if key in self._running:
+        if key in self._running or key in self._resting:
             self._woken.add(key)
         else:
             self._schedule(key, 0.0)
@@ -87,7 +88,7 @@ class Loop:
     @property
     def idle(self) -> bool:
         """Nothing runs and nothing waits."""
-        return not self._running and not self._when
+        return not self._running and not self._when and not self._woken
 
     @property
     def waiting(self) -> int:
@@ -148,18 +149,28 @@ class Loop:
     async def _look(self, key: str) -> None:
         after: float | None = None
         try:
-            after = self._delay(key, await self.reconciler.step(key))
+            outcome = await self.reconciler.step(key)
+            after = self._delay(key, outcome)
+            if isinstance(outcome, Done) and outcome.rest:
+                self._resting.add(key)
+                asyncio.get_running_loop().call_later(outcome.rest, self._rested, key)
         except Exception as error:  # a step that breaks is tried again, later each time; it never stops the others
             log.exception("%s %s: %s", self.reconciler.topic, key, error)
             after = self._back_off(key)
         finally:
             self._running.discard(key)
-            if key in self._woken:
+            if key in self._woken and key not in self._resting:
                 self._woken.discard(key)
                 self._schedule(key, 0.0)
             elif after is not None:
                 self._schedule(key, after)
             self._stir.set()
+
+    def _rested(self, key: str) -> None:
+        self._resting.discard(key)
+        if key in self._woken:
+            self._woken.discard(key)
+            self._schedule(key, 0.0)
 
     def _delay(self, key: str, outcome: Outcome) -> float | None:
         match outcome:
@@ -201,7 +212,7 @@ class Loop:
             look = self.reconciler.every if full else self.reconciler.unsettled
             keys = await look(after, PAGE)
             for key in keys:
-                if key in self._running or key in self._when or not self._shards.owns(key):
+                if key in self._running or key in self._when or key in self._woken or not self._shards.owns(key):
                     continue
                 if count and not full:
                     self.lost_wakes += 1

@@ -9,7 +9,12 @@ from cumulet.contracts.assignments import Fault
 
 @dataclass(frozen=True)
 class Done:
-    """Nothing is left to do until the wish or the world changes."""
+    """Nothing is left to do until the wish or the world changes.
+
+    For `rest` seconds more the key is not looked at even if it is woken: what changed by then is met by one look.
+    """
+
+    rest: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ class FakeFabric:
     """The world of one node. Tests may look at everything, and break things with `fail`."""
 
     elements: dict[tuple[Kind, str], Spec] = field(default_factory=dict)
+    places: tuple[PortSpec, ...] = ()
+    """Where the ports of other nodes are said to be."""
     failing: dict[str, Fault] = field(default_factory=dict)
     metered: dict[tuple[str, str], Metered] = field(default_factory=dict)
     """(router, counter) → what tests let pass there."""
@@ -114,6 +116,7 @@ class FakeNetwork:
     async def apply(self, fabric: Fabric) -> Mapping[Kind, Sequence[ElementFacts]]:
         # Networks before what stands in them, and the port of a trunk before those that it carries.
         ports = sorted(fabric.ports, key=lambda port: bool(port.trunk_port))
+        self._world.places = fabric.places
         return {
             Kind.NETWORK: [self._world.make(Kind.NETWORK, spec) for spec in fabric.networks],
             Kind.GROUP: [self._world.make(Kind.GROUP, spec) for spec in fabric.groups],

@@ -671,6 +671,13 @@ def upgrade() -> None:
     op.create_index("fleet_assignments_key", "fleet_assignments", ["kind", "key"], unique=False)
     op.create_index("fleet_assignments_stream", "fleet_assignments", ["node", "number"], unique=False)
     op.create_table(
+        "fleet_counts",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+        **TABLES,
+    )
+    op.create_table(
         "fleet_join_tokens",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
@@ -693,6 +700,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
         **TABLES,
     )
+    op.create_table(
+        "fleet_notices",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("about", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("gone", sa.Boolean(), nullable=False),
+        sa.Column("text", LONG, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "about", "key"),
+        **TABLES,
+    )
+    op.create_index("fleet_notices_gone", "fleet_notices", ["gone", "number"], unique=False)
+    op.create_index("fleet_notices_key", "fleet_notices", ["key"], unique=False)
+    op.create_index("fleet_notices_stream", "fleet_notices", ["kind", "about", "number"], unique=False)
     op.create_table(
         "identity_access_rules",
         sa.Column("id", sa.String(length=64), nullable=False),

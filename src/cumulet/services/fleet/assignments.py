@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from functools import cache
@@ -11,15 +10,12 @@ from typing import Annotated
 import msgspec
 import sqlalchemy as sa
 
-from cumulet.contracts.assignments import Assignment, Assignments, Kind, Report
+from cumulet.contracts.assignments import Kind, Report
 from cumulet.contracts.record import Record
 from cumulet.core.db import PRIMARY, Json, Query, Row, Short, Transaction, stored
 from cumulet.lib.ids import is_uuid
 from cumulet.services.fleet.nodes import NodeRow
 from cumulet.services.fleet.room import Fleet
-
-LONGEST_WAIT = 60.0
-MOST_CHANGES = 1000
 
 
 @stored(
@@ -69,38 +65,49 @@ class Order(msgspec.Struct):
 
 async def assign(room: Fleet, orders: Sequence[Order]) -> None:
     """Write these orders; one that says what the node has been told already costs nothing."""
-    if not orders:
-        return
     texts = [msgspec.json.encode(order.spec, order="deterministic").decode() for order in orders]
     digests = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
 
-    async def write(tx: Transaction) -> None:
-        touched: set[str] = set()
+    async def behind(tx: Transaction) -> list[tuple[Order, str, str, bool]]:
+        """Those orders of which a node has been told something else, or, if the last is False, nothing at all."""
+        told: dict[tuple[str, Kind, str], tuple[str, bool, int]] = {}
+        for kind, key in {(order.kind, order.key) for order in orders}:
+            for node, digest, gone, generation in await tx.tuples(_told_query(), {"kind": str(kind), "key": key}):
+                told[node, kind, key] = digest, gone, generation
+        found = []
         for order, text, digest in zip(orders, texts, digests, strict=True):
-            where = {"node": order.node, "kind": str(order.kind), "key": order.key}
-            row = await tx.get(AssignmentRow, **where)
-            if row and row.digest == digest and not row.gone and row.generation == order.generation:
-                continue
+            said = told.get((order.node, order.kind, order.key))
+            if said != (digest, False, order.generation):
+                found.append((order, text, digest, said is not None))
+        return found
+
+    async with room.database.read() as tx:
+        if not await behind(tx):
+            return
+
+    async def write(tx: Transaction) -> None:
+        for order, text, digest, is_known in await behind(tx):
             number = await _next_number(tx, order.node)
-            if row is None:
-                await tx.insert(
-                    AssignmentRow(order.node, str(order.kind), order.key, number, order.generation, digest, False, text)
-                )
+            kind, generation = str(order.kind), order.generation
+            if is_known:
+                where = {"node": order.node, "kind": kind, "key": order.key}
+                fresh = {"number": number, "generation": generation, "digest": digest, "spec": text}
+                await tx.update(AssignmentRow, where, gone=False, **fresh)
             else:
-                await tx.update(
-                    AssignmentRow,
-                    where,
-                    number=number,
-                    generation=order.generation,
-                    digest=digest,
-                    gone=False,
-                    spec=text,
-                )
-            touched.add(order.node)
-        for node in touched:
-            tx.wake("assignments", node)
+                await tx.insert(AssignmentRow(order.node, kind, order.key, number, generation, digest, False, text))
+            tx.wake("assignments", order.node)
 
     await room.database.write(write)
+
+
+@cache
+def _told_query() -> Query:
+    c = AssignmentRow.c
+    return Query(
+        sa.select(c.node, c.digest, c.gone, c.generation).where(
+            c.kind == sa.bindparam("kind", type_=sa.String), c.key == sa.bindparam("key", type_=sa.String)
+        )
+    )
 
 
 async def withdraw(room: Fleet, node: str, kind: Kind, key: str) -> None:
@@ -141,53 +148,6 @@ def _legs_query() -> Query:
         sa.select(c.node, c.key, c.generation, c.gone, c.observed, c.sequence, c.facts).where(
             c.kind == sa.bindparam("kind"), c.key.in_(sa.bindparam("keys", expanding=True))
         )
-    )
-
-
-async def fetch(room: Fleet, node: str, since: int, wait: float) -> Assignments:
-    """What changed for a node since an order's number; hangs up to `wait` seconds while nothing has."""
-    event = asyncio.Event()
-    room.waiting.setdefault(node, set()).add(event)
-    try:
-        answer = await _changes(room, node, since)
-        if not answer.changes and wait > 0:
-            try:
-                async with asyncio.timeout(min(wait, LONGEST_WAIT)):
-                    await event.wait()
-            except TimeoutError:
-                return answer
-            answer = await _changes(room, node, since)
-        return answer
-    finally:
-        room.waiting[node].discard(event)
-
-
-async def _changes(room: Fleet, node: str, since: int) -> Assignments:
-    async with room.database.read() as tx:
-        rows = await tx.rows(AssignmentRow, _since_query(), {"node": node, "since": since})
-    changes = tuple(
-        Assignment(
-            kind=Kind(row.kind),
-            key=row.key,
-            number=row.number,
-            generation=row.generation,
-            gone=row.gone,
-            spec=msgspec.Raw(row.spec.encode()),
-        )
-        for row in rows
-    )
-    whole = since == 0 and len(changes) < MOST_CHANGES
-    return Assignments(epoch="", number=changes[-1].number if changes else since, complete=whole, changes=changes)
-
-
-@cache
-def _since_query() -> Query:
-    c = AssignmentRow.c
-    return Query(
-        sa.select(AssignmentRow.table)
-        .where(c.node == sa.bindparam("node"), c.number > sa.bindparam("since"))
-        .order_by(c.number)
-        .limit(MOST_CHANGES)
     )
 
 
@@ -261,8 +221,12 @@ async def note_reports(room: Fleet, node: str, reports: Sequence[Report]) -> Non
 
 async def _next_number(tx: Transaction, node: str) -> int:
     await tx.execute(_count_query(), {"w_name": node})
-    row = await tx.get(NodeRow, name=node)
-    return row.number if row else 0
+    return int(await tx.scalar(_number_query(), {"name": node}) or 0)
+
+
+@cache
+def _number_query() -> Query:
+    return Query(sa.select(NodeRow.c.number).where(NodeRow.c.name == sa.bindparam("name", type_=sa.String)))
 
 
 @cache

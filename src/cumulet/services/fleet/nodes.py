@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from functools import lru_cache
+from collections.abc import Collection
+from functools import cache, lru_cache
 from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
 
 from cumulet.contracts.assignments import NodeFacts
-from cumulet.core.db import PRIMARY, Duplicate, Instant, Json, Name, Row, Short, Transaction, stored
+from cumulet.core.db import PRIMARY, Duplicate, Instant, Json, Name, Query, Row, Short, Transaction, stored
 from cumulet.core.errors import BadRequest
 from cumulet.lib.clock import SECOND
 from cumulet.services.fleet.errors import JoinRefused, NodeNotFound, NodeTaken, NodeUnknown
@@ -189,6 +190,21 @@ def view_of(room: Fleet, row: NodeRow) -> NodeView:
         row.forced_down,
         row.local,
     )
+
+
+async def known(room: Fleet, names: Collection[str]) -> set[str]:
+    """Those of these names that are names of nodes."""
+    wanted, found = sorted(names), set[str]()
+    async with room.database.read() as tx:
+        for start in range(0, len(wanted), 500):
+            found |= {name for (name,) in await tx.tuples(_names_query(), {"names": wanted[start : start + 500]})}
+    return found
+
+
+@cache
+def _names_query() -> Query:
+    c = NodeRow.c
+    return Query(sa.select(c.name).where(c.name.in_(sa.bindparam("names", expanding=True))))
 
 
 async def nodes(room: Fleet) -> list[NodeView]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.record import Record
-from cumulet.services.fleet import asks, assignments, nodes
+from cumulet.services.fleet import asks, assignments, nodes, notices
 from cumulet.services.fleet.assignments import Held, Order
 from cumulet.services.fleet.errors import NodeSilent
 from cumulet.services.fleet.nodes import NodeRow, NodeView
@@ -31,6 +31,10 @@ class FleetDoor:
             row = await tx.get(NodeRow, name=name)
         return nodes.view_of(self._room, row) if row else None
 
+    async def known(self, names: Collection[str]) -> set[str]:
+        """Those of these names that are names of nodes."""
+        return await nodes.known(self._room, names)
+
     async def set_disabled(self, name: str, disabled: bool, reason: str = "") -> None:
         await nodes.set_disabled(self._room, name, disabled, reason)
 
@@ -46,6 +50,14 @@ class FleetDoor:
 
     async def assign_all(self, orders: Sequence[tuple[str, Kind, str, Record, int]]) -> None:
         await assignments.assign(self._room, [Order(*order) for order in orders])
+
+    async def announce(self, key: str, said: Mapping[tuple[Kind, str], Record]) -> None:
+        """Under this key, tell all nodes that hold these networks and groups just this about them."""
+        await notices.announce(self._room, key, said)
+
+    async def hush(self, kind: Kind, about: str) -> None:
+        """Tell nothing any more about a network or group that is gone."""
+        await notices.hush(self._room, (kind, about))
 
     async def withdraw(self, node: str, kind: Kind, key: str) -> None:
         """Order a node to destroy this; the order stands until the node has acknowledged it."""

@@ -15,6 +15,16 @@ ALIVE = 30 * SECOND
 """A node that was heard from within this time is alive; it beats every ten seconds."""
 
 
+class Ear:
+    """Of one node that waits for news."""
+
+    def __init__(self) -> None:
+        self.ordered = asyncio.Event()
+        """There is an order for it."""
+        self.heard = asyncio.Event()
+        """There is anything for it."""
+
+
 @dataclass(kw_only=True)
 class Fleet(Room):
     """The fleet's room."""
@@ -31,12 +41,20 @@ class Fleet(Room):
     """Nodes of this very process, by their address: asked by a call instead of over a wire."""
     local_tunnels: dict[str, Callable[[Ask], Awaitable[Ends]]] = field(default_factory=dict)
     """Their machines' screens."""
-    waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
-    """Nodes whose question for new assignments hangs, by name."""
+    ears: dict[str, set[Ear]] = field(default_factory=dict)
+    """Whose question for news hangs: by the names of nodes, and the ids of what these are told about."""
+    told_at: dict[str, float] = field(default_factory=dict)
+    """When each node was last told notices, in the event loop's time."""
 
     def __post_init__(self) -> None:
-        self.bus.listen("assignments", self._stir)
+        self.bus.listen("assignments", self._order)
+        self.bus.listen("notices", self._notice)
 
-    def _stir(self, node: str) -> None:
-        for event in self.waiting.get(node, ()):
-            event.set()
+    def _order(self, node: str) -> None:
+        for ear in self.ears.get(node, ()):
+            ear.ordered.set()
+            ear.heard.set()
+
+    def _notice(self, about: str) -> None:
+        for ear in self.ears.get(about, ()):
+            ear.heard.set()

@@ -16,7 +16,7 @@ from cumulet.core.web.dialects.base import Dialect
 from cumulet.core.web.request import Response
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.service import Service
-from cumulet.services.fleet import assignments, luggage, nodes
+from cumulet.services.fleet import assignments, fetching, luggage, nodes
 from cumulet.services.fleet.room import Fleet
 
 LARGEST_BATCH = 16 << 20
@@ -48,11 +48,11 @@ async def heartbeat(room: Fleet, call: Call) -> Any:
 async def fetch(room: Fleet, call: Call) -> Response:
     row = await _node(room, call)
     try:
-        since = int(call.request.one("since") or 0)
+        since, noticed = int(call.request.one("since") or 0), int(call.request.one("noticed") or 0)
         wait = float(call.request.one("wait") or 0)
     except ValueError as error:
-        raise BadRequest("since and wait: give numbers") from error
-    answer = await assignments.fetch(room, row.name, since, wait)
+        raise BadRequest("since, noticed and wait: give numbers") from error
+    answer = await fetching.fetch(room, row.name, since, noticed, wait)
     return Response(200, msgspec.json.encode(answer), {"content-type": "application/json"})
 
 

@@ -11,12 +11,17 @@ import sqlalchemy as sa
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import ElementFacts
 from cumulet.core.db import Query, Row, Transaction
-from cumulet.services.fleet.public import Held, NodeView
+from cumulet.services.fleet.public import Held
 from cumulet.services.network.networks.row import NetworkHostRow
 from cumulet.services.network.ports.row import OF_ROUTERS, BindingRow, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterHostRow
 from cumulet.services.network.stirring import DepartureRow
+
+TEXT_ONLY = 1
+"""The generation of orders of which nobody waits for a certain one to be carried out: they change with their text."""
+REST_SECONDS = 0.5
+"""So long a network or a group rests between two looks, since each asks about all nodes that have to do with it."""
 
 
 @cache
@@ -38,10 +43,6 @@ async def hosts_of(tx: Transaction, network_id: str) -> set[str]:
     """The nodes that must carry a network: it has ports there, or is about to, or a router's legs may come to run, or
     it was given to them."""
     return {host for (host,) in await tx.tuples(_hosts_query(), {"network": network_id})}
-
-
-async def known_nodes(room: Network) -> dict[str, NodeView]:
-    return {node.name: node for node in await room.fleet.nodes()}
 
 
 def facts_of(held: Held) -> ElementFacts | None:

@@ -15,6 +15,7 @@ from cumulet.contracts.networks import (
     InterfaceSpec,
     LocalSpec,
     LogSpec,
+    Member,
     MeterRule,
     MeterSpec,
     NetworkSpec,
@@ -120,15 +121,19 @@ def location_spec(port: PortRow, tunnel: str) -> PortSpec:
     return PortSpec(id=port.id, network_id=port.network_id, mac=port.mac, host=port.host, tunnel_address=tunnel)
 
 
+def member_of(port: PortRow) -> Member:
+    """A port for the nodes that hold its groups: what may come from it."""
+    cidrs = {_cidr(has.ip_address) for has in given_of(port.fixed_ips)}
+    cidrs |= {_cidr(pair["ip_address"]) for pair in msgspec.json.decode(port.pairs)}
+    return Member(cidrs=tuple(sorted(cidrs)))
+
+
 def group_spec(
     group: SecurityGroupRow,
     rules: Iterable[RuleRow],
-    members: Iterable[PortRow],
     address_groups: Mapping[str, Sequence[str]],
 ) -> GroupSpec:
-    """A group with its rules and its members' addresses. A rule for an address group is a rule for each address."""
-    cidrs = {_cidr(has.ip_address) for port in members for has in given_of(port.fixed_ips)}
-    cidrs |= {_cidr(pair["ip_address"]) for port in members for pair in msgspec.json.decode(port.pairs)}
+    """A group with its rules. A rule for an address group is a rule for each address."""
     specs = []
     for rule in sorted(rules, key=lambda rule: rule.id):
         remotes = [rule.remote_ip_prefix]
@@ -141,7 +146,7 @@ def group_spec(
         for remote in remotes:
             id = rule.id if not rule.remote_address_group_id else str(uuid.uuid5(uuid.UUID(rule.id), remote))
             specs.append(_rule_spec(rule, id, remote))
-    return GroupSpec(id=group.id, stateful=group.stateful, rules=tuple(specs), members=tuple(sorted(cidrs)))
+    return GroupSpec(id=group.id, stateful=group.stateful, rules=tuple(specs))
 
 
 def _version(rule: RuleRow) -> int:

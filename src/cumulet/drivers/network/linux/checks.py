@@ -35,7 +35,7 @@ Spec = TypeVar("Spec", NetworkSpec, PortSpec, GroupSpec, RouterSpec)
 
 
 def checked(fabric: Fabric) -> tuple[Fabric, dict[Element, Fault]]:
-    """The part of the fabric that makes sense, and what is wrong with the rest."""
+    """The part of the fabric that makes sense, the ports of all nodes together, and what is wrong with the rest."""
     faults: dict[Element, Fault] = {}
     networks = _passed(Kind.NETWORK, fabric.networks, check_network, faults)
     known = {network.id for network in networks}
@@ -53,10 +53,12 @@ def checked(fabric: Fabric) -> tuple[Fabric, dict[Element, Fault]]:
         legs += [router.standby.leg] if router.standby else []
         _require(all(leg.network_id in known for leg in legs), "one of its networks is not here")
 
+    # Nobody is told what is wrong with the place of another node's port; it is left out.
+    places = _passed(Kind.PORT, fabric.places, check_local_port, {})
     return (
         Fabric(
             networks=networks,
-            ports=_passed(Kind.PORT, fabric.ports, check_local_port, faults),
+            ports=_passed(Kind.PORT, fabric.ports, check_local_port, faults) + places,
             groups=_passed(Kind.GROUP, fabric.groups, check_group, faults),
             routers=_passed(Kind.ROUTER, fabric.routers, check_whole_router, faults),
         ),

@@ -39,7 +39,7 @@ class Held(Record, frozen=True, kw_only=True):
             field: tuple({spec.id: spec for spec in (*getattr(self.fabric, field), *getattr(fabric, field))}.values())
             for field in FIELDS.values()
         }
-        return self._zoned(Fabric(**together))
+        return self._zoned(Fabric(**together, places=fabric.places))
 
     def without(self, kind: Kind, key: str) -> Held:
         """Without this one."""
@@ -47,7 +47,7 @@ class Held(Record, frozen=True, kw_only=True):
             field: tuple(s for s in getattr(self.fabric, field) if of is not kind or s.id != key)
             for of, field in FIELDS.items()
         }
-        return self._zoned(Fabric(**kept))
+        return self._zoned(Fabric(**kept, places=self.fabric.places))
 
     def has(self, kind: Kind, key: str) -> bool:
         return any(spec.id == key for spec in getattr(self.fabric, FIELDS[kind]))

@@ -1,4 +1,5 @@
-"""Brings ports to the nodes: the whole text where a port lives, its location where its network is carried.
+"""Brings ports to the nodes: an order where a port lives, a notice of its location for all that carry its network, and
+one of its addresses for all that hold its groups.
 
 A port that is bound to no node is on no node. Facts of the node on which it lives decide whether it is up. Where it is
 prepared, as while its server moves, it is made too; all others send to the old node until it lives on the new one.
@@ -16,14 +17,14 @@ from cumulet.core.db import Transaction
 from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.fleet.public import Held
 from cumulet.services.network.floating_ips.row import show_port
-from cumulet.services.network.following import hosts_of, is_up, keys_of, known_nodes, let_go, withdraw_beyond
+from cumulet.services.network.following import is_up, keys_of, let_go, withdraw_beyond
 from cumulet.services.network.local_ips.row import led_to
 from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, BindingRow, PortRow
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.qos.requests import rules_for
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.log_row import logs_for
-from cumulet.services.network.specs import location_spec, port_spec
+from cumulet.services.network.specs import location_spec, member_of, port_spec
 from cumulet.services.network.stirring import settle
 from cumulet.services.network.trunks.row import carried, show_trunk
 
@@ -42,7 +43,6 @@ class PortReconciler:
         async with room.database.read() as tx:
             port = await tx.get(PortRow, id=key)
             prepared = {row.host for row in await tx.find(BindingRow, port_id=key)}
-            hosts = await hosts_of(tx, port.network_id) if port and port.host else prepared
             limits = (
                 await rules_for(tx, port.qos_policy_id, port.qos_network_policy_id, port.device_owner) if port else []
             )
@@ -50,23 +50,19 @@ class PortReconciler:
             ways = await led_to(tx, key)
             logs = await logs_for(tx, port) if port else []
         if port is None:
+            await room.fleet.announce(key, {})
             await let_go(room, Kind.PORT, key)
             return Done()
         helds = await room.fleet.held(Kind.PORT, key)
-        nodes = await known_nodes(room)
-        wanted = hosts & set(nodes)
-        tunnel = nodes[port.host].facts.tunnel_address if port.host in nodes else ""
+        nodes = {name: await room.fleet.node(name) for name in {port.host, *prepared} - {""}}
+        tunnels = {name: node.facts.tunnel_address for name, node in nodes.items() if node is not None}
         orders: list[tuple[str, Kind, str, Record, int]] = []
-        for node in sorted(wanted):
-            here = node == port.host or node in prepared
-            spec: Record = location_spec(port, tunnel)
-            if here:
-                local = tunnel if node == port.host else nodes[node].facts.tunnel_address
-                spec = port_spec(msgspec.structs.replace(port, host=node), local, limits, ways, logs, trunk_port, tag)
-            # Other nodes are told of a move, not of every change: their text keeps its generation.
-            orders.append((node, Kind.PORT, key, spec, port.generation if here else 1))
+        for name, tunnel in sorted(tunnels.items()):
+            spec = port_spec(msgspec.structs.replace(port, host=name), tunnel, limits, ways, logs, trunk_port, tag)
+            orders.append((name, Kind.PORT, key, spec, port.generation))
         await room.fleet.assign_all(orders)
-        await withdraw_beyond(room, Kind.PORT, key, helds, wanted)
+        await withdraw_beyond(room, Kind.PORT, key, helds, tunnels)
+        await room.fleet.announce(key, _said(port, tunnels[port.host]) if port.host in tunnels else {})
         seen = port.generation
         await room.database.write(lambda tx: settle(tx, PortRow, key, seen))
         router = await room.fleet.held(Kind.ROUTER, port.device_id) if port.device_owner in OF_ROUTERS else []
@@ -94,6 +90,16 @@ class PortReconciler:
 
     async def every(self, after: str, limit: int) -> Sequence[str]:
         return await keys_of(self._room, PortRow, Kind.PORT, after, limit, only_unsettled=False)
+
+
+def _said(port: PortRow, tunnel: str) -> dict[tuple[Kind, str], Record]:
+    """What other nodes are told of a port that lives on a node."""
+    member = member_of(port)
+    groups: list[str] = msgspec.json.decode(port.groups)
+    return {
+        (Kind.NETWORK, port.network_id): location_spec(port, tunnel),
+        **{(Kind.GROUP, group): member for group in groups},
+    }
 
 
 async def note_up(tx: Transaction, port: PortRow, up: bool) -> None:

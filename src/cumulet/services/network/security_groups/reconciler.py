@@ -1,4 +1,7 @@
-"""Brings groups to the nodes on which their members live, and to those whose groups speak of them."""
+"""Brings groups to the nodes on which their members live, and to those whose groups speak of them.
+
+Which members they have is told by notices (`ports/reconciler.py`).
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,12 @@ from cumulet.contracts.assignments import Kind
 from cumulet.core.db import Query
 from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.network.address_groups import AddressGroupRow
-from cumulet.services.network.following import keys_of, known_nodes, let_go, withdraw_beyond
+from cumulet.services.network.following import REST_SECONDS, TEXT_ONLY, keys_of, let_go, withdraw_beyond
 from cumulet.services.network.ports.row import BindingRow, PortGroupRow, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.specs import group_spec
 from cumulet.services.network.stirring import settle
-
-
-@cache
-def _members_query() -> Query:
-    return Query(
-        sa.select(PortRow.table)
-        .join(PortGroupRow.table, PortGroupRow.c.port_id == PortRow.c.id)
-        .where(PortGroupRow.c.group_id == sa.bindparam("group", type_=sa.String), PortRow.c.host != "")
-    )
 
 
 @cache
@@ -56,22 +50,22 @@ class GroupReconciler:
             group = await tx.get(SecurityGroupRow, id=key)
             if group:
                 rules = await tx.find(RuleRow, group_id=key)
-                members = await tx.rows(PortRow, _members_query(), {"group": key})
                 hosts = {host for (host,) in await tx.tuples(_hosts_query(), {"group": key})}
                 named = sorted({rule.remote_address_group_id for rule in rules} - {""})
                 lists = await tx.find(AddressGroupRow, id=named) if named else []
         if group is None:
+            await room.fleet.hush(Kind.GROUP, key)
             await let_go(room, Kind.GROUP, key)
             return Done()
         helds = await room.fleet.held(Kind.GROUP, key)
-        wanted = hosts & set(await known_nodes(room))
+        wanted = await room.fleet.known(hosts)
         addresses: dict[str, list[str]] = {row.id: msgspec.json.decode(row.addresses) for row in lists}
-        spec = group_spec(group, rules, members, addresses)
-        await room.fleet.assign_all([(node, Kind.GROUP, key, spec, group.generation) for node in sorted(wanted)])
+        spec = group_spec(group, rules, addresses)
+        await room.fleet.assign_all([(node, Kind.GROUP, key, spec, TEXT_ONLY) for node in sorted(wanted)])
         await withdraw_beyond(room, Kind.GROUP, key, helds, wanted)
         seen = group.generation
         await room.database.write(lambda tx: settle(tx, SecurityGroupRow, key, seen))
-        return Done()
+        return Done(rest=REST_SECONDS)
 
     async def unsettled(self, after: str, limit: int) -> Sequence[str]:
         return await keys_of(self._room, SecurityGroupRow, Kind.GROUP, after, limit, only_unsettled=True)
