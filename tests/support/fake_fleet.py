@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -21,6 +21,8 @@ class FakeFleet:
         self._nodes: dict[str, NodeView] = {}
         self._held: dict[tuple[str, str, str], Held] = {}
         self.specs: dict[tuple[str, str, str], Record] = {}
+        self.said: dict[tuple[Kind, str], dict[str, Record]] = {}
+        """What all nodes are told about a network or a group that they hold, by key."""
         self.answers: dict[tuple[str, str], bytes] = {}
         self.orders = 0
         """How many orders changed anything."""
@@ -121,6 +123,20 @@ class FakeFleet:
     async def assign_all(self, orders: Sequence[tuple[str, Kind, str, Record, int]]) -> None:
         for order in orders:
             await self.assign(*order)
+
+    async def announce(self, key: str, said: Mapping[tuple[Kind, str], Record]) -> None:
+        before = {subject: lines[key] for subject, lines in self.said.items() if key in lines}
+        self.orders += before != said
+        for subject in before:
+            del self.said[subject][key]
+        for subject, record in said.items():
+            self.said.setdefault(subject, {})[key] = record
+
+    async def hush(self, kind: Kind, about: str) -> None:
+        self.said.pop((kind, about), None)
+
+    async def known(self, names: Collection[str]) -> set[str]:
+        return set(names) & set(self._nodes)
 
     async def withdraw(self, node: str, kind: Kind, key: str) -> None:
         held = self._held.get((node, str(kind), key))

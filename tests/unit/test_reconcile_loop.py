@@ -73,6 +73,13 @@ def test_different_keys_are_looked_at_together() -> None:
     assert reconciler.most_at_once == 2
 
 
+def test_a_key_that_rests_is_looked_at_once_for_all_that_woke_it() -> None:
+    things = Counting(Done(rest=3))
+    loop = watch(things, [(1, "thing", "a"), (2, "thing", "a"), (3, "thing", "a"), (3, "thing", "b")], 10)
+    assert things.looks == [("a", 1.0), ("b", 3.0), ("a", 4.5)]
+    assert loop.idle
+
+
 def test_again_looks_after_its_delay() -> None:
     reconciler = Counting(Again(3), Again(0), Done())
     watch(reconciler, [(0.0, "thing", "a")], 60)

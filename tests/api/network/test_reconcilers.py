@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import ElementFacts, GroupSpec, NetworkSpec, PortSpec, RouterSpec
+from cumulet.contracts.networks import ElementFacts, GroupSpec, Member, NetworkSpec, PortSpec, RouterSpec
 from cumulet.core.reconcile import Again, Outcome, Reconciler
 from cumulet.services.network.public import NetworkDoor, NicRequest
 from cumulet.services.network.room import Network
@@ -92,13 +92,17 @@ async def test_a_bound_port_brings_its_network_and_groups(world: World, network:
     b = await server(world, net, "b", "two")
     await world.obey()
     here: Any = fleet.told("one", Kind.PORT)
-    assert set(here) == {a, b}
-    assert isinstance(here[b], PortSpec)
-    assert (here[b].host, here[b].tunnel_address, here[b].addresses) == ("two", "10.255.0.2", ())
+    assert set(here) == {a}
     assert here[a].addresses[0].subnet_id == subnet["id"]
+    places: Any = fleet.said[Kind.NETWORK, net["id"]]
+    assert set(places) == {a, b}
+    assert isinstance(places[b], PortSpec)
+    assert (places[b].host, places[b].tunnel_address, places[b].addresses) == ("two", "10.255.0.2", ())
     group: Any = next(iter(fleet.told("two", Kind.GROUP).values()))
     assert isinstance(group, GroupSpec)
-    assert set(group.members) == {"10.0.0.3/32", "10.0.0.4/32"}
+    assert group.members == ()
+    members = fleet.said[Kind.GROUP, group.id]
+    assert members == {a: Member(cidrs=("10.0.0.3/32",)), b: Member(cidrs=("10.0.0.4/32",))}
     quiet = fleet.orders
     await world.settle(lose_wakes=True)
     assert fleet.orders == quiet
@@ -108,9 +112,11 @@ async def test_a_bound_port_brings_its_network_and_groups(world: World, network:
     assert not fleet.told("two", Kind.PORT)
     assert not fleet.told("two", Kind.GROUP)
     assert set(fleet.told("one", Kind.PORT)) == {a}
+    assert set(fleet.said[Kind.NETWORK, net["id"]]) == set(fleet.said[Kind.GROUP, group.id]) == {a}
     await world.door.unbind(a, "one")
     await world.obey()
     assert not fleet.told("one", Kind.PORT)
+    assert not any(fleet.said.values())
     assert (await world.door.nics("a"))[0].status == "DOWN"
 
 

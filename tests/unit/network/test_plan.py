@@ -300,6 +300,18 @@ def test_what_is_held_keeps_its_zone_and_a_free_one_waits() -> None:
     assert held.joined(Fabric(networks=(changed,))).fabric.networks == (changed, three)
 
 
+def test_places_of_other_nodes_are_replaced_as_a_whole_and_checked_like_ports() -> None:
+    lost = port("lost", "blue", "10.0.0.30", host="oak", tunnel_address="198.51.100.22")
+    told = with_(FABRIC, ports=(ANN,), places=(FAR, lost))
+    held = Held().joined(told)
+    passed, faults = checked(held.fabric)
+    assert passed.ports == (ANN, FAR)
+    assert not faults
+    assert plan(passed, HERE, ZONES) == plan(FABRIC, HERE, ZONES)
+    assert held.without(Kind.PORT, ANN.id).fabric.places == (FAR, lost)
+    assert held.joined(with_(told, places=())).fabric.places == ()
+
+
 def test_zones_go_round() -> None:
     held = Held(last_zone=65535, zones={uid("one"): 1}, fabric=Fabric(networks=(tenant_network("one"),)))
     assert held.joined(Fabric(networks=(tenant_network("two"),))).zones[uid("two")] == 2
