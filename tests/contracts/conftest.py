@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.ceph import Ceph, ceph
 from tests.support.s3_server import begin_anew, s3_server
 
 
@@ -13,6 +14,12 @@ from tests.support.s3_server import begin_anew, s3_server
 def s3_running() -> Iterator[str]:
     with s3_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Ceph]:
+    with ceph() as found:
+        yield found
 
 
 @pytest.fixture

@@ -18,19 +18,13 @@ from cumulet.drivers.image_store.swift import SwiftImageStore
 from cumulet.drivers.image_store.workshop import Workshop
 from cumulet.lib.process import User
 from cumulet.services.image.seed import empty_qcow2
-from tests.support.ceph import Ceph, ceph
+from tests.support.ceph import Ceph
 from tests.support.s3_server import BUCKET, KEYS
 from tests.support.swift_server import swift_server
 
 MAPLE = "4f9f9a0e-7f0a-4f0c-9d0e-6a3f5a0b7c11"
 BIRCH = "77aa9a0e-7f0a-4f0c-9d0e-6a3f5a0b7c11"
 MUCH = 1 << 30
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Ceph]:
-    with ceph() as found:
-        yield found
 
 
 @pytest.fixture(params=["files", "memory", "s3", "swift", pytest.param("rbd", marks=pytest.mark.root)])

@@ -24,6 +24,7 @@ from cumulet.drivers.hypervisor.qemu.journal import Folder
 from cumulet.drivers.hypervisor.qemu.probe import boots, probe
 from cumulet.lib import process
 from cumulet.lib.qcow2 import read_header
+from cumulet.lib.qmp import Monitor
 from cumulet.programs.images.tiny import READY
 from tests.support import hypervisors
 from tests.support.exports import found_behind
@@ -54,6 +55,20 @@ async def running(world: QemuWorld, **changes: object) -> MachineSpec:
     await as_ordered(world, spec)
     await world.boots(spec.id, 1)
     return spec
+
+
+async def size_seen(world: QemuWorld, folder: Folder, volume_id: str) -> int:
+    """How large the machine believes a volume to be."""
+    await world.door.close()  # a monitor listens to one at a time
+    journal = folder.load()
+    assert journal is not None
+    monitor = await Monitor.connect(folder.sockets.monitor, lambda event: None, 5)
+    try:
+        nodes = await monitor.ask("query-named-block-nodes")
+    finally:
+        await monitor.close()
+    [node] = [node for node in nodes if node["node-name"] == f"disk{journal.numbers[volume_id]}"]
+    return int(node["image"]["virtual-size"])
 
 
 def folder(world: QemuWorld, spec: MachineSpec) -> Folder:
@@ -300,8 +315,9 @@ async def test_a_guest_does_not_notice_the_end_of_what_serves_its_volume(world: 
     await world.exports.ensure(volume.volume_id, file, volume.secret)
     assert await asyncio.to_thread(found_behind, way, "read -P 7 0 128k")
     assert not await asyncio.to_thread(found_behind, way, "write 1536M 64k")
-    await as_ordered(world, change(spec, wanted=Power.STOPPED))
-    await as_ordered(world, spec)
+    root, disk = spec.disks
+    await as_ordered(world, change(spec, disks=(root, change(disk, size_gib=2))))
+    assert await size_seen(world, folder, volume.volume_id) == 2 * GIB
     assert await asyncio.to_thread(found_behind, way, "write 1536M 64k", "read -P 7 0 128k")
     # What a guest could become may neither end these daemons nor read what they know.
     for daemon in (way.parent.parent, world.folder / "exports" / volume.volume_id):

@@ -18,7 +18,7 @@ from tests.support.servers import free_port
 from tests.support.started import DidNotStart, started
 
 START_LIMIT = 90.0
-POOL = "images"
+POOL, VOLUMES = "images", "volumes"
 STORE_BYTES = 4 << 30
 
 _CONF = """
@@ -58,6 +58,7 @@ _KEYS = {
     "osd.0": ("mon", "allow profile osd", "mgr", "allow profile osd", "osd", "allow *"),
     "mgr.x": ("mon", "allow profile mgr", "osd", "allow *"),
     "client.glance": ("mon", "profile rbd", "osd", f"profile rbd pool={POOL}"),
+    "client.cinder": ("mon", "profile rbd", "osd", f"profile rbd pool={VOLUMES}, profile rbd-read-only pool={POOL}"),
 }
 
 
@@ -106,8 +107,9 @@ def ceph() -> Iterator[Ceph]:
         running.enter_context(_daemon(cluster, "ceph-osd", "0"))
         cluster.run("ceph", "osd", "crush", "add", "osd.0", "1.0", "host=h", "root=default")
         _wait_until_up(cluster)
-        cluster.run("ceph", "osd", "pool", "create", POOL, "8")
-        cluster.run("rbd", "pool", "init", POOL)
+        for pool in (POOL, VOLUMES):
+            cluster.run("ceph", "osd", "pool", "create", pool, "8")
+            cluster.run("rbd", "pool", "init", pool)
         yield cluster
 
 

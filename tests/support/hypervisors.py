@@ -31,9 +31,11 @@ from cumulet.drivers.hypervisor.base import (
     Belongings,
     Hypervisor,
     ImageUnusable,
+    MachineFailed,
     OffersDiagnostics,
     OffersLuggage,
     OffersSnapshot,
+    Opening,
     OpenWay,
     OutOfReach,
 )
@@ -425,6 +427,9 @@ class _Volumes:
 
     def path(self, connection: VolumeConnection) -> str:
         return str(self._folder / f"{connection.volume_id}.qcow2")
+
+    async def opening(self, connection: VolumeConnection) -> Opening:
+        raise MachineFailed("There is no cluster here.")
 
 
 def qemu_door(

@@ -12,6 +12,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from cumulet.contracts.machines import ImageRef, VolumeConnection
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
@@ -228,6 +230,13 @@ class NfsBackend(FileBackend):
 
 
 DRIVERS = {"files": FileBackend, "nfs": NfsBackend}
+RBD = pytest.param("rbd", marks=pytest.mark.root)
+"""Over a cluster of Ceph, which takes its time."""
+
+
+def of(*drivers: object) -> pytest.MarkDecorator:
+    """A promise that only some drivers make, or that needs not be proved over Ceph again."""
+    return pytest.mark.parametrize("backend", drivers, indirect=True)
 
 
 @asynccontextmanager

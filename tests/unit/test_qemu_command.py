@@ -294,24 +294,16 @@ RELAY = Path("/relays/5/run/nbd")
 
 def test_volumes_by_address() -> None:
     nbd = change(FAR, secret="5e" * 32)
-    assert volumes.source_of(nbd, by_id, "s", RELAY) == {
-        "driver": "nbd",
-        "server": {"type": "unix", "path": "/relays/5/run/nbd"},
-        "export": "volume",
-        "reconnect-delay": 30,
-    }
-    iscsi = change(nbd, protocol="iscsi", target="iqn.2026-01.example:v/2", username="u", secret="never in arguments")
-    source = volumes.source_of(iscsi, by_id, "s", RELAY)
-    assert source["file"] == {
-        "driver": "iscsi",
-        "transport": "tcp",
-        "portal": "192.0.2.1:10809",
-        "target": "iqn.2026-01.example:v",
-        "lun": 2,
-        "initiator-name": "iqn.2026-01.org.cumulet:node",
-        "user": "u",
-        "password-secret": "s",
-    }
+    iscsi = change(nbd, protocol="iscsi", target="iqn.2026-01.example:v")
+    rbd = VolumeConnection(volume_id="v", protocol="rbd", encrypted=True)
+    for way in (nbd, iscsi, rbd):
+        assert volumes.source_of(way, by_id, "s", RELAY) == {
+            "driver": "nbd",
+            "server": {"type": "unix", "path": "/relays/5/run/nbd"},
+            "export": "volume",
+            "reconnect-delay": 30,
+        }
+        assert not volumes.needs_secret(way)
 
 
 @pytest.mark.parametrize(

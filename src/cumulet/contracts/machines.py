@@ -59,7 +59,6 @@ class VolumeConnection(Record, frozen=True, kw_only=True):
     host: str = ""
     port: int = 0
     target: str = ""
-    username: str = ""
     secret: str = ""
     encrypted: bool = False
     """Its bytes are; the node fetches the key when it opens them."""

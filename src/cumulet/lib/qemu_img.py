@@ -38,6 +38,9 @@ class NoSuchSnapshot(NotReadable):
     """The file's list of snapshots has none of that name, or was just being written when it was read."""
 
 
+KEY_MILLISECONDS = 10
+"""How long guessing the key of an encrypted disk is made for whoever tries; nobody guesses a random one."""
+
 SOURCE, TARGET = "source", "target"
 """The ids of the secrets that open what is read (or changed in its place), and what is written."""
 
@@ -64,8 +67,7 @@ def _new(luks: Luks | None) -> list[str]:
         "cipher-alg": f"aes-{luks.key_bits // 2}",
         "cipher-mode": "xts",
         "ivgen-alg": "plain64",
-        # How long guessing is made for whoever tries; nobody guesses a random key.
-        "iter-time": 10,
+        "iter-time": KEY_MILLISECONDS,
     }
     return ["-o", ",".join(f"encrypt.{name}={value}" for name, value in words.items())]
 

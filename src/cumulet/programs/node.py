@@ -28,6 +28,7 @@ from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.uplink import remove_uplink
 from cumulet.drivers.volume.base import Supplies
 from cumulet.drivers.volume.exports import Exports
+from cumulet.drivers.volume.raw.volumes import RawVolumes
 from cumulet.lib import process
 from cumulet.lib.clock import SystemClock
 from cumulet.node.agent import Agent
@@ -242,6 +243,8 @@ class _Drivers:
                 machines=machines,
                 exports=self.exports,
                 user=user,
+                storage_user=storage,
+                address=settings.tunnel_address,
             ),
         )
         self.hypervisor = machines.hypervisor = QemuHypervisor(
@@ -352,6 +355,9 @@ async def _halt(settings: Settings) -> None:
     await asyncio.gather(*(hypervisor.halt(machine.id) for machine in machines))
     await hypervisor.close()
     await drivers.exports.halt()
+    for backend in drivers.backends.values():
+        if isinstance(backend, RawVolumes):
+            await backend.halt()
     commands = Commands(process.run)
     await remove_uplink(commands, _network_node(settings, namespace, user))
     if namespace in namespaces():

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from cumulet.contracts.backends import LOCAL, Storage, Terms
 from cumulet.drivers.volume.base import Supplies, Volumes
 from cumulet.drivers.volume.fake import FAKE_STORAGE, FakeVolumes, VolumeWorld
+from cumulet.drivers.volume.raw.files import LACKS as FILE_TARGETS_LACK
 from cumulet.node.volumes.backends import Backends
-from cumulet.programs.volume_settings import FilesBackend, NfsBackend, VolumeBackend, VolumeSettings
+from cumulet.programs.volume_settings import (
+    FilesBackend,
+    IscsiBackend,
+    NfsBackend,
+    RbdBackend,
+    VolumeBackend,
+    VolumeSettings,
+)
 
 DISK_GIB = 100_000
 """More than any laptop, so that the tests of tools meet quotas, not walls."""
@@ -45,3 +55,10 @@ def _pretended(name: str, backend: VolumeBackend) -> Storage:
             return FAKE_STORAGE
         case NfsBackend():
             return Storage(driver="fake", protocol="nfs", cluster=f"simulated-{name}", content=FAKE_STORAGE.content)
+        case RbdBackend():
+            cluster = f"pretended-{backend.pool}"
+            return replace(FAKE_STORAGE, protocol="ceph", cluster=cluster, opened="rbd", many=True, offered="")
+        case IscsiBackend():
+            return replace(
+                FAKE_STORAGE, protocol="iSCSI", opened="", offered="iscsi", content="", lacks=FILE_TARGETS_LACK
+            )

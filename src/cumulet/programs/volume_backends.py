@@ -12,10 +12,22 @@ from cumulet.drivers.volume.base import OpenVolumes, Supplies, Volumes
 from cumulet.drivers.volume.exports import Exports
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.drivers.volume.nfs import NfsVolumes
+from cumulet.drivers.volume.raw.files import FileStore
+from cumulet.drivers.volume.raw.rbd import RbdStore
+from cumulet.drivers.volume.raw.store import Store
+from cumulet.drivers.volume.raw.targets import Targets
+from cumulet.drivers.volume.raw.volumes import RawVolumes
 from cumulet.lib.mounts import Mount
 from cumulet.lib.process import User
 from cumulet.node.volumes.backends import Backends
-from cumulet.programs.volume_settings import FilesBackend, NfsBackend, VolumeBackend, VolumeSettings
+from cumulet.programs.volume_settings import (
+    FilesBackend,
+    IscsiBackend,
+    NfsBackend,
+    RbdBackend,
+    VolumeBackend,
+    VolumeSettings,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +42,10 @@ class Surroundings:
     node: str
     user: User | None
     """Who opens the volumes' files."""
+    storage_user: User | None = None
+    """Who speaks to other hosts about volumes, and opens those that are no files."""
+    address: str = ""
+    """Where other hosts reach this one."""
 
 
 def make(settings: VolumeSettings, around: Surroundings) -> Backends:
@@ -50,6 +66,28 @@ def _driver(name: str, backend: VolumeBackend, around: Surroundings) -> Volumes:
         case NfsBackend():
             share = Mount("nfs", backend.share, backend.options, around.folder / "mounts" / name)
             return NfsVolumes(share, around.node, partial(_files, around))
+        case RbdBackend():
+            return _raw("rbd", name, RbdStore(backend.pool, backend.user, backend.conf), around)
+        case IscsiBackend():
+            folder = Path(backend.path) if backend.path else _folder(around.folder, name) / "raw"
+            targets = Targets(
+                _folder(around.folder, name) / "target", around.address, backend.port, user=around.storage_user
+            )
+            return _raw("iscsi", name, FileStore(folder, around.storage_user), around, targets)
+
+
+def _raw(driver: str, name: str, store: Store, around: Surroundings, targets: Targets | None = None) -> RawVolumes:
+    return RawVolumes(
+        driver,
+        store,
+        _folder(around.folder, name),
+        around.images,
+        around.supplies,
+        machines=around.machines,
+        targets=targets,
+        user=around.user,
+        daemon_user=around.storage_user,
+    )
 
 
 def _files(around: Surroundings, folder: Path, parts: Path | None = None) -> FileVolumes:

@@ -63,7 +63,26 @@ class NfsBackend(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """Of the mount, besides `nosuid,nodev,noexec`."""
 
 
-VolumeBackend = FilesBackend | NfsBackend
+class RbdBackend(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="rbd"):
+    """A pool of Ceph, which all nodes that name it here share. Each has the key of the user in a keyring."""
+
+    pool: str = "volumes"
+    user: str = "cinder"
+    conf: str = "/etc/ceph/ceph.conf"
+
+
+class IscsiBackend(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="iscsi"):
+    """Volumes of this node that every machine, and every other initiator of iSCSI, reaches at a target."""
+
+    path: str = ""
+    """Where their files are; empty: below the state directory."""
+    port: int = 3260
+
+
+VolumeBackend = FilesBackend | NfsBackend | RbdBackend | IscsiBackend
+
+
+_WORD = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,62}\Z")
 
 
 class VolumeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +106,10 @@ def check(settings: VolumeSettings) -> None:
             raise BadBackend(f"{where}.max_over_subscription_ratio: give a number that is 1 or more")
         if isinstance(backend, NfsBackend):
             _check_nfs(where, backend)
+        if isinstance(backend, RbdBackend):
+            _check_words(where, pool=backend.pool, user=backend.user)
+        if isinstance(backend, IscsiBackend) and not 0 < backend.port < 1 << 16:
+            raise BadBackend(f"{where}.port: {backend.port} is no port; give a number from 1 to 65535")
 
 
 def _check_nfs(where: str, backend: NfsBackend) -> None:
@@ -94,3 +117,9 @@ def _check_nfs(where: str, backend: NfsBackend) -> None:
         raise BadBackend(f"{where}.share: {backend.share[:60]!r} is no share; give HOST:/PATH")
     if not _OPTIONS.match(backend.options):
         raise BadBackend(f"{where}.options: {backend.options[:60]!r} are no options of a mount, such as vers=4.2,hard")
+
+
+def _check_words(where: str, **words: str) -> None:
+    for name, word in words.items():
+        if not _WORD.match(word):
+            raise BadBackend(f"{where}.{name}: {word[:40]!r} is no name; use letters, digits, '_', '+', '.' and '-'")

@@ -7,9 +7,10 @@ import pytest
 
 from cumulet.contracts.volumes import VolumeSpec
 from cumulet.drivers.volume.base import CopyFailed
-from tests.support.volume_drivers import BIRCH, IMAGE, MAPLE, MONDAY, Backend, ensured
+from tests.support.volume_drivers import BIRCH, DRIVERS, IMAGE, MAPLE, MONDAY, RBD, Backend, ensured, of
 
 
+@of("fake", *DRIVERS, RBD)
 async def test_an_encrypted_volume_has_the_life_of_any_other(backend: Backend) -> None:
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, encrypted=True, key_bits=256))
     backend.write(MAPLE, "one")

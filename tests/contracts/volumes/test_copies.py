@@ -8,7 +8,21 @@ from cumulet.contracts.volumes import VolumeSpec
 from cumulet.drivers.volume.base import CopyFailed
 from cumulet.lib.qcow2 import read_header
 from cumulet.lib.sparse import BrokenOff
-from tests.support.volume_drivers import BIRCH, CEDAR, GIB, KEPT, MAPLE, MONDAY, OTHER, TUESDAY, Backend, ensured
+from tests.support.volume_drivers import (
+    BIRCH,
+    CEDAR,
+    DRIVERS,
+    GIB,
+    KEPT,
+    MAPLE,
+    MONDAY,
+    OTHER,
+    RBD,
+    TUESDAY,
+    Backend,
+    ensured,
+    of,
+)
 
 
 @pytest.mark.parametrize("disk_format", ["qcow2", "raw"])
@@ -24,6 +38,7 @@ async def test_a_copy_is_there_while_it_is_wanted(backend: Backend, disk_format:
     assert not path.exists()
 
 
+@of("fake", *DRIVERS, "iscsi")
 async def test_what_has_no_copy(backend: Backend) -> None:
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
     await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1))
@@ -35,6 +50,7 @@ async def test_what_has_no_copy(backend: Backend) -> None:
                 pass
 
 
+@of("fake", *DRIVERS, RBD)
 async def test_a_backup_is_of_one_moment_even_of_an_open_volume(backend: Backend) -> None:
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
     backend.write(MAPLE, "one")

@@ -9,7 +9,7 @@ import pytest
 from cumulet.contracts.volumes import VolumeSpec
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
 from tests.support.supplies import Vault
-from tests.support.volume_drivers import BIRCH, CEDAR, IMAGE, MAPLE, MONDAY, TUESDAY, Backend, ensured
+from tests.support.volume_drivers import BIRCH, CEDAR, DRIVERS, IMAGE, MAPLE, MONDAY, TUESDAY, Backend, ensured, of
 
 
 async def test_a_blank_volume_is_made_once_and_grows(backend: Backend) -> None:
@@ -50,6 +50,7 @@ async def test_a_copy_leaves_no_trace_in_its_source(backend: Backend) -> None:
     assert facts.snapshots == (MONDAY,)
 
 
+@of("fake", *DRIVERS, "iscsi")
 @pytest.mark.parametrize(
     ("spec", "code"),
     [
@@ -81,6 +82,7 @@ async def test_volumes_are_found_after_a_restart_until_removed(backend: Backend)
     assert [facts.id for facts in await backend.volumes.found()] == [BIRCH]
 
 
+@of("fake", *DRIVERS, "iscsi")
 async def test_many_at_once(backend: Backend) -> None:
     ids = [f"{number:08x}-3333-4000-8000-000000000000" for number in range(6)]
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))

@@ -8,7 +8,7 @@ import pytest
 from cumulet.contracts.volumes import VolumeSpec
 from cumulet.drivers.volume.base import CopyFailed
 from cumulet.lib.sparse import BrokenOff
-from tests.support.volume_drivers import BIRCH, CEDAR, LOCKED, MAPLE, MONDAY, Backend, ensured
+from tests.support.volume_drivers import BIRCH, CEDAR, DRIVERS, LOCKED, MAPLE, MONDAY, Backend, ensured, of
 
 
 async def test_what_is_there_is_taken_over_under_another_id(backend: Backend) -> None:
@@ -23,6 +23,7 @@ async def test_what_is_there_is_taken_over_under_another_id(backend: Backend) ->
     assert [facts.id for facts in await backend.volumes.found()] == [BIRCH]
 
 
+@of("fake", *DRIVERS, "iscsi")
 @pytest.mark.parametrize(("adopt", "code"), [(MAPLE, 409), (CEDAR, 404), (BIRCH, 404), (LOCKED, 400)])
 async def test_what_cannot_be_taken_over_stays_where_it_is(backend: Backend, adopt: str, code: int) -> None:
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
@@ -34,6 +35,7 @@ async def test_what_cannot_be_taken_over_stays_where_it_is(backend: Backend, ado
     assert {facts.id: facts.encrypted for facts in await backend.volumes.found()} == {MAPLE: False, LOCKED: code == 400}
 
 
+@of("fake", *DRIVERS)
 async def test_a_volume_arrives_with_all_that_is_in_it(backend: Backend) -> None:
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2))
     backend.write(MAPLE, "one")
@@ -51,12 +53,14 @@ async def test_a_volume_arrives_with_all_that_is_in_it(backend: Backend) -> None
     assert backend.holds(MAPLE, "one")
 
 
+@of("fake", *DRIVERS)
 async def test_nothing_arrives_of_what_breaks_off(backend: Backend) -> None:
     with pytest.raises(BrokenOff):
         await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, arrives=True))
     assert await backend.volumes.found() == []
 
 
+@of("fake", *DRIVERS)
 async def test_an_open_volume_does_not_leave(backend: Backend) -> None:
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
     backend.open(MAPLE, "machine")

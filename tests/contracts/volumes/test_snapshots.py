@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cumulet.contracts.volumes import VolumeSpec
-from tests.support.volume_drivers import BIRCH, CEDAR, MAPLE, MONDAY, TUESDAY, Backend, ensured
+from tests.support.volume_drivers import BIRCH, CEDAR, DRIVERS, MAPLE, MONDAY, RBD, TUESDAY, Backend, ensured, of
 
 
 async def test_snapshots_are_exactly_those_ordered(backend: Backend) -> None:
@@ -43,6 +43,7 @@ async def test_a_volume_returns_to_a_snapshot_once_for_each_time_it_is_asked(bac
     assert backend.holds(MAPLE, "one")
 
 
+@of("fake", *DRIVERS, RBD)
 async def test_an_open_volume_grows_and_has_snapshots_but_does_not_return_to_them(backend: Backend) -> None:
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
     backend.open(MAPLE, "machine")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from cumulet.contracts.machines import ImageRef, MachineFacts, MachineSpec, VolumeConnection
@@ -47,6 +49,35 @@ class VolumeFiles(Protocol):
     def path(self, connection: VolumeConnection) -> str:
         """The path of the volume: a qcow2 file that refers to no other. Raises `Unfit`."""
         ...
+
+    async def opening(self, connection: VolumeConnection) -> Opening:
+        """How a volume of a cluster is opened, as this node's settings say. Raises `MachineFailed`."""
+        ...
+
+
+_LUKS = "luks"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a program of QEMU opens a volume that is no file."""
+
+    words: Mapping[str, object]
+    """What `blockdev-add` is told, but for the name of the node."""
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    """What the words speak of, by their ids; it is told to the program alone, and stands in no list of arguments."""
+
+    def decrypted(self, key: str) -> Opening:
+        """The same for what lies in it, which is encrypted."""
+        words = {"driver": "luks", "key-secret": _LUKS, "file": dict(self.words)}
+        return Opening(words, {**self.secrets, _LUKS: key.encode()})
+
+    def objects(self) -> list[dict[str, object]]:
+        """What `object-add` is told before."""
+        return [
+            {"qom-type": "secret", "id": id, "data": base64.b64encode(data).decode(), "format": "base64"}
+            for id, data in self.secrets.items()
+        ]
 
 
 class OutOfReach(Exception):

@@ -10,12 +10,14 @@ The calls are those of the C library librbd. They block, in threads of this stor
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 
-from cumulet.drivers.image_store.base import NotStored, TooLarge
-from cumulet.drivers.image_store.librbd import Busy, Exists, Missing, Pool, Volume
+from cumulet.drivers.image_store.base import NotStored, StoreFull, TooLarge, Unreachable
+from cumulet.lib import librbd
 from cumulet.lib.ids import is_uuid, new_hex
+from cumulet.lib.librbd import Busy, Exists, Missing, Pool, Volume
 from cumulet.lib.whole_file import finished
 
 BATCH = 4 << 20
@@ -24,6 +26,9 @@ GROWTH = 1 << 30
 """A part grows by so many bytes at a time; what is not written takes no room."""
 PART, GONE = "part-", "gone-"
 _THREADS = 4
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class RbdImageStore:
@@ -39,16 +44,16 @@ class RbdImageStore:
     async def put(self, image_id: str, chunks: AsyncIterator[bytes], limit: int) -> int:
         _check(image_id)
         part = PART + new_hex()
-        volume = await finished(self._threads, self._pool.create, part)
+        volume = await self._call(self._pool.create, part)
         try:
             try:
                 size = await self._write(volume, chunks, limit)
-                await finished(self._threads, volume.resize, size)
+                await self._call(volume.resize, size)
             finally:
-                await finished(self._threads, volume.close)
-            await finished(self._threads, self._take_place, part, image_id)
+                await self._call(volume.close)
+            await self._call(self._take_place, part, image_id)
         except BaseException:
-            await finished(self._threads, self._let_go, part)
+            await self._call(self._let_go, part)
             raise
         return size
 
@@ -69,36 +74,45 @@ class RbdImageStore:
     async def _write_batch(self, volume: Volume, batch: bytes, place: int, room: int) -> int:
         if place + len(batch) > room:
             room = place + len(batch) + GROWTH
-            await finished(self._threads, volume.resize, room)
-        await finished(self._threads, volume.write, place, batch)
+            await self._call(volume.resize, room)
+        await self._call(volume.write, place, batch)
         return room
 
     async def get(self, image_id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         _check(image_id)
         try:
-            volume = await finished(self._threads, self._pool.open, image_id)
+            volume = await self._call(self._pool.open, image_id)
         except Missing as error:
             raise NotStored(f"no data of image {image_id}") from error
         try:
-            size = await finished(self._threads, volume.size)
+            size = await self._call(volume.size)
             end = size if length is None else min(start + length, size)
             for place in range(start, end, BATCH >> 2):
-                yield await finished(self._threads, volume.read, place, min(BATCH >> 2, end - place))
+                yield await self._call(volume.read, place, min(BATCH >> 2, end - place))
         finally:
-            await finished(self._threads, volume.close)
+            await self._call(volume.close)
 
     async def remove(self, image_id: str) -> None:
         _check(image_id)
-        await finished(self._threads, self._let_go, image_id)
+        await self._call(self._let_go, image_id)
 
     async def found(self) -> list[str]:
-        names = await finished(self._threads, self._pool.names)
+        names = await self._call(self._pool.names)
         for name in names:
             if name.startswith((PART, GONE)):
                 # What is open is at work; removing it is refused.
                 with contextlib.suppress(Busy, Missing):
-                    await finished(self._threads, self._pool.remove, name)
+                    await self._call(self._pool.remove, name)
         return sorted(name for name in names if is_uuid(name))
+
+    async def _call(self, act: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """In a thread. Raises what callers of a store know."""
+        try:
+            return await finished(self._threads, act, *args, **kwargs)
+        except librbd.Full as error:
+            raise StoreFull(str(error)) from error
+        except librbd.Unreachable as error:
+            raise Unreachable(str(error)) from error
 
     def close(self) -> None:
         self._threads.shutdown()

@@ -9,11 +9,16 @@ from typing import Protocol, runtime_checkable
 
 from cumulet.contracts.backends import Storage
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.drivers.hypervisor.base import Opening
 from cumulet.lib.sparse import Parcel
 
 
 class CopyFailed(Exception):
     """There is no copy of a volume to be had; the message says why."""
+
+
+class StorageSilent(OSError):
+    """What volumes lie on cannot be reached now, so that nothing can be said of them; asking again may help."""
 
 
 class Supplies(Protocol):
@@ -58,6 +63,15 @@ class VolumesAsFiles(Protocol):
     """A driver whose volumes are files that machines open."""
 
     def path(self, volume_id: str) -> str: ...
+
+
+@runtime_checkable
+class VolumesByRelay(Protocol):
+    """A driver whose volumes machines reach by way of another program."""
+
+    async def opening(self, volume_id: str) -> Opening:
+        """Raises `MachineFailed`."""
+        ...
 
 
 class Volumes(Protocol):

@@ -11,8 +11,8 @@ import msgspec
 
 from cumulet.contracts.backends import LOCAL, BackendFacts, Storage, Terms
 from cumulet.contracts.machines import VolumeConnection
-from cumulet.drivers.hypervisor.base import Unfit
-from cumulet.drivers.volume.base import CopyFailed, Volumes, VolumesAsFiles
+from cumulet.drivers.hypervisor.base import Opening, Unfit
+from cumulet.drivers.volume.base import CopyFailed, Volumes, VolumesAsFiles, VolumesByRelay
 from cumulet.lib.sparse import Parcel
 
 LOOK_SECONDS = 5.0
@@ -74,6 +74,13 @@ class Backends(Mapping[str, Volumes]):
         if not isinstance(driver, VolumesAsFiles):
             raise Unfit(f"this node has no backend {connection.backend!r} whose volumes are files")
         return driver.path(connection.volume_id)
+
+    async def opening(self, connection: VolumeConnection) -> Opening:
+        """How machines' relays open a volume that is no file. Raises MachineFailed and Unfit."""
+        driver = self._drivers.get(connection.backend)
+        if not isinstance(driver, VolumesByRelay):
+            raise Unfit(f"this node has no backend {connection.backend!r} whose volumes can be opened")
+        return await driver.opening(connection.volume_id)
 
     # ---- what is asked of this node ----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from cumulet.contracts.assignments import Fault, Kind
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.reconcile import Again, Done, Outcome
+from cumulet.drivers.volume.base import StorageSilent
 from cumulet.lib.sparse import BrokenOff, NotSparse
 from cumulet.node.control_plane import ControlPlaneSilent
 from cumulet.node.orders import Orders
@@ -65,6 +66,8 @@ class VolumeDuty:
             facts = await backend.ensure(spec)
         except (ControlPlaneSilent, BrokenOff, NotSparse) as error:
             return Again(RETRY_SECONDS, f"what it is made of, or opened with, did not arrive: {error}")
+        except StorageSilent as error:
+            return Again(RETRY_SECONDS, f"what it lies on does not answer: {error}")
         self._outbox.tell(order, facts)
         if facts.digest == digest:
             self._fulfilled[key] = facts

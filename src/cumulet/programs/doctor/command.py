@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cumulet.programs.doctor import cloud, machine
+from cumulet.programs.doctor import cloud, machine, volumes
 from cumulet.programs.doctor.finding import Finding, page
 from cumulet.programs.host import namespace_of
 from cumulet.programs.laptop import processes
@@ -64,6 +64,7 @@ async def examine(settings: Settings) -> list[Finding]:
         machine.namespaces(),
         machine.tun(),
         *await machine.network(namespace_of(settings)),
+        *await volumes.backends(settings.volumes),
         machine.memory(),
         machine.disk(settings.state),
         Finding("Port", True, f"{address} is this cloud's own")

@@ -22,7 +22,6 @@ from cumulet.services.block_storage.snapshots import operations as snapshots
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes import exporting, keys, operations
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
-from cumulet.services.fleet.public import NodeView
 
 _ADMITTED = Caller(user_id="", roles=("admin",))
 """Who may use every source: compute has asked whether its own caller may."""
@@ -190,7 +189,7 @@ class VolumeDoor:
 
     async def connect(self, attachment_id: str, host: str, device: str) -> VolumeConnection | None:
         """How a host reaches the volume of an attachment; None: it will, but is not made or not offered yet."""
-        node = await self._home(attachment_id)
+        nodes = {node.name: node for node in await self._room.fleet.nodes()}
 
         async def write(tx: Transaction) -> VolumeConnection | None:
             attachment = await tx.get(AttachmentRow, id=attachment_id)
@@ -199,19 +198,12 @@ class VolumeDoor:
             volume = await _volume(tx, attachment.volume_id)
             if volume.fault or not volume.made_size:
                 return None
-            connection = await exporting.connect(self._room, tx, volume, host, node)
+            connection = await exporting.connect(self._room, tx, volume, host, nodes)
             if attachment.status == "reserved" or not attachment.host:
                 await attachments.set_to(self._room, tx, attachment_id, status="attaching", host=host, device=device)
             return connection
 
         return await self._room.database.write(write)
-
-    async def _home(self, attachment_id: str) -> NodeView | None:
-        """The node where the volume of an attachment lies."""
-        async with self._room.database.read() as tx:
-            attachment = await tx.get(AttachmentRow, id=attachment_id)
-            volume = await tx.get(VolumeRow, id=attachment.volume_id) if attachment else None
-        return await self._room.fleet.node(volume.node) if volume is not None and volume.node else None
 
     async def connected(self, attachment_id: str) -> None:
         """The machine has the volume now."""
@@ -274,7 +266,7 @@ class VolumeDoor:
         await self._room.database.write(write)
 
     async def _view(self, row: VolumeRow) -> VolumeView:
-        anywhere = exporting.reaches_out(await self._room.fleet.node(row.node)) if row.node else True
+        anywhere = bool(row.cluster) or not row.node or exporting.reaches_out(await self._room.fleet.node(row.node))
         return VolumeView(
             row.id,
             row.name,

@@ -284,7 +284,7 @@ class FakeHypervisor:
 
 
 def _far_volume(disk: DiskSpec) -> VolumeConnection | None:
-    return disk.volume if disk.volume is not None and disk.volume.protocol == "nbd" else None
+    return disk.volume if disk.volume is not None and disk.volume.protocol in ("nbd", "iscsi") else None
 
 
 def _packed(machine: FakeMachine) -> bytes:

@@ -81,6 +81,7 @@ class QemuHypervisor:
             tap=tap,
             belongings=belongings,
             open_way=open_way,
+            volumes=volumes,
             disks=Disks(images, volumes, render_guest, user),
             keys=keys,
             clock=clock or SystemClock(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cumulet.contracts.machines import VolumeConnection
-from cumulet.drivers.hypervisor.base import Belongings, MachineFailed, OpenWay
+from cumulet.drivers.hypervisor.base import Belongings, MachineFailed, OpenWay, VolumeFiles
 from cumulet.drivers.hypervisor.qemu.disks import Disks
 from cumulet.lib.clock import Clock
 from cumulet.lib.process import User
@@ -36,15 +36,14 @@ class Host:
     """Where the disks of machines that arrive here are; none: no machine does."""
     open_way: OpenWay | None
     """How machines that leave while they run reach their new node; none: they cannot."""
+    volumes: VolumeFiles
     disks: Disks
     keys: Keys | None
     """What opens encrypted volumes; none: nothing does."""
     clock: Clock
 
     async def secret_of(self, connection: VolumeConnection) -> str:
-        """What QEMU must know to reach a volume's bytes."""
-        if not connection.encrypted:
-            return connection.secret
+        """What opens an encrypted volume."""
         if self.keys is None:
             raise MachineFailed("Encrypted volumes cannot be opened here.")
         return await self.keys(connection.volume_id)

@@ -40,7 +40,7 @@ class Machine:
         self.host = host
         self.folder = folder
         self.journal = journal
-        self.relays = Relays(folder, host.relay_user, host.user, host.reach_seconds)
+        self.relays = Relays(folder, host)
         self.lock = asyncio.Lock()
         self._saving = asyncio.Lock()
         self.copying = asyncio.Lock()

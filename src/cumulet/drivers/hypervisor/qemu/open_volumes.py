@@ -8,6 +8,7 @@ from typing import Any
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.hypervisor.qemu.machine import Machine
+from cumulet.drivers.hypervisor.qemu.volumes import FILE, RBD
 
 
 async def holders(machines: Iterable[Machine], volume_id: str) -> list[Machine]:
@@ -22,8 +23,8 @@ async def holders(machines: Iterable[Machine], volume_id: str) -> list[Machine]:
 
 
 def _opens(connection: VolumeConnection | None, volume_id: str) -> bool:
-    """By itself: what comes over the network is opened by another program, whose machine this is not."""
-    return connection is not None and connection.protocol == "file" and connection.volume_id == volume_id
+    """By itself: what is served over the network is opened by another program, whose machine this is not."""
+    return connection is not None and connection.protocol in (FILE, RBD) and connection.volume_id == volume_id
 
 
 async def resize(machine: Machine, volume_id: str, size_bytes: int) -> None:

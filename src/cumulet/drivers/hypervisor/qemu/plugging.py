@@ -64,6 +64,10 @@ async def grow_disk(machine: Machine, disk_id: str) -> None:
     size = next(disk.size_gib for disk in machine.journal.spec.disks if disk.id == disk_id)
     spec = next(disk for disk in running.disks if disk.id == disk_id)
     disk = machine.host.disks.disk(machine.folder, spec, machine.journal.numbers[disk_id])
+    if spec.volume is not None and volumes.needs_relay(spec.volume):
+        await machine.relays.renew(disk.number, spec.volume)
+        # Who speaks NBD learns a size when he connects, and sees that he was cut off when he reads.
+        await machine.ask("human-monitor-command", {"command-line": f'qemu-io {disk.node} "read 0 512"'})
     await machine.ask("block_resize", {"node-name": disk.node, "size": size * GIB})
     grown = msgspec.structs.replace(spec, size_gib=size)
     await _note(machine, running, disks=tuple(grown if other.id == disk_id else other for other in running.disks))

@@ -15,40 +15,27 @@ _HOST = re.compile(r"[A-Za-z0-9:.\[\]-]{1,255}")
 _TARGET = re.compile(r"[A-Za-z0-9:._/-]{1,223}")
 _RECONNECT_SECONDS = 30
 """How long a guest's reads and writes wait for a relay that ended, which begins anew, before they fail."""
+FILE, NBD, ISCSI, RBD = "file", "nbd", "iscsi", "rbd"
+_BY_ADDRESS = (NBD, ISCSI)
 EXPORT = "volume"
 """The name under which a relay offers its volume."""
 
 
 def source_of(connection: VolumeConnection, path: Callable[[VolumeConnection], str], secret: str, relay: Path) -> Words:
-    """The tree of block drivers for a volume. `secret` is the id under which QEMU was told the connection's secret,
-    `relay` where a volume of the network is reached."""
-    if connection.protocol == "file":
+    """The tree of block drivers for a volume. `secret` is the id under which QEMU was told what opens an encrypted
+    file, `relay` where a volume that is none is reached."""
+    if connection.protocol == FILE:
         source = source_of_file(path(connection), "qcow2", shared=connection.shared)
         if connection.encrypted:
             source["encrypt"] = {"format": "luks", "key-secret": secret}
         return source
     check(connection)
-    if connection.protocol == "nbd":
-        return {
-            "driver": "nbd",
-            "server": {"type": "unix", "path": str(relay)},
-            "export": EXPORT,
-            "reconnect-delay": _RECONNECT_SECONDS,
-        }
-    if connection.protocol == "iscsi":
-        target, _, unit = connection.target.rpartition("/")
-        source = {
-            "driver": "iscsi",
-            "transport": "tcp",
-            "portal": f"{connection.host}:{connection.port}",
-            "target": target if unit.isdigit() else connection.target,
-            "lun": int(unit) if unit.isdigit() else 1,
-            "initiator-name": "iqn.2026-01.org.cumulet:node",
-        }
-        if connection.username:
-            source |= {"user": connection.username, "password-secret": secret}
-        return {"driver": "raw", "file": source}
-    raise Unfit(f"volumes by way of {connection.protocol!r} cannot be connected here")
+    return {
+        "driver": "nbd",
+        "server": {"type": "unix", "path": str(relay)},
+        "export": EXPORT,
+        "reconnect-delay": _RECONNECT_SECONDS,
+    }
 
 
 def source_of_file(path: str, format: str, *, shared: bool = False) -> Words:
@@ -59,17 +46,21 @@ def source_of_file(path: str, format: str, *, shared: bool = False) -> Words:
 
 
 def check(connection: VolumeConnection) -> None:
-    """Raise Unfit for an address on the network that is none."""
+    """Raise Unfit for a volume that cannot be reached in this way."""
+    if connection.protocol not in (*_BY_ADDRESS, RBD):
+        raise Unfit(f"volumes by way of {connection.protocol!r} cannot be connected here")
+    if connection.protocol == RBD:
+        return  # where it is, this node's own settings say
     if not (
         _HOST.fullmatch(connection.host) and 0 < connection.port < 1 << 16 and _TARGET.fullmatch(connection.target)
     ):
         raise Unfit("the volume's address is not one")
-    if needs_relay(connection) and not psk.is_secret(connection.secret):
+    if not psk.is_secret(connection.secret):
         raise Unfit("the volume's secret is not one")
 
 
 def needs_relay(connection: VolumeConnection) -> bool:
-    return connection.protocol == "nbd"
+    return connection.protocol != FILE
 
 
 def relayed(spec: MachineSpec, numbers: Mapping[str, int]) -> dict[int, VolumeConnection]:
@@ -80,4 +71,5 @@ def relayed(spec: MachineSpec, numbers: Mapping[str, int]) -> dict[int, VolumeCo
 
 
 def needs_secret(connection: VolumeConnection) -> bool:
-    return connection.encrypted or (connection.protocol == "iscsi" and bool(connection.username))
+    """Whether QEMU itself is told something; what relays are told, it never hears."""
+    return connection.encrypted and not needs_relay(connection)

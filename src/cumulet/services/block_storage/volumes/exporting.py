@@ -8,8 +8,9 @@ last has let go. What opens a file and what serves it would each hold the other 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from cumulet.contracts.backends import Storage
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.core.db import Transaction
 from cumulet.services.block_storage.errors import VolumeUnreachable
@@ -32,22 +33,42 @@ def users(attachments: Iterable[AttachmentRow]) -> list[AttachmentRow]:
     return [one for one in attachments if one.by_compute and one.host]
 
 
+def storage_at(node: NodeView | None, volume: VolumeRow) -> Storage | None:
+    """What a volume's backend is on a node; none: the node has not got it, or has another one of this name."""
+    for facts in node.facts.backends if node is not None else ():
+        if facts.name == volume.backend and facts.storage.cluster == volume.cluster:
+            return facts.storage
+    return None
+
+
 async def connect(
-    room: BlockStorage, tx: Transaction, volume: VolumeRow, host: str, node: NodeView | None
+    room: BlockStorage, tx: Transaction, volume: VolumeRow, host: str, nodes: Mapping[str, NodeView]
 ) -> VolumeConnection | None:
-    """How a host reaches a volume; None: it will, but does not yet. `node` is where the volume lies."""
-    away = volume.node != host
-    if away and not reaches_out(node):
-        raise VolumeUnreachable(
-            f"Volume {volume.id} lies on node {volume.node}, which has no address at which {host} could reach it. "
-            "Start that node with --tunnel-address, or let the server be on it."
-        )
+    """How a host reaches a volume; None: it will, but does not yet. Of the nodes, that one and the one where the volume
+    lies are looked at."""
+    home = nodes.get(volume.node)
+    storage = storage_at(home, volume) or storage_at(nodes.get(host), volume) or Storage(driver="")
     if not volume.export_secret:
-        if not (away or volume.multiattach or room.always_exports):
-            encrypted = bool(volume.encryption_key_id)
-            connection = VolumeConnection(volume_id=volume.id, backend=volume.backend, encrypted=encrypted)
+        if _opens_itself(room, volume, storage, host, nodes):
+            connection = VolumeConnection(
+                volume_id=volume.id,
+                backend=volume.backend,
+                protocol=storage.opened,
+                shared=bool(storage.cluster),
+                encrypted=bool(volume.encryption_key_id),
+            )
             return None if volume.exported else connection
-        await _begin(room, tx, volume)
+        if not storage.offered:
+            raise VolumeUnreachable(
+                f"Volume {volume.id} lies in the backend {volume.backend}, which {host} does not have. Name it in that "
+                "node's settings, or let the server be on a node that has it."
+            )
+        if volume.node != host and not reaches_out(home):
+            raise VolumeUnreachable(
+                f"Volume {volume.id} lies on node {volume.node}, which has no address at which {host} could reach it. "
+                "Start that node with --tunnel-address, or let the server be on it."
+            )
+        await begin(room, tx, volume)
         return None
     if not is_offered_as_wished(volume):
         return None
@@ -56,15 +77,29 @@ async def connect(
     return VolumeConnection(
         volume_id=volume.id,
         backend=volume.backend,
-        protocol="nbd",
+        protocol=storage.offered,
         host=place,
         port=int(port),
         target=target,
         secret=volume.export_secret,
+        # Who serves by NBD has decrypted it.
+        encrypted=bool(volume.encryption_key_id) and storage.offered != "nbd",
     )
 
 
-async def _begin(room: BlockStorage, tx: Transaction, volume: VolumeRow) -> None:
+def _opens_itself(
+    room: BlockStorage, volume: VolumeRow, storage: Storage, host: str, nodes: Mapping[str, NodeView]
+) -> bool:
+    """Whether machines of the host open it by themselves, rather than through a node that serves it."""
+    if not storage.opened or (volume.multiattach and not storage.many):
+        return False
+    if storage.cluster:
+        return storage_at(nodes.get(host), volume) is not None
+    return volume.node == host and not room.always_exports
+
+
+async def begin(room: BlockStorage, tx: Transaction, volume: VolumeRow) -> None:
+    """Let it be offered, to whoever has a new secret."""
     for one in users(await tx.find(AttachmentRow, volume_id=volume.id)):
         raise VolumeUnreachable(
             f"Volume {volume.id} is open as a file on node {volume.node} for server {one.server_id}. Detach it from "

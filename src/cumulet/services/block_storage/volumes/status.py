@@ -63,4 +63,4 @@ def is_offered_as_wished(volume: VolumeRow) -> bool:
     """Its node has said that it is offered over the network to those who should reach it; or not any more."""
     if not volume.export_secret:
         return not volume.exported
-    return volume.exported.endswith(f"/{export_name(volume.export_secret)}")
+    return volume.exported.endswith(export_name(volume.export_secret))

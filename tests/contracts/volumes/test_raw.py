@@ -1,0 +1,65 @@
+"""What targets of iSCSI and pools of Ceph promise beyond what every driver does."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from cumulet.contracts.volumes import VolumeSpec
+from cumulet.drivers.volume.base import CopyFailed
+from tests.support.raw_volumes import RawBackend
+from tests.support.volume_drivers import MAPLE, MONDAY, RBD, RED, TUESDAY, Backend, ensured, of
+
+
+@of("iscsi")
+async def test_a_target_holds_on_to_its_volume_as_it_is(backend: Backend) -> None:
+    spec = VolumeSpec(id=MAPLE, size_gib=1, export_secret=RED)
+    await ensured(backend, spec)
+    for wish in ({"snapshots": (MONDAY,)}, {"size_gib": 2}):
+        facts = await backend.volumes.ensure(msgspec.structs.replace(spec, **wish))
+        assert facts.fault is not None
+        assert (facts.fault.code, facts.size_gib, facts.snapshots) == (409, 1, ())
+    with pytest.raises(CopyFailed, match="in use"):
+        async with backend.volumes.copied(MAPLE, "raw", open_too=True):
+            pass
+    free = VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,))
+    assert (await ensured(backend, free)).size_gib == 2
+
+
+@of(RBD)
+async def test_a_pool_keeps_what_clones_stand_on(backend: Backend) -> None:
+    """However long the line of copies, all of it may go in any order, and nothing is left."""
+    assert isinstance(backend, RawBackend)
+    ids = [f"{number:08x}-5555-4000-8000-000000000000" for number in range(7)]
+    await ensured(backend, VolumeSpec(id=ids[0], size_gib=1))
+    backend.write(ids[0], "one")
+    for source, copy in pairwise(ids):
+        await ensured(backend, VolumeSpec(id=copy, size_gib=1, volume_id=source))
+    for volume_id in ids[:-1]:
+        await backend.volumes.remove(volume_id)
+    assert backend.holds(ids[-1], "one")
+    assert [facts.id for facts in await backend.volumes.found()] == [ids[-1]]
+    await backend.volumes.remove(ids[-1])
+    for _ in ids:
+        await backend.volumes.found()  # each look takes away what nothing stands on any more
+    assert backend.names() == []
+
+
+@of(RBD)
+async def test_whoever_has_a_volume_of_a_pool_open_is_seen(backend: Backend) -> None:
+    assert isinstance(backend, RawBackend)
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1, snapshots=(MONDAY,)))
+    with backend.opened_elsewhere(MAPLE):
+        (facts,) = await backend.volumes.found()
+        assert facts.connected_to == ("elsewhere",)
+        refused = await backend.volumes.ensure(
+            VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,), reverts=1, revert_to=MONDAY)
+        )
+        assert refused.fault is not None
+        assert (refused.fault.code, refused.reverts) == (409, 0)
+        assert (await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY, TUESDAY)))).size_gib == 2
+    about = await backend.volumes.about()
+    assert (about.driver, about.protocol, about.opened, about.many) == ("rbd", "ceph", "rbd", True)
+    assert about.cluster.endswith("-volumes")
