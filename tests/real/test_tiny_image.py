@@ -23,7 +23,11 @@ pytestmark = pytest.mark.root
 BOOT_SECONDS = 60.0
 METADATA_ANSWER = Path(__file__).parents[1] / "support" / "metadata_answer.py"
 USER_DATA = "#!/bin/sh\necho ran >> /root/count\necho 'from user data' > /home/cirros/greeting\n"
-META_DATA = {"uuid": "11111111-2222-4333-8444-555555555555", "hostname": "maple.example.org", "name": "maple"}
+FILES = [{"content_path": f"/content/000{number}", "path": f"/etc/shop/{number}"} for number in range(2)]
+META_DATA = {
+    "uuid": "11111111-2222-4333-8444-555555555555", "hostname": "maple.example.org", "name": "maple", "files": FILES,
+}  # fmt: skip
+CONTENT = {"openstack/content/0000": "open", "openstack/content/0001": "closed"}
 
 
 class Guest:
@@ -108,7 +112,7 @@ def put_pages(folder: Path, pages: Mapping[str, str]) -> None:
 
 def test_a_guest_becomes_what_its_config_drive_says_and_obeys(tmp_path: Path, public_key: str) -> None:
     meta_data = json.dumps({**META_DATA, "public_keys": {"owner": public_key + "\n"}})
-    pages = {"openstack/latest/meta_data.json": meta_data, "openstack/latest/user_data": USER_DATA}
+    pages = {"openstack/latest/meta_data.json": meta_data, "openstack/latest/user_data": USER_DATA, **CONTENT}
     (tmp_path / "config.iso").write_bytes(config_drive.disk({name: text.encode() for name, text in pages.items()}))
     drive = f"if=none,id=config,file={tmp_path}/config.iso,format=raw,readonly=on"
     with booted(tmp_path, "-drive", drive, "-device", "virtio-blk-pci,drive=config", gib=3) as (guest, _):
@@ -116,6 +120,7 @@ def test_a_guest_becomes_what_its_config_drive_says_and_obeys(tmp_path: Path, pu
         assert "login:" in guest.console()
         assert guest.shell("hostname") == "maple"
         assert guest.shell("cat greeting") == "from user data"
+        assert guest.shell("cat /etc/shop/0 /etc/shop/1") == "openclosed"
         assert guest.shell("sudo id -u") == "0"
         assert guest.shell("sudo -u cirros id -un") == "cirros"
         assert guest.shell("ping -c 1 -w 5 127.0.0.1 > /dev/null && echo back") == "back"
@@ -142,6 +147,7 @@ def test_a_guest_becomes_what_the_metadata_service_says(tmp_path: Path, public_k
         "openstack/latest/user_data": USER_DATA,
         "latest/meta-data/public-keys/index": "0=owner",
         "latest/meta-data/public-keys/0/openssh-key": public_key,
+        **CONTENT,
     }
     put_pages(tmp_path / "pages", pages)
     answer = f"{sys.executable} {METADATA_ANSWER} {tmp_path}/pages"
@@ -150,6 +156,7 @@ def test_a_guest_becomes_what_the_metadata_service_says(tmp_path: Path, public_k
         guest.await_console(READY)
         assert guest.shell("hostname") == "maple"
         assert guest.shell("cat greeting") == "from user data"
+        assert guest.shell("cat /etc/shop/0 /etc/shop/1") == "openclosed"
         url = "http://169.254.169.254/openstack/latest/meta_data.json"
         assert json.loads(guest.shell(f"curl {url}")) == META_DATA
         guest.monitor("system_powerdown")

@@ -164,3 +164,17 @@ async def test_what_is_remembered_of_hosts_refuses_nobody_and_misleads_nobody(cl
     await admin.put("/os-services/enable", body)
     fourth = await cloud.make_server()
     assert (await cloud.page(fourth["id"]))["OS-EXT-SRV-ATTR:host"] == other
+
+
+async def test_given_files_come_with_a_config_drive(cloud: SmallCloud) -> None:
+    network = await cloud.make_network()
+    wish = {
+        "name": "s", "flavorRef": "42", "imageRef": await cloud.make_image(), "networks": [{"uuid": network}],
+        "personality": [{"path": "/etc/motd", "contents": "aGVsbG8="}],
+    }  # fmt: skip
+    made = (await cloud.compute.post("/servers", {"server": wish}, 202))["server"]
+    await cloud.settle()
+    placed = cloud.machine(made["id"])
+    assert placed is not None
+    spec = cloud.nodes.worlds[placed[0]].machines[made["id"]].spec
+    assert (spec.guest.files, spec.config_drive) == ((("/etc/motd", "aGVsbG8="),), True)

@@ -72,7 +72,7 @@ class Service:
     def endpoints(self) -> list[Endpoint]:
         """Everything below the prefix: the ledger."""
         found = [endpoint for resource in self.resources for endpoint in resource.endpoints]
-        found += [_action_endpoint(resource) for resource in self.resources if resource.actions]
+        found += [action_endpoint(resource) for resource in self.resources if resource.actions]
         return found + list(self.routes)
 
 
@@ -260,7 +260,7 @@ def status_at(status: int | Mapping[str, int], number: int) -> int:
     return chosen
 
 
-def _action_endpoint(resource: Resource) -> Endpoint:
+def action_endpoint(resource: Resource) -> Endpoint:
     """`POST {item}/action`: the body's only key names the verb."""
 
     async def run(room: Room, call: Call) -> Any:

@@ -111,8 +111,7 @@ async def acceleration() -> Finding:
             return Finding("QEMU", False, str(error), "apt-get install qemu-system-x86", REAL)
     if found.accelerator == "kvm":
         return Finding("KVM", True, "servers run at full speed")
-    remedy = "enable virtualization in the firmware (nested, in a virtual machine), and join the group kvm"
-    return Finding("KVM", False, f"{found.reason}; servers run, but slowly", remedy)
+    return Finding("KVM", False, f"{found.reason}; servers run, but slowly", found.remedy)
 
 
 async def network(namespace: str) -> list[Finding]:

@@ -88,6 +88,12 @@ class VolumeDoor:
             row = await snapshots.take(self._room, volume, snapshot_id, user_id=user_id, name=name, in_use=True)
         return row.status if row is not None else "deleted"
 
+    async def volume_of_snapshot(self, snapshot_id: str) -> str:
+        """The volume that a snapshot is of; empty: there is no such snapshot."""
+        async with self._room.database.read() as tx:
+            row = await tx.get(SnapshotRow, id=snapshot_id)
+        return row.volume_id if row is not None else ""
+
     async def drop_snapshot(self, snapshot_id: str) -> None:
         """Let go of a snapshot that its maker does not want; nothing happens to one that is gone."""
         async with self._room.database.read() as tx:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.compute import ComputeDialect
-from cumulet.core.web.service import Service
+from cumulet.core.web.service import Service, action_endpoint
 from cumulet.services.compute import (
+    assisted_snapshots,
     consoles,
     documents,
     external_events,
@@ -66,6 +67,7 @@ VERBS = (
 )
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
 PARTS = (
+    assisted_snapshots,
     consoles,
     documents,
     external_events,
@@ -85,8 +87,8 @@ PROXIES = (bare_metal, ended, floating_ips, images, networks, security_groups, v
 
 VOLUMES_BOOT = tuple(
     replace(endpoint, path=endpoint.path.replace("/servers", "/os-volumes_boot", 1), until="2.102")
-    for endpoint in servers.endpoints
-    if endpoint.path in ("/servers", "/servers/detail", "/servers/{server_id}")
+    for endpoint in (*servers.endpoints, action_endpoint(servers))
+    if endpoint.path in ("/servers", "/servers/detail", "/servers/{server_id}", "/servers/{server_id}/action")
 )
 """Servers under the name by which those that boot from volumes were once asked for."""
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 
 from cumulet.contracts.record import Record
+from cumulet.drivers.hypervisor.qemu import refusals
+from cumulet.drivers.hypervisor.qemu.refusals import Refusal
 from cumulet.lib import process
 from cumulet.lib.process import Limits, ProcessFailed, User
 
@@ -32,6 +34,8 @@ class Abilities(Record, frozen=True, kw_only=True):
     """As libvirt counts: 7.2.19 is 7002019."""
     reason: str = ""
     """Why the accelerator is not KVM."""
+    remedy: str = ""
+    """What could be done about that."""
     host: str = ""
     """The program and the boot this is true of."""
 
@@ -47,8 +51,9 @@ async def probe(state: Path, program: str = "qemu-system-x86_64", user: User | N
             return known
     except (OSError, msgspec.DecodeError):
         pass
-    reason = await _why_not_kvm(program, user)
-    found = Abilities(accelerator="tcg" if reason else "kvm", version=version, reason=reason, host=host)
+    refusal = await _why_not_kvm(program, user)
+    accelerator, (reason, remedy) = ("tcg", refusal) if refusal else ("kvm", ("", ""))
+    found = Abilities(accelerator=accelerator, version=version, reason=reason, remedy=remedy, host=host)
     state.mkdir(mode=0o711, parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(found))
@@ -85,13 +90,14 @@ async def boots(program: str, accelerator: str, user: User | None, seconds: floa
     return done.stderr.decode("utf-8", "replace").strip() or f"QEMU ended with status {done.status}"
 
 
-async def _why_not_kvm(program: str, user: User | None) -> str:
+async def _why_not_kvm(program: str, user: User | None) -> Refusal | None:
     if not _KVM.exists():
-        return "there is no /dev/kvm"
+        return refusals.NO_DEVICE
     able = with_kvm(user)
     if able is None and not os.access(_KVM, os.R_OK | os.W_OK):
-        return "/dev/kvm may not be opened by this user"
-    return await boots(program, "kvm", able)
+        return refusals.FORBIDDEN
+    words = await boots(program, "kvm", able)
+    return refusals.read(words) if words else None
 
 
 async def _version(program: str) -> int:

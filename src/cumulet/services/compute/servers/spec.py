@@ -58,7 +58,7 @@ def machine_spec(
         disks=tuple(disk_specs(server, flavor, disks, properties)),
         nics=tuple(nic_spec(card, properties) for card in cards),
         guest=guest_data(server, flavor, cards),
-        config_drive=server.config_drive or properties.get("img_config_drive") == "mandatory",
+        config_drive=has_config_drive(server, properties),
         firmware="uefi" if properties.get("hw_firmware_type") == "uefi" else "bios",
         machine_type="pc" if str(properties.get("hw_machine_type", "")).startswith("pc-i440") else "q35",
         rng=flavor.extra_specs.get("hw_rng:allowed", "true").lower() != "false",
@@ -70,6 +70,11 @@ def machine_spec(
         interrupts=server.interrupts,
         arrival=arrival,
     )
+
+
+def has_config_drive(server: ServerRow, properties: Mapping[str, Any]) -> bool:
+    """Also where files are given: cloud-init writes them from there, and not from the metadata service."""
+    return server.config_drive or properties.get("img_config_drive") == "mandatory" or server.files not in ("", "[]")
 
 
 def bus_of(word: str) -> Bus:
