@@ -131,7 +131,14 @@ class Cloud:
         )
         image = ImageDoor(self.image)
         self.fleet.image_bytes = image.open
-        self.network = Network(fleet=fleet, rules=make_rules("network", network_policies.DEFAULTS), **self._ground())
+        self.network = Network(
+            fleet=fleet,
+            vni_range=settings.network.vni_range,
+            vlan_range=settings.network.vlan_range,
+            physical_networks=settings.network.physical_networks,
+            rules=make_rules("network", network_policies.DEFAULTS),
+            **self._ground(),
+        )
         network = NetworkDoor(self.network)
         self.block_storage = BlockStorage(
             fleet=fleet,

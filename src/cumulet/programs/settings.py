@@ -13,6 +13,7 @@ import msgspec
 
 from cumulet.programs import image_settings, volume_settings
 from cumulet.programs.image_settings import BackupStore, FileStore, ImageSettings
+from cumulet.programs.network_settings import NetworkSettings
 from cumulet.programs.volume_settings import VolumeSettings
 
 PREFIX = "CUMULET_"
@@ -70,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_ports: tuple[int, ...] = (80, 443)
     backup: BackupStore = FileStore()
     """A table like one of `image.stores`: where the bytes of backups are kept; else in the state directory."""
+    network: NetworkSettings = NetworkSettings()
+    """A table: the provider's wires, and the numbers of segments that networks are given by themselves."""
     volumes: VolumeSettings = VolumeSettings()
     """A table: the backends of this node's volumes."""
     log_level: str = "INFO"

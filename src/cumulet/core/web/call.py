@@ -31,6 +31,8 @@ class Call:
         self.wish: dict[str, Any] = {}
         self.parent: Any = None
         """The row that a nested resource belongs to."""
+        self.beside: dict[str, Any] = {}
+        """What a view shows of rows beside what they hold, by their ids."""
         self.response_headers: dict[str, str] = {}
 
     @property

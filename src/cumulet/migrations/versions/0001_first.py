@@ -1882,6 +1882,29 @@ def upgrade() -> None:
     op.create_index("network_security_groups_project", "network_security_groups", ["project_id"], unique=False)
     op.create_index("network_security_groups_unsettled", "network_security_groups", ["unsettled"], unique=False)
     op.create_table(
+        "network_segment_ranges",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", LONG, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("default_of", sa.String(length=128), nullable=True),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("network_type", sa.String(length=64), nullable=False),
+        sa.Column("physical_network", sa.String(length=64), nullable=False),
+        sa.Column("minimum", sa.Integer(), nullable=False),
+        sa.Column("maximum", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_index("network_segment_ranges_default", "network_segment_ranges", ["default_of"], unique=True)
+    op.create_index(
+        "network_segment_ranges_kind", "network_segment_ranges", ["network_type", "physical_network"], unique=False
+    )
+    op.create_table(
         "network_segments",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("network_id", sa.String(length=64), nullable=False),

@@ -77,6 +77,10 @@ class NDPProxyNotFound(errors.NotFound):
     pass
 
 
+class NetworkSegmentRangeNotFound(errors.NotFound):
+    pass
+
+
 class LogResourceNotFound(errors.NotFound):
     pass
 
@@ -378,6 +382,18 @@ class AddressScopeConflict(errors.Conflict):
 
 
 class InvalidAddress(errors.BadRequest):
+    pass
+
+
+class NetworkSegmentRangeNetTypeNotSupported(errors.BadRequest):
+    pass
+
+
+class NetworkSegmentRangeDefaultReadOnly(errors.BadRequest):
+    pass
+
+
+class NetworkSegmentRangeReferencedByProject(errors.Conflict):
     pass
 
 

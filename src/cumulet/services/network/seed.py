@@ -7,6 +7,7 @@ from cumulet.core.db import Transaction
 from cumulet.services.network.address_pools import pools
 from cumulet.services.network.address_pools.row import SubnetPoolRow
 from cumulet.services.network.networks import networks
+from cumulet.services.network.networks.ranges import ensure_defaults
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations as ports
 from cumulet.services.network.ports.operations import NewPort
@@ -35,6 +36,7 @@ async def seed(
 
     async def write(tx: Transaction) -> None:
         await write_builtin(tx)
+        await ensure_defaults(room, tx)
         public = await _public(room, tx, admin_project, public_cidr)
         await _pool(room, tx, admin_project)
         if demo_project:

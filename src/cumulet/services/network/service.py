@@ -18,6 +18,7 @@ from cumulet.services.network.metering.labels import labels
 from cumulet.services.network.metering.labels import rules as label_rules
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.reconciler import NetworkReconciler
+from cumulet.services.network.networks.segment_ranges import segment_ranges
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import bindings
 from cumulet.services.network.ports import pairs as _pairs  # noqa: F401 - declares verbs of ports
@@ -68,6 +69,7 @@ NOUNS: tuple[Noun, ...] = (
     trunks,
     labels,
     label_rules,
+    segment_ranges,
 )
 TAGGED: tuple[Noun, ...] = (
     networks,
@@ -115,6 +117,7 @@ def service() -> Service:
         routes += part.endpoints()
     for noun in TAGGED:
         routes += tags.endpoints(noun)
+    routes += tags.endpoints(segment_ranges, "/network_segment_ranges")
     routes += tags.endpoints(policies, "/policies")  # where the real service has them, unlike the policies themselves
     return Service(
         type="network",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from cumulet.services.network import errors, rbac
 from cumulet.services.network.exclusions import include
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.operations import erase_idle
+from cumulet.services.network.networks.ranges import free_number
 from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow, SegmentRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
@@ -181,7 +181,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 async def make(room: Network, tx: Transaction, wish: Mapping[str, Any], qos_policy: str = "") -> NetworkRow:
     """Insert a network and the segment that carries it."""
     columns = standard(wish, room.clock)
-    segment = await _make_segment(room, tx, columns["id"], wish)
+    segment = await _make_segment(room, tx, columns["id"], columns["project_id"], wish)
     most = room.physical_mtu - (ENCAPSULATION if segment.network_type == "vxlan" else 0)
     row = NetworkRow(
         **columns,
@@ -213,7 +213,9 @@ async def make(room: Network, tx: Transaction, wish: Mapping[str, Any], qos_poli
     return row
 
 
-async def _make_segment(room: Network, tx: Transaction, network_id: str, wish: Mapping[str, Any]) -> SegmentRow:
+async def _make_segment(
+    room: Network, tx: Transaction, network_id: str, project_id: str, wish: Mapping[str, Any]
+) -> SegmentRow:
     """The segment that was asked for, or a VXLAN with a number of its own."""
     kind = wish.get("provider:network_type") or "vxlan"
     wire = wish.get("provider:physical_network") or ""
@@ -223,8 +225,11 @@ async def _make_segment(room: Network, tx: Transaction, network_id: str, wish: M
     segment = SegmentRow(new_uuid(), network_id, "", "", kind, wire, number, now, now, 1)
     chosen = number is not None and number < 0
     if chosen:
-        low, high = room.vni_range if kind == "vxlan" else room.vlan_range
-        segment.number = low + secrets.randbelow(high - low + 1)
+        segment.number = await free_number(room, tx, kind, wire, project_id)
+        if segment.number is None:
+            raise errors.NoNetworkAvailable(
+                "Unable to create the network. No tenant network is available for allocation."
+            )
     try:
         await tx.insert(segment)
     except Duplicate as taken:
