@@ -95,7 +95,9 @@ def _rows(database: Path) -> list[str]:
 
 
 def _living(connection: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
-    rows = connection.execute(f'SELECT * FROM "{table}"').fetchall()
+    # What is not so any more is kept for nodes that were told it was, for a number of changes.
+    living = " WHERE NOT gone" if table == "fleet_notices" else ""
+    rows = connection.execute(f'SELECT * FROM "{table}"{living}').fetchall()
     return [row for row in rows if not ("deleted_at" in row.keys() and row["deleted_at"])]  # noqa: SIM118
 
 
