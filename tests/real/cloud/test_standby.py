@@ -46,8 +46,9 @@ def standbys(state: Path) -> list[Path]:
 
 
 def end_keepalived(host: Host, state: Path, router_id: str) -> None:
-    number = (state / "node/network/keepalived" / router_id / "pid").read_text().strip()
-    host.run("kill", number)
+    pid = state / "node/network/keepalived" / router_id / "pid"
+    number = eventually("keepalived has said who it is", lambda: pid.exists() and pid.read_text().strip(), SECONDS)
+    host.run("kill", str(number))
 
 
 def end(client: Connection, router_id: str, subnet_id: str, network_id: str) -> None:
