@@ -37,6 +37,7 @@ from cumulet.lib.sparse import send
 from cumulet.node.control_plane import ControlPlaneSilent
 from cumulet.node.volumes.backends import Backends
 from cumulet.node.volumes.data import volume_data
+from cumulet.node.volumes.duty import carry_out, destroy
 from cumulet.services.block_storage import policies as volume_policies
 from cumulet.services.block_storage.public import VolumeDoor
 from cumulet.services.block_storage.room import BlockStorage
@@ -192,7 +193,7 @@ class Nodes(FakeFleet):
                 if kind == Kind.VOLUME:
                     spec = self.specs[(node, kind, key)]
                     assert isinstance(spec, VolumeSpec)
-                    await self.backends[node][spec.backend].remove(key)
+                    await destroy(self.backends[node], spec)
                 self.report(node, Kind(kind), key)
                 did = True
             elif held.observed != held.generation or self._unread(node, kind, key):
@@ -221,7 +222,7 @@ class Nodes(FakeFleet):
         if isinstance(spec, MachineSpec):
             return await self.hypervisors[node].ensure(spec)
         if isinstance(spec, VolumeSpec):
-            return await self.backends[node][spec.backend].ensure(spec)
+            return await carry_out(self.backends[node], spec)
         return None
 
     async def tell_machine(self, node: str, key: str) -> None:

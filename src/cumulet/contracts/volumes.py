@@ -12,6 +12,9 @@ from cumulet.contracts.record import Record
 COPY_FORMATS = ("qcow2", "raw")
 """What a copy of a volume can be written as."""
 
+WHOLE, CONTENT = "file", "content"
+"""As what a volume goes from one backend to another."""
+
 
 class VolumeSpec(Record, frozen=True, kw_only=True):
     """A volume on one backend of a node."""
@@ -29,8 +32,13 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """Made from this snapshot of the same backend."""
     adopt: str = ""
     """Made of the volume of this name that is found on the backend and belongs to nobody: it has the new id then."""
-    arrives: bool = False
-    """It is on another node now, whose file the control plane hands on."""
+    arrives: str = ""
+    """It is on another backend now, and the control plane hands it on: as a `file`, with all that is in it, between
+    backends of one kind of content; as `content`, the bytes that a machine would find in it, between any two."""
+    arrives_from: str = ""
+    """The backend of this very node where it is until it has arrived."""
+    leaves: str = ""
+    """The backend of this very node where it was before, and from which it is to be destroyed."""
     snapshots: tuple[str, ...] = ()
     """Snapshots that must exist; those gone from here are removed."""
     reverts: int = 0

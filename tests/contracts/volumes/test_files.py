@@ -163,7 +163,7 @@ async def test_a_file_that_names_others_does_not_arrive(tmp_path: Path) -> None:
             yield parcel(file.fileno())
 
     await backend.send(BIRCH, sent())
-    facts = await backend.volumes.ensure(VolumeSpec(id=BIRCH, size_gib=1, arrives=True))
+    facts = await backend.volumes.ensure(VolumeSpec(id=BIRCH, size_gib=1, arrives="file"))
     assert facts.fault is not None
     assert "names other files" in facts.fault.message
     assert await backend.volumes.found() == []

@@ -46,7 +46,7 @@ async def test_a_volume_arrives_with_all_that_is_in_it(backend: Backend) -> None
     await backend.send(MAPLE, backend.volumes.file(MAPLE))
     await backend.volumes.remove(MAPLE)
     for _ in range(2):
-        facts = await ensured(backend, msgspec.structs.replace(spec, arrives=True))
+        facts = await ensured(backend, msgspec.structs.replace(spec, arrives="file"))
         assert (facts.size_gib, facts.snapshots, facts.reverts) == (2, (MONDAY,), 1)
         assert backend.holds(MAPLE, "two")
     await ensured(backend, msgspec.structs.replace(spec, reverts=2))
@@ -56,7 +56,7 @@ async def test_a_volume_arrives_with_all_that_is_in_it(backend: Backend) -> None
 @of("fake", *DRIVERS)
 async def test_nothing_arrives_of_what_breaks_off(backend: Backend) -> None:
     with pytest.raises(BrokenOff):
-        await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, arrives=True))
+        await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, arrives="file"))
     assert await backend.volumes.found() == []
 
 

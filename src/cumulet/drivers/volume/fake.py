@@ -14,7 +14,7 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.backends import Storage
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
+from cumulet.contracts.volumes import CONTENT, COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
 from cumulet.drivers.volume.base import CopyFailed, Supplies
 from cumulet.drivers.volume.exports import EXPORT
@@ -31,6 +31,14 @@ FAKE_STORAGE = Storage(driver="fake", content="fake")
 def _bytes_of(content: str) -> bytes:
     """A raw disk whose first bytes are the word for its content."""
     return (b"" if content == _NOTHING else content.encode()).ljust(LONGEST_FRAME, b"\0")
+
+
+async def _word(stream: AsyncIterator[bytes], size_gib: int) -> str:
+    """The word for the content of a raw disk that comes with its holes."""
+    content = _NOTHING
+    async for place, data in frames(stream, most=size_gib << 30):
+        content = data.rstrip(b"\0").decode() or _NOTHING if data and not place else content
+    return content
 
 
 @dataclass(slots=True)
@@ -187,6 +195,15 @@ class FakeVolumes:
         self._world.exports[spec.id] = FakeExport(address, spec.export_secret)
 
     async def _arrive(self, spec: VolumeSpec) -> FakeVolume:
+        if spec.arrives == CONTENT:
+            return FakeVolume(
+                spec.size_gib,
+                await _word(self._supplies.volume_file(spec.id), spec.size_gib),
+                reverts=spec.reverts,
+                reimages=spec.reimages,
+                restores=spec.restores,
+                key=await self._supplies.volume_key(spec.id) if spec.encrypted else "",
+            )
         text = bytearray()
         async for place, data in frames(self._supplies.volume_file(spec.id), most=1 << 20):
             text[place : place + len(data)] = data
@@ -248,10 +265,7 @@ class FakeVolumes:
             return None
         if self._world.holders(spec.id):
             return Fault(message="This volume is in use; detach it before a backup is restored to it.", code=409)
-        content = _NOTHING
-        async for place, data in frames(self._supplies.backup(spec.restore_from), most=volume.size_gib << 30):
-            content = data.rstrip(b"\0").decode() or _NOTHING if data and not place else content
-        volume.content = content
+        volume.content = await _word(self._supplies.backup(spec.restore_from), volume.size_gib)
         volume.restores = spec.restores
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cumulet.contracts.volumes import VolumeSpec
+from cumulet.contracts.volumes import CONTENT, VolumeSpec
 from cumulet.drivers.volume.folder import GIB, REIMAGES, RESTORES, REVERTS
 from cumulet.drivers.volume.tool import NO_KEYS
 from cumulet.drivers.volume.workplace import OPENINGS, Impossible, Workplace
@@ -35,20 +35,37 @@ class Making:
             await self._fresh(spec)
 
     async def _arrive(self, spec: VolumeSpec) -> None:
-        """Take the file over from another node, with all that is in it. What was done there is not done again."""
+        """Take it over from another backend. What was done there is not done again."""
         place = self._place
         part = place.parts / f"{spec.id}.arriving"
-        part.unlink(missing_ok=True)
+        made = place.parts / f"{spec.id}.arrived"
         try:
-            await place.fetch(place.supplies.volume_file(spec.id), part, _LARGEST_FILE)
-            header = read_header(part)
-            if header.external_data or header.backed:
-                raise Impossible("The file of this volume names other files.", 400)
+            for left_over in (part, made):
+                left_over.unlink(missing_ok=True)
+            if spec.arrives == CONTENT:
+                await self._fetch_content(spec, part, made)
+            else:
+                await place.fetch(place.supplies.volume_file(spec.id), made, _LARGEST_FILE)
+                header = read_header(made)
+                if header.external_data or header.backed:
+                    raise Impossible("The file of this volume names other files.", 400)
             for counter, count in ((REVERTS, spec.reverts), (REIMAGES, spec.reimages), (RESTORES, spec.restores)):
                 await finished(place.pool, place.folder.note_count, spec.id, counter, count)
-            await finished(place.pool, place.folder.add, part, spec.id)
+            await finished(place.pool, place.folder.add, made, spec.id)
         finally:
-            part.unlink(missing_ok=True)
+            for left_over in (part, made):
+                left_over.unlink(missing_ok=True)
+
+    async def _fetch_content(self, spec: VolumeSpec, part: Path, made: Path) -> None:
+        """What it holds, in a new file of its size."""
+        place, size = self._place, spec.size_gib * GIB
+        await place.fetch(place.supplies.volume_file(spec.id), part, size)
+        luks, keys = place.tool.to_make(spec)
+        await place.tool.run(qemu_img.create(made, size, luks), keys)
+        opened = {qemu_img.TARGET: spec.id} if spec.encrypted else NO_KEYS
+        arguments = qemu_img.write_over(part, "raw", made, encrypted=spec.encrypted)
+        async with place.turns:
+            await place.tool.run(arguments, opened, seconds=qemu_img.LONG_SECONDS, writes=size + made.stat().st_size)
 
     async def _adopt(self, spec: VolumeSpec) -> None:
         place = self._place

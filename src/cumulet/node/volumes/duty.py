@@ -38,23 +38,10 @@ class VolumeDuty:
         if order is None:
             return Done()
         spec = msgspec.json.decode(order.spec, type=VolumeSpec)
-        backend = self._backends.get(spec.backend)
-        if spec.elsewhere and not order.gone:
-            if backend is not None:
-                await backend.let_go(key)
-            self._fulfilled[key] = VolumeFacts(id=key, size_gib=0, digest=digest_of(spec))
-            self._outbox.tell(order, self._fulfilled[key])
-            return Done()
         if order.gone:
-            if backend is not None:
-                await backend.remove(key)
+            await destroy(self._backends, spec)
             self._fulfilled.pop(key, None)
             self._outbox.tell_gone(order)
-            return Done()
-        if backend is None:
-            known = ", ".join(sorted(self._backends))
-            fault = Fault(message=f"This node has no backend {spec.backend!r}; it has {known}.")
-            self._outbox.tell(order, VolumeFacts(id=key, size_gib=0, fault=fault))
             return Done()
         digest = digest_of(spec)
         met = self._fulfilled.get(key)
@@ -63,7 +50,7 @@ class VolumeDuty:
             self._outbox.tell(order, met)
             return Done()
         try:
-            facts = await backend.ensure(spec)
+            facts = await carry_out(self._backends, spec)
         except (ControlPlaneSilent, BrokenOff, NotSparse) as error:
             return Again(RETRY_SECONDS, f"what it is made of, or opened with, did not arrive: {error}")
         except StorageSilent as error:
@@ -79,3 +66,27 @@ class VolumeDuty:
 
     async def every(self, after: str, limit: int) -> Sequence[str]:
         return self._orders.keys(Kind.VOLUME, after, limit)
+
+
+async def carry_out(backends: Backends, spec: VolumeSpec) -> VolumeFacts:
+    """Bring a volume where and as it should be on this node."""
+    backend = backends.get(spec.backend)
+    if spec.elsewhere:
+        if backend is not None:
+            await backend.let_go(spec.id)
+        return VolumeFacts(id=spec.id, size_gib=0, digest=digest_of(spec))
+    if backend is None:
+        known = ", ".join(sorted(backends))
+        fault = Fault(message=f"This node has no backend {spec.backend!r}; it has {known}.", code=404)
+        return VolumeFacts(id=spec.id, size_gib=0, digest=digest_of(spec), fault=fault)
+    facts = await backend.ensure(spec)
+    if spec.leaves in backends and facts.fault is None:
+        await backends[spec.leaves].remove(spec.id)
+    return facts
+
+
+async def destroy(backends: Backends, spec: VolumeSpec) -> None:
+    """Let nothing of a volume be left on this node."""
+    for name in (spec.backend, spec.leaves, spec.arrives_from):
+        if name in backends:
+            await backends[name].remove(spec.id)

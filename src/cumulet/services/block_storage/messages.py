@@ -38,6 +38,7 @@ class Action(enum.Enum):
     BACKUP_RESTORE = ("015", "restore backup")
     REIMAGE = ("016", "reimage volume")
     REVERT = ("017", "revert volume to snapshot")
+    MIGRATE = ("018", "migrate volume")
 
 
 @stored(

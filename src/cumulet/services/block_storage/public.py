@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from cumulet.contracts.machines import VolumeConnection
+from cumulet.contracts.volumes import CONTENT
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.within import Within
@@ -249,10 +250,11 @@ class VolumeDoor:
         return await keys.of_volume(self._room, volume_id)
 
     async def file(self, volume_id: str) -> AsyncIterator[bytes]:
-        """The file of a volume with its holes, from the node that has it, for the one that it moves to."""
+        """A volume on its way with its holes, from the node that has it: its file, or what it holds."""
         async with self._room.database.read() as tx:
             volume = await _volume(tx, volume_id)
-        pieces = self._room.fleet.stream(volume.node, "volume_file", backend=volume.backend, volume=volume_id)
+        what = "volume_data" if volume.carried == CONTENT else "volume_file"
+        pieces = self._room.fleet.stream(volume.node, what, backend=volume.backend, volume=volume_id)
         async for piece in pieces:
             yield piece
 

@@ -33,11 +33,11 @@ from cumulet.services.block_storage.types import defaults, encryption
 from cumulet.services.block_storage.types.resource import types
 from cumulet.services.block_storage.versions import EARLIEST, LATEST
 from cumulet.services.block_storage.volumes import actions as volume_actions
-from cumulet.services.block_storage.volumes import migration, uploads
+from cumulet.services.block_storage.volumes import migration, retyping, uploads
 from cumulet.services.block_storage.volumes.reconciler import VolumeReconciler
 from cumulet.services.block_storage.volumes.resource import volumes
 
-VERBS = (attachment_actions, encryption, migration, records, uploads, volume_actions)
+VERBS = (attachment_actions, encryption, migration, records, retyping, uploads, volume_actions)
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
 PARTS = (
     about,

@@ -177,7 +177,7 @@ async def awaits_volume(room: Fleet, node: str, volume_id: str) -> bool:
         return False
     async with room.database.read() as tx:
         row = await tx.get(AssignmentRow, node=node, kind=str(Kind.VOLUME), key=volume_id, gone=False)
-    return row is not None and '"arrives":true' in row.spec
+    return row is not None and '"arrives":"' in row.spec
 
 
 async def _is_named(room: Fleet, node: str, words: str) -> bool:

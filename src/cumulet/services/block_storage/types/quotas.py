@@ -48,6 +48,16 @@ async def give_back(room: BlockStorage, tx: Transaction, project_id: str, type_i
     await room.quota.give_back(tx, project_id, **_both(type_id, amounts))
 
 
+async def take_too(room: BlockStorage, tx: Transaction, project_id: str, type_id: str, **amounts: int) -> None:
+    """What counts already counts towards this type, too: it is to be of it."""
+    await _take(room, tx, project_id, type_id, _of_type(type_id, amounts))
+
+
+async def give_back_too(room: BlockStorage, tx: Transaction, project_id: str, type_id: str, **amounts: int) -> None:
+    """It is not of this type any more, or is not to be."""
+    await room.quota.give_back(tx, project_id, **_of_type(type_id, amounts))
+
+
 async def move(room: BlockStorage, tx: Transaction, project_id: str, old: str, new: str, **amounts: int) -> None:
     """What the project holds stays; it counts towards another type now."""
     await room.quota.give_back(tx, project_id, **_of_type(old, amounts))

@@ -49,16 +49,6 @@ async def set_read_only(room: BlockStorage, call: Call, row: VolumeRow) -> None:
     await room.database.write(lambda tx: store.change(room, tx, row.id, read_only=str(call.wish["readonly"])))
 
 
-@volumes.action(
-    "os-retype",
-    RULE + "retype",
-    Field("new_type", Text(255, 1), create=REQUIRED),
-    Field("migration_policy", Enum("never", "on-demand").or_null(), create=OPTIONAL),
-)
-async def retype(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    await operations.retype(room, row, call.wish["new_type"], call.caller)
-
-
 @volumes.action("revert", RULE + "revert_to_snapshot", Field("snapshot_id", Text(64), create=REQUIRED), since="3.40")
 async def revert(room: BlockStorage, call: Call, row: VolumeRow) -> None:
     await operations.revert(room, row, call.wish["snapshot_id"])

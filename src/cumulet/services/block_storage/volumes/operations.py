@@ -211,6 +211,9 @@ async def make(
         restore_from=source.backup_id,
         restores=1 if source.backup_id else 0,
         destination="",
+        destination_pool="",
+        carried="",
+        new_type="",
         moving_since=0,
         export_secret="",
         wanted=True,
@@ -221,6 +224,8 @@ async def make(
         cluster=found.place["cluster"] if found else "",
         pool=found.place["pool"] if found else "",
         tried="{}",
+        leaves="",
+        looked_after="",
         made_size=0,
         made_reverts=0,
         made_reimages=0,
@@ -249,6 +254,13 @@ async def make(
     return volume
 
 
+async def give_back(room: BlockStorage, tx: Transaction, volume: VolumeRow, project_id: str, **amounts: int) -> None:
+    """The quota of a volume or a snapshot of it: also that of the type which the volume was to have."""
+    await quotas.give_back(room, tx, project_id, volume.type_id, **amounts)
+    if volume.new_type:
+        await quotas.give_back_too(room, tx, project_id, volume.new_type, **amounts)
+
+
 async def within_one(room: BlockStorage, tx: Transaction, project_id: str, size: int) -> None:
     """Raise OverQuota for a single volume that is larger than a project's volumes may be."""
     most = (await room.quota.limits(tx, project_id))["per_volume_gigabytes"]
@@ -270,7 +282,7 @@ async def let_go(room: BlockStorage, volume_id: str, *, cascade: bool = False) -
             if not cascade:
                 raise InvalidVolume("it has snapshots; delete these first, or ask for cascade")
             await let_snapshot_go(room, tx, snapshot, volume)
-        await quotas.give_back(room, tx, volume.project_id, volume.type_id, volumes=1, gigabytes=volume.size)
+        await give_back(room, tx, volume, volume.project_id, volumes=1, gigabytes=volume.size)
         await store.change(room, tx, volume_id, wanted=False)
 
     await room.database.write(write)
@@ -278,7 +290,7 @@ async def let_go(room: BlockStorage, volume_id: str, *, cascade: bool = False) -
 
 async def let_snapshot_go(room: BlockStorage, tx: Transaction, snapshot: SnapshotRow, volume: VolumeRow) -> None:
     """A snapshot is to go; its volume's order follows. Its quota is free at once."""
-    await quotas.give_back(room, tx, snapshot.project_id, volume.type_id, snapshots=1, gigabytes=snapshot.size)
+    await give_back(room, tx, volume, snapshot.project_id, snapshots=1, gigabytes=snapshot.size)
     await store.set_snapshot(room, tx, snapshot.id, wanted=False)
 
 
@@ -361,33 +373,5 @@ async def revert(room: BlockStorage, volume: VolumeRow, snapshot_id: str) -> Non
                 "return to the snapshot. Detach the volume first."
             )
         await store.order(room, tx, volume.id, reverts=current.reverts + 1, revert_to=snapshot_id)
-
-    await room.database.write(write)
-
-
-async def retype(room: BlockStorage, volume: VolumeRow, key: str, caller: Caller) -> None:
-    """Give a volume another type. There is one kind of backend: no byte moves."""
-    kind = await choice.choose(room, volume.project_id, key, caller)
-    assert kind is not None
-    if kind.id == volume.type_id:
-        raise InvalidInput(f"volume {volume.id} has the type {kind.name} already")
-    encryption = keys.wished(kind)
-    if encryption != (msgspec.json.decode(volume.encryption) if volume.encryption else {}):
-        raise InvalidInput("a volume keeps its encryption, or its lack of one; make a copy with the other type")
-    specs: dict[str, str] = msgspec.json.decode(kind.extra_specs)
-    several = specs.get("multiattach", "").lower() == "<is> true"
-
-    async def write(tx: Transaction) -> None:
-        current = await store.held(room, tx, volume.id)
-        if current.status not in ("available", "in-use"):
-            raise InvalidVolume(f"its status must be available or in-use to retype it, not {current.status}")
-        if current.status == "in-use" and several != current.multiattach:
-            raise InvalidInput("a volume in use keeps its multiattach; detach it first")
-        for one in await tx.find(SnapshotRow, volume_id=volume.id, wanted=True):
-            held = {"snapshots": 1, "gigabytes": one.size}
-            await quotas.move(room, tx, one.project_id, current.type_id, kind.id, **held)
-        held = {"volumes": 1, "gigabytes": current.size}
-        await quotas.move(room, tx, current.project_id, current.type_id, kind.id, **held)
-        await store.change(room, tx, volume.id, type_id=kind.id, type_name=kind.name, multiattach=several)
 
     await room.database.write(write)

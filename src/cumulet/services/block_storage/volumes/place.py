@@ -41,10 +41,12 @@ async def find(
     return choice, next(pool for pool in found if pool.name == choice.pool.name)
 
 
-def placed(pool: Pool, volume_id: str, zone: str = "") -> dict[str, Any]:
-    """The columns of a volume that lies in this pool."""
+def placed(pool: Pool, volume_id: str, zone: str = "", beside: str = "") -> dict[str, Any]:
+    """The columns of a volume that lies in this pool. Of a pool that several nodes share, the node that looks after
+    what it is made of makes it, too: nobody else can ask for a snapshot of what is open there."""
+    named = any(one.node.name == beside and one.up for one in pool.services)
     return {
-        "node": looker_after(pool, volume_id, zone),
+        "node": beside if named else looker_after(pool, volume_id, zone),
         "backend": pool.backend,
         "cluster": pool.cluster,
         "pool": pool.pool,

@@ -9,10 +9,12 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulet.contracts.assignments import Kind
+from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.db import Query, Transaction
 from cumulet.core.reconcile import Again, Done, Outcome
 from cumulet.services.block_storage import messages
+from cumulet.services.block_storage.backends import pools
 from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.messages import Action
 from cumulet.services.block_storage.room import BlockStorage
@@ -45,11 +47,26 @@ class VolumeReconciler:
         legs = await self._room.fleet.held(Kind.VOLUME, key)
         if volume is None:
             return await self._let_go(key, legs)
+        if volume.cluster and await self._handed_over(volume):
+            return Again(0)
         if not volume.wanted:
             return await self._end(volume, legs)
         if not volume.node:
             return Done() if volume.fault else await self._place(volume)
         return await self._make(volume, legs)
+
+    async def _handed_over(self, volume: VolumeRow) -> bool:
+        """Another node of the same storage looks after a volume from now on: the one that did so is dead, or does not
+        have the storage any more."""
+        pool = next((pool for pool in await pools(self._room) if pool.holds(volume)), None)
+        services = pool.services if pool is not None else ()
+        if pool is None or any(one.node.name == volume.node and one.node.alive for one in services):
+            return False
+        node = place.looker_after(pool, volume.id, volume.availability_zone)
+        if not any(one.node.name == node and one.up for one in services):
+            return False
+        await self._room.database.write(lambda tx: store.order(self._room, tx, volume.id, node=node))
+        return True
 
     # ---- ending ------------------------------------------------------------------------------------------------------
 
@@ -71,6 +88,12 @@ class VolumeReconciler:
                 await self._room.fleet.forget(leg.node, Kind.VOLUME, volume.id)
             await self._room.database.write(lambda tx: store.remove(tx, volume))
             return Done()
+        if volume.cluster and volume.looked_after not in ("", volume.node):
+            # Who looks after it now destroys it, whoever did so before.
+            spec = VolumeSpec(id=volume.id, size_gib=volume.size, backend=volume.backend)
+            await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)
+            await self._note(volume.id, Verdict(volume={"looked_after": volume.node}))
+            return Again(0)
         outcome = await self._let_go(volume.id, legs)
         alive = {node.name for node in await self._room.fleet.nodes() if node.alive}
         if any(leg.node in alive for leg in legs):
@@ -91,31 +114,32 @@ class VolumeReconciler:
 
     async def _place(self, volume: VolumeRow) -> Outcome:
         async with self._room.database.read() as tx:
-            source, lost = await self._source_pool(tx, volume)
+            source, beside, lost = await self._source_pool(tx, volume)
             kind = await tx.get(TypeRow, id=volume.type_id) if volume.type_id else None
         if lost:
             return await self._fail(volume, Action.CREATE_VOLUME, lost)
         choice, pool = await place.find(self._room, volume, kind, source=source)
         if pool is not None:
-            await self._note(volume.id, Verdict(volume=place.placed(pool, volume.id, volume.availability_zone)))
+            there = place.placed(pool, volume.id, volume.availability_zone, beside)
+            await self._note(volume.id, Verdict(volume=there))
             return Again(0)
         if not choice.refusals:
             return Again(NO_NODE_SECONDS, choice.sentence())
         return await self._fail(volume, Action.SCHEDULE, choice.sentence())
 
     @staticmethod
-    async def _source_pool(tx: Transaction, volume: VolumeRow) -> tuple[str, str]:
-        """The pool where the content of a new volume lives; or why it cannot be had."""
+    async def _source_pool(tx: Transaction, volume: VolumeRow) -> tuple[str, str, str]:
+        """The pool where the content of a new volume lives, and who looks after it; or why it cannot be had."""
         source_id = volume.source_volume_id
         if volume.snapshot_id:
             snapshot = await tx.get(SnapshotRow, id=volume.snapshot_id)
             if snapshot is None:
-                return "", f"The snapshot {volume.snapshot_id} is gone."
+                return "", "", f"The snapshot {volume.snapshot_id} is gone."
             source_id = snapshot.volume_id
         if not source_id:
-            return "", ""
+            return "", "", ""
         source = await tx.get(VolumeRow, id=source_id)
-        return (place.pool_of(source), "") if source else ("", f"The volume {source_id} is gone.")
+        return (place.pool_of(source), source.node, "") if source else ("", "", f"The volume {source_id} is gone.")
 
     async def _fail(self, volume: VolumeRow, action: Action, reason: str) -> Outcome:
         await self._note(volume.id, Verdict(volume={"fault": reason}, cause=action, reason=reason))
@@ -141,6 +165,7 @@ class VolumeReconciler:
             if backup is None or not backup.made or backup.fault:
                 reason = backup.fault if backup else f"The backup {volume.restore_from} is gone."
                 return await self._fail(volume, Action.BACKUP_RESTORE, reason)
+        at, _, behind = volume.leaves.partition("@")
         spec = VolumeSpec(
             id=volume.id,
             size_gib=volume.size if not volume.fault else max(volume.made_size, 1),
@@ -160,15 +185,17 @@ class VolumeReconciler:
             restore_from=volume.restore_from,
             encrypted=bool(volume.encryption_key_id),
             export_secret=volume.export_secret,
+            leaves=behind if behind and at == volume.node else "",
             **({"key_bits": msgspec.json.decode(volume.encryption)["key_size"]} if volume.encryption else {}),
         )
-        if volume.made_size or not volume.fault:
+        if (volume.made_size or not volume.fault) and volume.destination != volume.node:
             await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)
-        for leg in legs:
-            if leg.node not in (volume.node, volume.destination) and not leg.gone:
-                await self._room.fleet.withdraw(leg.node, Kind.VOLUME, volume.id)
+        await self._leave(volume, spec, legs)
         if volume.destination:
             return await self._moving.step(volume, spec, legs)
+        if volume.leaves and self._has_left(volume, spec, legs):
+            await self._room.database.write(lambda tx: store.order(self._room, tx, volume.id, leaves=""))
+            return Again(0)
         verdict = await self._verdict(volume, snapshots, legs, copied)
         if verdict.says_anything:
             await self._note(volume.id, verdict)
@@ -176,6 +203,31 @@ class VolumeReconciler:
         if not volume.unsettled:
             return Done()
         return Again(COPY_SECONDS if copied else REPORT_SECONDS, "the node has not reported yet")
+
+    async def _leave(self, volume: VolumeRow, spec: VolumeSpec, legs: Sequence[Held]) -> None:
+        """Nodes that have nothing to do with a volume any more let go of it: without a trace where it was, and leaving
+        it as it is where they share the storage with who looks after it now."""
+        at = volume.leaves.partition("@")[0]
+        for leg in legs:
+            if leg.node in (volume.node, volume.destination) or leg.gone:
+                continue
+            if not volume.cluster or leg.node == at:
+                await self._room.fleet.withdraw(leg.node, Kind.VOLUME, volume.id)
+                continue
+            elsewhere = VolumeSpec(id=volume.id, size_gib=spec.size_gib, backend=spec.backend, elsewhere=True)
+            if leg.observed == volume.generation and digest_of(elsewhere).encode() in leg.facts:
+                await self._room.fleet.forget(leg.node, Kind.VOLUME, volume.id)
+            else:
+                await self._room.fleet.assign(leg.node, Kind.VOLUME, volume.id, elsewhere, volume.generation)
+
+    @staticmethod
+    def _has_left(volume: VolumeRow, spec: VolumeSpec, legs: Sequence[Held]) -> bool:
+        """Nothing is left of it where it was."""
+        at = volume.leaves.partition("@")[0]
+        if at != volume.node:
+            return all(leg.node != at for leg in legs)
+        digest = digest_of(spec).encode()
+        return any(leg.node == at and leg.observed == volume.generation and digest in leg.facts for leg in legs)
 
     @staticmethod
     async def _copied(tx: Transaction, snapshots: Sequence[SnapshotRow]) -> set[str]:
@@ -225,7 +277,7 @@ class VolumeReconciler:
             for source in (volume.source_volume_id, volume.snapshot_id and await self._parent(tx, volume.snapshot_id)):
                 if source:
                     tx.wake(store.TOPIC, source)
-            if verdict.volume.keys() & {"made_size", "exported"}:
+            if verdict.volume.keys() & {"made_size", "exported", "looked_after"}:
                 for attachment in await tx.find(AttachmentRow, volume_id=key):
                     tx.wake("attachment", attachment.server_id)
 

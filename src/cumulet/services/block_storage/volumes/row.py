@@ -59,6 +59,12 @@ class VolumeRow(Row):
     restores: Number
     destination: Name
     """The node that it should move to; empty: it stays."""
+    destination_pool: Name
+    """The pool there."""
+    carried: Short
+    """As what it goes there: `file` or `content`."""
+    new_type: Ref
+    """The type that it has when it is there; it counts towards both meanwhile."""
     moving_since: Instant
     export_secret: Ref
     """Set: it is to be offered over the network to whoever has this."""
@@ -69,6 +75,10 @@ class VolumeRow(Row):
     generation: Number
     node: Name
     """Where it lies; of storage that several nodes share, the one that looks after it now."""
+    leaves: Name
+    """`NODE@BACKEND` where it was, or should have been, and where what is there is to be destroyed."""
+    looked_after: Name
+    """The node that has reported that it looks after it."""
     backend: Short
     cluster: Short
     """The name of the shared storage; empty: it lies on its node alone."""

@@ -53,7 +53,7 @@ def is_settled(volume: VolumeRow, snapshots: Iterable[SnapshotRow] = ()) -> bool
         return False
     met = volume.made_size >= volume.size and volume.made_reverts >= volume.reverts
     met = met and volume.made_reimages >= volume.reimages
-    if volume.destination:
+    if volume.destination or volume.leaves or (volume.cluster and volume.looked_after != volume.node):
         return False
     met = met and volume.made_restores >= volume.restores
     return (bool(volume.fault) or met) and is_offered_as_wished(volume)

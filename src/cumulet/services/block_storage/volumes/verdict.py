@@ -52,6 +52,8 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
     # That it is offered nowhere is true once the order to end is obeyed.
     if facts.exported != volume.exported and (facts.exported or current):
         verdict.volume["exported"] = facts.exported
+    if current and facts.size_gib and volume.cluster and volume.looked_after != volume.node:
+        verdict.volume["looked_after"] = volume.node
     there = set(facts.snapshots)
     pending = [s for s in snapshots if s.wanted and not s.made and not s.fault]
     verdict.made = [s.id for s in pending if on_node(s) in there]
