@@ -57,7 +57,9 @@ def _pretended(name: str, backend: VolumeBackend) -> Storage:
             return Storage(driver="fake", protocol="nfs", cluster=f"simulated-{name}", content=FAKE_STORAGE.content)
         case RbdBackend():
             cluster = f"pretended-{backend.pool}"
-            return replace(FAKE_STORAGE, protocol="ceph", cluster=cluster, opened="rbd", many=True, offered="")
+            return replace(
+                FAKE_STORAGE, protocol="ceph", cluster=cluster, opened="rbd", many=True, offered="", content=""
+            )
         case IscsiBackend():
             return replace(
                 FAKE_STORAGE, protocol="iSCSI", opened="", offered="iscsi", content="", lacks=FILE_TARGETS_LACK

@@ -6,10 +6,12 @@ import pytest
 
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.backends import Storage
+from cumulet.contracts.machines import VolumeConnection
 from cumulet.drivers.volume.fake import VolumeWorld
 from cumulet.services.block_storage.volumes.store import TOPIC
 from tests.api.block_storage.shop import Shop
 from tests.api.block_storage.test_backends import SHARED, host, kind
+from tests.api.block_storage.test_exports import HOST, attach, detach, server_on
 from tests.support.personas import DEMO
 
 pytestmark = pytest.mark.db
@@ -192,3 +194,26 @@ async def test_from_shared_storage_to_a_node_and_back(shop: Shop) -> None:
         assert (await shop.see(volume, "admin"))["migration_status"] == "success"
         assert worlds_with(shop, volume) == where
     assert world.volumes[volume].content == "precious"
+
+
+async def test_the_node_of_the_server_looks_after_its_volume_and_it_moves_live(shop: Shop) -> None:
+    world, volume, home = await shared(shop)
+    other = {"one": "two", "two": "one"}[home]
+    server = await server_on(shop, other)
+    await attach(shop, server, volume)
+    assert await shop.status(volume) == "in-use"
+    assert await host(shop, volume) == f"{other}@nfs#nfs"
+    [disk] = [disk for disk in shop.nodes.worlds[other].machines[server].running.disks if disk.id == volume]
+    assert disk.volume == VolumeConnection(volume_id=volume, backend="nfs", shared=True)
+    assert not world.exports
+    snapshot = await shop.take(volume, force=True)
+    assert list(world.volumes[volume].snapshots) == [snapshot]
+    body = {"os-migrateLive": {"host": home, "block_migration": "auto"}}
+    await shop.compute.as_("admin").at("2.60").post(f"/servers/{server}/action", body, 202)
+    await shop.settle()
+    assert (await shop.page(server))[HOST] == home
+    assert await host(shop, volume) == f"{home}@nfs#nfs"
+    await shop.act(volume, "os-extend", {"new_size": 2})
+    assert world.volumes[volume].size_gib == 2
+    await detach(shop, server, volume)
+    assert await shop.status(volume) == "available"

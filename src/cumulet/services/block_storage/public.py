@@ -15,13 +15,14 @@ from cumulet.core.access.caller import Caller
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.within import Within
 from cumulet.services.block_storage.attachments import operations as attachments
+from cumulet.services.block_storage.backends import host_of, pools
 from cumulet.services.block_storage.backups import reading
 from cumulet.services.block_storage.errors import InvalidVolume, VolumeNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.service import service
 from cumulet.services.block_storage.snapshots import operations as snapshots
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
-from cumulet.services.block_storage.volumes import exporting, keys, operations
+from cumulet.services.block_storage.volumes import exporting, following, keys, operations
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 _ADMITTED = Caller(user_id="", roles=("admin",))
@@ -107,10 +108,14 @@ class VolumeDoor:
         async with self._room.database.read() as tx:
             return {row.id: row.made_size for row in await tx.find(VolumeRow, id=list(volume_ids))}
 
-    async def homes(self, volume_ids: Sequence[str]) -> dict[str, str]:
-        """The nodes where these volumes lie: they are opened there at the least cost."""
+    async def homes(self, volume_ids: Sequence[str]) -> dict[str, Sequence[str]]:
+        """The nodes where each of these volumes is opened at the least cost."""
         async with self._room.database.read() as tx:
-            return {row.id: row.node for row in await tx.find(VolumeRow, id=list(volume_ids)) if row.node}
+            rows = [row for row in await tx.find(VolumeRow, id=list(volume_ids)) if row.node]
+        if not rows:
+            return {}
+        places = {pool.host: [one.node.name for one in pool.services] for pool in await pools(self._room)}
+        return {row.id: places.get(host_of(row), [row.node]) for row in rows}
 
     async def create(
         self,
@@ -206,6 +211,8 @@ class VolumeDoor:
             if volume.fault or not volume.made_size:
                 return None
             connection = await exporting.connect(self._room, tx, volume, host, nodes)
+            if connection is not None and not await following.follows(self._room, tx, volume, host):
+                connection = None
             if attachment.status == "reserved" or not attachment.host:
                 await attachments.set_to(self._room, tx, attachment_id, status="attaching", host=host, device=device)
             return connection
@@ -231,6 +238,7 @@ class VolumeDoor:
             attachment = await tx.get(AttachmentRow, id=attachment_id)
             if attachment is not None and attachment.host != host:
                 await attachments.set_to(self._room, tx, attachment_id, host=host)
+                await following.follows(self._room, tx, await _volume(tx, attachment.volume_id), host)
 
         await self._room.database.write(write)
 

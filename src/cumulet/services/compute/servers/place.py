@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -85,6 +86,7 @@ async def request_for(
             group[0].max_per_host or 1,
         )
     properties: dict[str, Any] = msgspec.json.decode(server.image)
+    homes = await room.volumes.homes([disk.volume_id for disk in disks if not disk.local])
     return Request(
         resources=resources,
         project_id=server.project_id,
@@ -92,7 +94,7 @@ async def request_for(
         host=host,
         avoid=avoid,
         prefer=prefer,
-        volumes=Counter((await room.volumes.homes([disk.volume_id for disk in disks if not disk.local])).values()),
+        volumes=Counter(chain.from_iterable(homes.values())),
         extra_specs=flavor.extra_specs,
         image_properties={name: str(value) for name, value in properties.items()},
         same_host=ids_of(hints.get("same_host")),

@@ -134,7 +134,10 @@ def disk_spec(disk: DiskRow, bus: Bus) -> DiskSpec | None:
 
 def is_open_as_file(disk: DiskRow) -> bool:
     """Its volume lies on the server's host, and is opened there without a way for others."""
-    return not disk.local and bool(disk.connection) and _connection.decode(disk.connection).protocol == "file"
+    if disk.local or not disk.connection:
+        return False
+    connection = _connection.decode(disk.connection)
+    return connection.protocol == "file" and not connection.shared
 
 
 def free_device(taken: set[str]) -> str:
