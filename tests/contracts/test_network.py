@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import Fabric, ForwardingSpec, LocalSpec, LogSpec
+from cumulet.contracts.networks import Fabric, ForwardingSpec, GatewaySpec, LocalSpec, LogSpec
 from cumulet.contracts.record import digest_of
 from tests.support.network.fabrics import (
     EVERYTHING_OUT,
@@ -23,6 +23,7 @@ from tests.support.network.fabrics import (
     port,
     router,
     rule,
+    second_external_network,
     tenant_network,
     uid,
     with_,
@@ -192,6 +193,36 @@ async def test_a_router_joins_networks_and_floating_addresses_lead_in(world: Wor
     await world.driver.apply(with_(fabric, routers=(without, fabric.routers[1])))
     assert await no(world, "public", OUTSIDE, "198.51.100.101")
     assert await yes(world, "public", OUTSIDE, "198.51.100.102", "tcp", 8080)
+
+
+async def test_a_router_with_two_gateways_leads_out_and_in_by_both(world: World) -> None:
+    second = second_external_network()
+    way = GatewaySpec(
+        leg=leg("second outside", "second", "203.0.113.11/24"), next_hops=("203.0.113.1",), floating=("203.0.113.101",)
+    )
+    floating = (("198.51.100.101", "10.0.0.11"), ("203.0.113.101", "10.0.0.10"))
+    both = router("r", "red", "198.51.100.11", *floating, further=(way,), spread=True, watched=True)
+    fabric = Fabric(
+        networks=(external_network(), second, RED),
+        ports=(
+            port("ann", "red", "10.0.0.10"),
+            port("bob", "red", "10.0.0.11"),
+            port("zoe", "second", "203.0.113.20"),
+        ),
+        groups=(OPEN,),
+        routers=(both,),
+    )
+    await world.start(fabric)
+    assert await yes(world, "second", "203.0.113.20", "203.0.113.101")
+    assert await yes(world, "public", OUTSIDE, "198.51.100.101")
+    for guest in ("10.0.0.10", "10.0.0.11"):
+        assert await yes(world, "red", guest, "203.0.113.20")
+        assert await yes(world, "red", guest, OUTSIDE, "icmp")
+    # With the first alone again, the other network is out of reach.
+    alone = router("r", "red", "198.51.100.11", floating[0])
+    await world.driver.apply(with_(fabric, routers=(alone,)))
+    assert await no(world, "second", "203.0.113.20", "203.0.113.101")
+    assert await yes(world, "public", OUTSIDE, "198.51.100.101")
 
 
 async def test_a_router_between_two_networks_of_one_tenant(world: World) -> None:

@@ -153,6 +153,15 @@ class InterfaceSpec(Record, frozen=True, kw_only=True):
     """With prefix length: `10.0.0.1/24`."""
 
 
+class GatewaySpec(Record, frozen=True, kw_only=True):
+    """A way of a router out of the cloud."""
+
+    leg: InterfaceSpec
+    next_hops: tuple[str, ...] = ()
+    floating: tuple[str, ...] = ()
+    """Floating addresses of this way; those of no further one are the first gateway's."""
+
+
 class FloatingSpec(Record, frozen=True, kw_only=True):
     """A one-to-one translation."""
 
@@ -214,6 +223,12 @@ class RouterSpec(Record, frozen=True, kw_only=True):
     gateway: InterfaceSpec | None = None
     next_hops: tuple[str, ...] = ()
     """Default routes by way of the gateway."""
+    further: tuple[GatewaySpec, ...] = ()
+    """Gateways besides the first: what came in by one is answered by it."""
+    spread: bool = False
+    """New flows leave by all gateways in turn, not by the first one."""
+    watched: bool = False
+    """A next hop that is silent gets no new flows."""
     snat: bool = True
     floating: tuple[FloatingSpec, ...] = ()
     forwardings: tuple[ForwardingSpec, ...] = ()
@@ -226,6 +241,16 @@ class RouterSpec(Record, frozen=True, kw_only=True):
     for nobody and lets pass whoever is sent by it."""
     standby: StandbySpec | None = None
     """It is held by several nodes and runs on one of them."""
+
+    @property
+    def gateways(self) -> tuple[GatewaySpec, ...]:
+        """All ways out, the first one first."""
+        if self.gateway is None:
+            return ()
+        elsewhere = {address for way in self.further for address in way.floating}
+        floating = {f.floating for f in self.floating} | {f.floating for f in self.forwardings}
+        own = tuple(sorted(floating - elsewhere))
+        return (GatewaySpec(leg=self.gateway, next_hops=self.next_hops, floating=own), *self.further)
 
 
 class Fabric(Record, frozen=True, kw_only=True):

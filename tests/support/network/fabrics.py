@@ -75,6 +75,18 @@ def external_network(*, six: bool = False) -> NetworkSpec:
     )
 
 
+def second_external_network() -> NetworkSpec:
+    """Another provider's."""
+    return NetworkSpec(
+        id=uid("second"),
+        type=NetworkType.FLAT,
+        physical_network="second",
+        mtu=1500,
+        external=True,
+        subnets=(SubnetSpec(id=uid("second v4"), cidr="203.0.113.0/24", version=4, gateway="203.0.113.1", dhcp=False),),
+    )
+
+
 _OUTSIDE_SIX = SubnetSpec(id=uid("public v6"), cidr="2001:db8:ffff::/64", version=6, gateway=OUTSIDE_SIX, dhcp=False)
 
 

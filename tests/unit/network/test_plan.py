@@ -8,11 +8,27 @@ import msgspec
 import pytest
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import Fabric, ForwardingSpec, MeterRule, MeterSpec, NetworkType
+from cumulet.contracts.networks import (
+    Fabric,
+    FloatingSpec,
+    ForwardingSpec,
+    GatewaySpec,
+    InterfaceSpec,
+    MeterRule,
+    MeterSpec,
+    NetworkType,
+)
 from cumulet.drivers.network.linux.announce import announcement
 from cumulet.drivers.network.linux.checks import checked
 from cumulet.drivers.network.linux.held import Held, read_held, write_held
-from cumulet.drivers.network.linux.interior import FoundInterior, Leg, lines_inside, new_addresses, parse_interior
+from cumulet.drivers.network.linux.interior import (
+    FoundInterior,
+    Leg,
+    lines_inside,
+    new_addresses,
+    parse_interior,
+    way_rules,
+)
 from cumulet.drivers.network.linux.links import FoundLink, Lines, lines_for, surplus
 from cumulet.drivers.network.linux.meters import meters
 from cumulet.drivers.network.linux.names import namespace_owner
@@ -30,6 +46,7 @@ from tests.support.network.fabrics import (
     port,
     router,
     rule,
+    second_external_network,
     tenant_network,
     uid,
     with_,
@@ -141,6 +158,43 @@ def test_a_router_holds_its_floating_addresses_and_routes() -> None:
     routes = router_interior(several, {n.id: n for n in FABRIC.networks}, HERE).routes
     assert routes["0.0.0.0/0"].count("nexthop via") == 2
     assert routes["10.9.0.0/16"] == f"via 10.0.0.9 dev {inside.legs[0].name}"
+
+
+def test_flows_of_a_router_with_two_gateways_are_answered_where_they_came_in() -> None:
+    second = second_external_network()
+    leg_two = InterfaceSpec(
+        port_id=uid("two"), network_id=second.id, mac="fa:16:3e:00:00:02", addresses=("203.0.113.11/24",)
+    )
+    two = GatewaySpec(leg=leg_two, next_hops=("203.0.113.1",), floating=("203.0.113.101",))
+    floating = (*WAY.floating, FloatingSpec(id=uid("f2"), floating="203.0.113.101", fixed="10.0.0.11"))
+    both = msgspec.structs.replace(WAY, further=(two,), floating=floating)
+    networks = {n.id: n for n in (*FABRIC.networks, second)}
+    inside = router_interior(both, networks, HERE)
+    _, first, other = (leg.name for leg in inside.legs)
+    assert [leg.addresses for leg in inside.legs[1:]] == [
+        ("198.51.100.11/24", "198.51.100.101/32"),
+        ("203.0.113.11/24", "203.0.113.101/32"),
+    ]
+    assert inside.routes == {
+        "0.0.0.0/0": f"via 198.51.100.1 dev {first}",
+        "0.0.0.0/0 table 101": f"via 198.51.100.1 dev {first}",
+        "0.0.0.0/0 table 102": f"via 203.0.113.1 dev {other}",
+    }
+    spread = router_interior(msgspec.structs.replace(both, spread=True, watched=True), networks, HERE)
+    assert spread.routes["0.0.0.0/0"] == (f"nexthop via 198.51.100.1 dev {first} nexthop via 203.0.113.1 dev {other}")
+    assert ("ipv4/fib_multipath_use_neigh", "1") in spread.settings
+    assert way_rules(inside, b"[]") == [
+        "rule add pref 100 lookup main suppress_prefixlength 0",
+        "rule add pref 101 fwmark 0x10/0xf0 lookup 101",
+        "rule add pref 102 fwmark 0x20/0xf0 lookup 102",
+    ]
+    assert way_rules(inside, b'[{"priority":100},{"priority":101},{"priority":102}]') == []
+    assert way_rules(router_interior(WAY, networks, HERE), b"[]") == []
+    text = translation(both)
+    assert f'iifname "{other}" ct state new ct mark set 0x20' in text
+    assert 'iifname "qr-*" ip saddr { 10.0.0.11 } ct state new ct mark set 0x20' in text
+    assert f'oifname "{other}" snat ip to ip saddr map {{ 10.0.0.11 : 203.0.113.101 }}' in text
+    assert f'oifname "{other}" meta nfproto ipv4 snat ip to 203.0.113.11' in text
 
 
 def test_from_what_is_inside_to_what_should_be() -> None:

@@ -19,6 +19,7 @@ from cumulet.contracts.networks import (
     ElementFacts,
     Fabric,
     FloatingSpec,
+    GatewaySpec,
     GroupSpec,
     InterfaceSpec,
     Metered,
@@ -196,7 +197,7 @@ class _Journey:
 
     def _by_floating_address(self, network_id: str, traffic: Traffic) -> bool:
         for router in self._routers:
-            if router.gateway is not None and router.gateway.network_id == network_id:
+            if any(way.leg.network_id == network_id for way in router.gateways):
                 inward = _translated_in(router, traffic)
                 if inward is not None and self._delivers(router, inward):
                     return True
@@ -215,12 +216,13 @@ class _Journey:
             return self._delivers(router, _from(inward, outer))
         if self._delivers(router, traffic):
             return True
-        if router.gateway is None or not self._is_in(router.gateway.network_id, traffic.destination):
-            # Whether the world beyond answers is not for this world to say.
-            return router.gateway is not None and bool(router.next_hops) and not self._is_anywhere(traffic.destination)
-        outward = _translated_out(router, traffic)
-        outside = router.gateway.network_id
-        return self._lands(outside, outward) or self._by_floating_address(outside, outward)
+        for way in router.gateways:
+            outside = way.leg.network_id
+            if self._is_in(outside, traffic.destination):
+                outward = _translated_out(router, way, traffic)
+                return self._lands(outside, outward) or self._by_floating_address(outside, outward)
+        # Whether the world beyond answers is not for this world to say.
+        return any(way.next_hops for way in router.gateways) and not self._is_anywhere(traffic.destination)
 
     def _allows(self, port: PortSpec, direction: str, traffic: Traffic) -> bool:
         """Whether the port's groups let it pass; what is to be logged of that, is."""
@@ -256,15 +258,14 @@ class _Journey:
 
 
 def _legs(router: RouterSpec) -> list[InterfaceSpec]:
-    return [*router.interfaces, *([router.gateway] if router.gateway else [])]
+    return [*router.interfaces, *(way.leg for way in router.gateways)]
 
 
 def _shut(router: RouterSpec, network_id: str, traffic: Traffic) -> bool:
     """Whether the router lets nobody in from there to that destination."""
     return (
         router.proxied is not None
-        and router.gateway is not None
-        and router.gateway.network_id == network_id
+        and any(way.leg.network_id == network_id for way in router.gateways)
         and traffic.destination.version == 6
         and all(ipaddress.ip_address(address) != traffic.destination for address in router.proxied)
     )
@@ -287,14 +288,13 @@ def _translated_in(router: RouterSpec, traffic: Traffic) -> Traffic | None:
     return None
 
 
-def _translated_out(router: RouterSpec, traffic: Traffic) -> Traffic:
-    mine: FloatingSpec | None = next(
-        (f for f in router.floating if ipaddress.ip_address(f.fixed) == traffic.source), None
-    )
+def _translated_out(router: RouterSpec, way: GatewaySpec, traffic: Traffic) -> Traffic:
+    here = (f for f in router.floating if f.floating in way.floating)
+    mine: FloatingSpec | None = next((f for f in here if ipaddress.ip_address(f.fixed) == traffic.source), None)
     if mine is not None:
         return _from(traffic, ipaddress.ip_address(mine.floating))
-    if router.snat and router.gateway is not None and traffic.source.version == 4:
-        return _from(traffic, ipaddress.ip_interface(router.gateway.addresses[0]).ip)
+    if router.snat and traffic.source.version == 4:
+        return _from(traffic, ipaddress.ip_interface(way.leg.addresses[0]).ip)
     return traffic
 
 

@@ -45,5 +45,7 @@ class Network(Room):
     most_routes: int = 30
     most_address_pairs: int = 10
     most_meter_rules: int = 1000
+    most_gateways: int = 8
+    """Of one router."""
     most_standbys: int = 3
     """Nodes that hold a router together."""

@@ -82,5 +82,5 @@ async def _private(room: Network, tx: Transaction, project: str, cidr: str, publ
     router = await routers.insert(room, tx, {"project_id": project, "name": ROUTER})
     gateway = NewPort(project_id="", device_id=router.id, device_owner=GATEWAY, port_security=False)
     port = await ports.make(room, tx, public, gateway)
-    await tx.update(RouterRow, {"id": router.id}, **gateway_columns(public, port, snat=True))
+    await tx.update(RouterRow, {"id": router.id}, **gateway_columns([port], snat=True))
     await interfaces.join(room, tx, router, subnet, network)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from cumulet.contracts.networks import (
     Address,
     FloatingSpec,
     ForwardingSpec,
+    GatewaySpec,
     GroupSpec,
     InterfaceSpec,
     LocalSpec,
@@ -173,20 +174,24 @@ def _cidr(address: str) -> str:
 def router_spec(
     router: RouterRow,
     legs: Sequence[Leg],
-    floating: Iterable[FloatingIpRow],
+    floating: Collection[FloatingIpRow],
     forwardings: Iterable[ForwardingRow],
     meters: Mapping[str, Sequence[LabelRuleRow]],
     proxies: Iterable[NdpProxyRow],
 ) -> RouterSpec:
     """A router with all that it translates."""
-    gateway = next((leg for leg in legs if leg.is_gateway), None)
+    ways = sorted((leg for leg in legs if leg.is_gateway), key=lambda leg: leg.port.id != router.gateway_port_id)
+    gateway, further = (ways[0], ways[1:]) if ways else (None, [])
     outer = {row.id: row.address for row in floating}
     return RouterSpec(
         id=router.id,
         up=router.admin_up,
         interfaces=tuple(_interface(leg) for leg in legs if not leg.is_gateway),
         gateway=_interface(gateway) if gateway else None,
-        next_hops=tuple(subnet.gateway for subnet in gateway.subnets if subnet.gateway) if gateway else (),
+        next_hops=_next_hops(gateway) if gateway else (),
+        further=_further(ways[:1], further, floating),
+        spread=router.ecmp and bool(further),
+        watched=router.bfd and bool(further),
         snat=router.snat,
         floating=tuple(
             FloatingSpec(id=row.id, floating=row.address, fixed=row.fixed)
@@ -214,6 +219,22 @@ def router_spec(
         ),
         proxied=tuple(sorted({row.ip for row in proxies})) if router.ndp_proxy and gateway else None,
     )
+
+
+def _further(before: Sequence[Leg], ways: Sequence[Leg], floating: Iterable[FloatingIpRow]) -> tuple[GatewaySpec, ...]:
+    """Gateways besides the first. A floating address is that of the first one in its network."""
+    served = {leg.port.network_id for leg in before}
+    found = []
+    for way in ways:
+        network = way.port.network_id
+        mine = sorted(row.address for row in floating if row.network_id == network and network not in served)
+        found.append(GatewaySpec(leg=_interface(way), next_hops=_next_hops(way), floating=tuple(mine)))
+        served.add(network)
+    return tuple(found)
+
+
+def _next_hops(way: Leg) -> tuple[str, ...]:
+    return tuple(subnet.gateway for subnet in way.subnets if subnet.gateway)
 
 
 def _meter_rule(rule: LabelRuleRow) -> MeterRule:

@@ -71,9 +71,7 @@ def router_links(router: RouterSpec, networks: Mapping[str, NetworkSpec], node: 
     links = [leg(names.router_leg(interface.port_id), interface) for interface in router.interfaces]
     if router.standby:
         links.append(leg(names.standby_leg(router.standby.leg.port_id), router.standby.leg))
-    if router.gateway:
-        links.append(leg(names.gateway_leg(router.gateway.port_id), router.gateway))
-    return links
+    return [*links, *(leg(names.gateway_leg(way.leg.port_id), way.leg) for way in router.gateways)]
 
 
 def dhcp_mac(network: NetworkSpec) -> str:

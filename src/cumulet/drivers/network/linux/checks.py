@@ -21,6 +21,7 @@ from cumulet.contracts.networks import (
     RouterSpec,
     RuleSpec,
 )
+from cumulet.drivers.network.linux.interior import MOST_WAYS
 from cumulet.drivers.network.linux.names import Element, checked_id, physical_bridge
 from cumulet.drivers.network.linux.routers import kernel_helper
 from cumulet.drivers.network.rules import WITH_PORTS, protocol_of
@@ -49,7 +50,7 @@ def checked(fabric: Fabric) -> tuple[Fabric, dict[Element, Fault]]:
 
     def check_whole_router(router: RouterSpec) -> None:
         check_router(router)
-        legs = [*router.interfaces, *([router.gateway] if router.gateway else [])]
+        legs = [*router.interfaces, *(way.leg for way in router.gateways)]
         legs += [router.standby.leg] if router.standby else []
         _require(all(leg.network_id in known for leg in legs), "one of its networks is not here")
 
@@ -165,16 +166,20 @@ def check_rule(rule: RuleSpec) -> None:
 
 def check_router(router: RouterSpec) -> None:
     checked_id(router.id)
-    for leg in (*router.interfaces, *([router.gateway] if router.gateway else [])):
+    for leg in (*router.interfaces, *(way.leg for way in router.gateways)):
         _leg(leg)
+    _require(len(router.gateways) <= MOST_WAYS, f"{len(router.gateways)} gateways")
     if router.standby:
         _leg(router.standby.leg)
         _require(router.standby.number in range(1, 256), f"a router with the number {router.standby.number}")
         _require(router.standby.priority in range(1, 255), f"a router of priority {router.standby.priority}")
         for peer in router.standby.peers:
             _ipv4(peer)
-    for hop in router.next_hops:
-        ipaddress.ip_address(hop)
+    for way in router.gateways:
+        for hop in way.next_hops:
+            ipaddress.ip_address(hop)
+        for address in way.floating:
+            _ipv4(address)
     for floating in router.floating:
         _ipv4(floating.floating)
         _ipv4(floating.fixed)

@@ -47,10 +47,14 @@ class Commands:
         ip = ["ip", "-n", namespace, "-j"]
         return parse_interior(
             await self._shown([*ip, "addr", "show"]),
-            await self._shown([*ip, "route", "show", "proto", "static"]),
-            await self._shown([*ip, "-6", "route", "show", "proto", "static"]),
+            await self._shown([*ip, "-4", "route", "show", "table", "all", "proto", "static"]),
+            await self._shown([*ip, "-6", "route", "show", "table", "all", "proto", "static"]),
             await self._shown([*ip, "neigh", "show", "proxy"]),
         )
+
+    async def rules(self, namespace: str, family: str) -> bytes:
+        """The rules by which tables of routes are chosen, as `ip -4` or `ip -6` shows them."""
+        return await self._shown(["ip", family, "-n", namespace, "-j", "rule", "show"])
 
     async def entries(self, namespace: str) -> set[Entry]:
         return parse_entries(
@@ -66,8 +70,8 @@ class Commands:
         """The programs that see what comes in to an interface, as `tc -j` shows them."""
         return await self._shown(["tc", "-n", namespace, "-j", "filter", "show", "dev", device, "ingress"])
 
-    async def ip(self, namespace: str | None, lines: Iterable[str]) -> None:
-        await self._batch("ip", namespace, lines)
+    async def ip(self, namespace: str | None, lines: Iterable[str], family: str = "") -> None:
+        await self._batch("ip", namespace, lines, *([family] if family else []))
 
     async def bridge(self, namespace: str, lines: Iterable[str]) -> None:
         await self._batch("bridge", namespace, lines)
@@ -123,11 +127,11 @@ class Commands:
         done = await self._run(argv, timeout=_SECONDS, net_namespace=namespace, output_limit=_OUTPUT)
         return done.stdout
 
-    async def _batch(self, program: str, namespace: str | None, lines: Iterable[str]) -> None:
+    async def _batch(self, program: str, namespace: str | None, lines: Iterable[str], *options: str) -> None:
         script = "\n".join(lines)
         if script:
             where = ["-n", namespace] if namespace else []
-            await self._run([program, *where, "-batch", "-"], timeout=_SECONDS, input=f"{script}\n".encode())
+            await self._run([program, *options, *where, "-batch", "-"], timeout=_SECONDS, input=f"{script}\n".encode())
 
 
 def namespaces() -> set[str]:

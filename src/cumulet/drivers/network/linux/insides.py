@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from cumulet.contracts.assignments import Fault, Kind
-from cumulet.contracts.networks import InterfaceSpec, Metered, MeterSpec, RouterSpec
+from cumulet.contracts.networks import GatewaySpec, Metered, MeterSpec, RouterSpec
 from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.announce import announcement, sender
 from cumulet.drivers.network.linux.commands import Commands, add_namespaces, delete_namespace, namespaces
 from cumulet.drivers.network.linux.faults import of_failure
-from cumulet.drivers.network.linux.interior import FoundInterior, Interior, lines_inside, new_addresses
+from cumulet.drivers.network.linux.interior import FoundInterior, Interior, lines_inside, new_addresses, way_rules
 from cumulet.drivers.network.linux.meters import TABLE, meters, parse_counters
 from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
@@ -34,14 +34,14 @@ class Insides:
 
     def forget(self) -> None:
         """Look again at everything, the next time."""
-        self._set: set[str] = set()
+        self._set: dict[str, tuple[tuple[str, str], ...]] = {}
         self._interiors: dict[tuple[str, Element], Interior] = {}
         self._translations: dict[str, str] = {}
-        self._meters: dict[str, tuple[InterfaceSpec | None, tuple[MeterSpec, ...]]] = {}
+        self._meters: dict[str, tuple[tuple[GatewaySpec, ...], tuple[MeterSpec, ...]]] = {}
 
     async def ensure_namespaces(self, interiors: Iterable[Interior]) -> dict[Element, Fault]:
         """Make the namespaces, before interfaces are put into them: what is set by default counts from then on."""
-        new = [i for i in interiors if i.settings and i.namespace not in self._set]
+        new = [i for i in interiors if i.settings and self._set.get(i.namespace) != i.settings]
         if not new:
             return {}
         await add_namespaces(self._commands, [interior.namespace for interior in new])
@@ -52,7 +52,7 @@ class Insides:
             except _FAILURES as error:
                 faults[interior.element] = of_failure(interior.element, error)
             else:
-                self._set.add(interior.namespace)
+                self._set[interior.namespace] = interior.settings
         return faults
 
     async def ensure_interiors(self, interiors: Iterable[Interior]) -> dict[Element, Fault]:
@@ -65,6 +65,9 @@ class Insides:
                 try:
                     found = await self._commands.interior(interior.namespace)
                     await self._commands.ip(interior.namespace, lines_inside(interior, found))
+                    for family in ("-4", "-6") if interior.ways else ():
+                        rules = way_rules(interior, await self._commands.rules(interior.namespace, family))
+                        await self._commands.ip(interior.namespace, rules, family)
                 except _FAILURES as error:
                     faults[interior.element] = of_failure(interior.element, error)
                 else:
@@ -95,7 +98,7 @@ class Insides:
         """Let these routers count; those without meters lost them with their translation."""
         faults: dict[Element, Fault] = {}
         for router in routers:
-            wanted = router.gateway, router.meters
+            wanted = router.gateways, router.meters
             known = self._meters.get(router.id)
             if router.meters and known != wanted:
                 self._meters.pop(router.id, None)
@@ -125,7 +128,7 @@ class Insides:
     async def remove(self, namespace: str) -> None:
         """Delete it with all that is inside."""
         await delete_namespace(self._commands, namespace)
-        self._set.discard(namespace)
+        self._set.pop(namespace, None)
         self._interiors = {key: value for key, value in self._interiors.items() if key[0] != namespace}
         element = names.namespace_owner(self._node.namespace, namespace)
         if element is not None:

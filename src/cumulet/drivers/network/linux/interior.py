@@ -63,7 +63,7 @@ class Interior:
     element: Element
     legs: tuple[Leg, ...]
     routes: Mapping[str, str] = field(default_factory=dict)
-    """Destination → what follows it in `ip route`."""
+    """Destination, with its table unless it is the main one → what follows it in `ip route`."""
     settings: tuple[tuple[str, str], ...] = QUIET_SETTINGS
     """(path below /proc/sys/net, value)."""
     owns_routes: bool = True
@@ -72,6 +72,33 @@ class Interior:
     """While this address is here, somebody else gives the legs addresses besides; without it they have none."""
     proxied: frozenset[tuple[str, str]] = frozenset()
     """(leg, address): neighbours that ask there for it are answered, although it is elsewhere."""
+    ways: int = 0
+    """Flows that bear a mark leave by a table of their own: so many marks and tables there are."""
+
+
+WAY_MASK = 0xF0
+"""The bits of a packet's mark that say by which way it leaves."""
+MOST_WAYS = 15
+_NEAR = 100
+
+
+def way_mark(number: int) -> int:
+    """The mark of the flows that leave by this way; ways are counted from 1."""
+    return number << 4
+
+
+def way_table(number: int) -> int:
+    return _NEAR + number
+
+
+def way_rules(wanted: Interior, found: bytes) -> list[str]:
+    """Lines for `ip -batch` of one IP version, from `ip -j rule show` of that version: what is near is reached as
+    ever, and what goes far leaves by its mark."""
+    there = {entry["priority"] for entry in _entries(found)}
+    lines = {_NEAR: "lookup main suppress_prefixlength 0"} if wanted.ways else {}
+    for number in range(1, wanted.ways + 1):
+        lines[_NEAR + number] = f"fwmark {way_mark(number):#x}/{WAY_MASK:#x} lookup {way_table(number)}"
+    return [f"rule add pref {priority} {line}" for priority, line in lines.items() if priority not in there]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +111,8 @@ class FoundInterior:
 
 
 def parse_interior(addresses: bytes, routes4: bytes, routes6: bytes, proxied: bytes) -> FoundInterior:
-    """From the output of `ip -j addr show`, `ip -j [-6] route show proto static` and `ip -j neigh show proxy`."""
+    """From the output of `ip -j addr show`, `ip -j route show table all proto static` with `-4` and with `-6`, and
+    `ip -j neigh show proxy`."""
     legs = {}
     for entry in _entries(addresses):
         held = [
@@ -102,6 +130,7 @@ def parse_interior(addresses: bytes, routes4: bytes, routes6: bytes, proxied: by
         for route in _entries(shown_routes):
             shown = "::/0" if route["dst"] == "default" and version == 6 else route["dst"]
             destination = str(ipaddress.ip_network("0.0.0.0/0" if shown == "default" else shown))
+            destination += f" table {route['table']}" if "table" in route else ""
             routes.setdefault(destination, _route_text(route))
     return FoundInterior(legs, routes, frozenset((entry["dev"], entry["dst"]) for entry in _entries(proxied)))
 

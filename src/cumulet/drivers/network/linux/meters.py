@@ -34,8 +34,8 @@ def meters(router: RouterSpec, found: Iterable[str]) -> str:
         lines.append(f" counter {_COUNTER}{meter.id} {{}}")
         lines += [f" chain {way}-{meter.id} {{ {_rules(meter, way)} }}" for way in ("ingress", "egress")]
     jumps = []
-    if router.gateway:
-        leg = names.gateway_leg(router.gateway.port_id)
+    for way in router.gateways:
+        leg = names.gateway_leg(way.leg.port_id)
         for meter in router.meters:
             jumps.append(f'  iifname "{leg}" jump ingress-{meter.id}')
             jumps.append(f'  oifname "{leg}" jump egress-{meter.id}')

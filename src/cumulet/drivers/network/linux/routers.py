@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 import msgspec
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import ForwardingSpec, InterfaceSpec, NetworkSpec, RouterSpec
+from cumulet.contracts.networks import ForwardingSpec, GatewaySpec, InterfaceSpec, NetworkSpec, RouterSpec
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import names
-from cumulet.drivers.network.linux.interior import ROUTER_SETTINGS, STANDBY_SETTINGS, Interior, Leg
+from cumulet.drivers.network.linux.interior import (
+    ROUTER_SETTINGS,
+    STANDBY_SETTINGS,
+    WAY_MASK,
+    Interior,
+    Leg,
+    way_mark,
+    way_table,
+)
 from cumulet.drivers.network.linux.meters import no_meters
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.rules import forwarded
@@ -37,12 +44,11 @@ _HELPERS = {
 def router_interior(router: RouterSpec, networks: Mapping[str, NetworkSpec], node: Node) -> Interior:
     """What the router's namespace should hold where the router runs."""
     legs = [_leg(router, names.router_leg(i.port_id), i, networks, ()) for i in router.interfaces]
-    if router.gateway:
+    for way in router.gateways:
         # A floating address is the router's own, as far as the external network can see.
-        floating = {f.floating for f in router.floating} | {f.floating for f in router.forwardings}
-        own = {str(ipaddress.ip_interface(address).ip) for address in router.gateway.addresses}
-        extra = tuple(f"{address}/32" for address in sorted(floating - own))
-        legs.append(_leg(router, names.gateway_leg(router.gateway.port_id), router.gateway, networks, extra))
+        own = {str(ipaddress.ip_interface(address).ip) for address in way.leg.addresses}
+        extra = tuple(f"{address}/32" for address in way.floating if address not in own)
+        legs.append(_leg(router, names.gateway_leg(way.leg.port_id), way.leg, networks, extra))
     if router.standby:
         legs.append(_leg(router, names.standby_leg(router.standby.leg.port_id), router.standby.leg, networks, ()))
     return Interior(
@@ -50,8 +56,19 @@ def router_interior(router: RouterSpec, networks: Mapping[str, NetworkSpec], nod
         (Kind.ROUTER, router.id),
         tuple(legs),
         _routes(router),
-        STANDBY_SETTINGS if router.standby else ROUTER_SETTINGS,
+        (STANDBY_SETTINGS if router.standby else ROUTER_SETTINGS) + (_several(router) if router.further else ()),
         proxied=_proxied(router),
+        ways=len(router.gateways) if router.further else 0,
+    )
+
+
+def _several(router: RouterSpec) -> tuple[tuple[str, str], ...]:
+    """Settings of a router with several gateways: flows are told apart by their ports, and a silent next hop gets none
+    if that is to be watched."""
+    return (
+        ("ipv4/fib_multipath_hash_policy", "1"),
+        ("ipv6/fib_multipath_hash_policy", "1"),
+        ("ipv4/fib_multipath_use_neigh", "1" if router.watched else "0"),
     )
 
 
@@ -75,17 +92,26 @@ def _leg(
 
 
 def _routes(router: RouterSpec) -> dict[str, str]:
-    routes: dict[str, str] = {}
-    if router.gateway:
-        leg = names.gateway_leg(router.gateway.port_id)
-        for version, hops in groupby(sorted(router.next_hops, key=_version), key=_version):
-            destination = "0.0.0.0/0" if version == 4 else "::/0"
-            ways = [f"via {hop} dev {leg}" for hop in hops]
-            routes[destination] = ways[0] if len(ways) == 1 else " ".join(f"nexthop {way}" for way in ways)
+    routes = _default_routes(router.gateways if router.spread else router.gateways[:1])
+    for number, way in enumerate(router.gateways if router.further else (), 1):
+        routes |= _default_routes((way,), f" table {way_table(number)}")
     for destination, hop in router.routes:
-        way = _leg_towards(router, hop)
-        if way:
-            routes[str(ipaddress.ip_network(destination, strict=False))] = f"via {hop} dev {way}"
+        leg = _leg_towards(router, hop)
+        if leg:
+            routes[str(ipaddress.ip_network(destination, strict=False))] = f"via {hop} dev {leg}"
+    return routes
+
+
+def _default_routes(ways: Sequence[GatewaySpec], table: str = "") -> dict[str, str]:
+    """By all next hops of these ways in turn."""
+    hops = [
+        (_version(hop), f"via {hop} dev {names.gateway_leg(way.leg.port_id)}") for way in ways for hop in way.next_hops
+    ]
+    routes: dict[str, str] = {}
+    for version, destination in ((4, "0.0.0.0/0"), (6, "::/0")):
+        texts = [text for of, text in hops if of == version]
+        if texts:
+            routes[destination + table] = texts[0] if len(texts) == 1 else " ".join(f"nexthop {t}" for t in texts)
     return routes
 
 
@@ -99,8 +125,9 @@ def _leg_towards(router: RouterSpec, hop: str) -> str:
     for interface in router.interfaces:
         if any(address in ipaddress.ip_interface(own).network for own in interface.addresses):
             return names.router_leg(interface.port_id)
-    if router.gateway and any(address in ipaddress.ip_interface(own).network for own in router.gateway.addresses):
-        return names.gateway_leg(router.gateway.port_id)
+    for gateway in router.gateways:
+        if any(address in ipaddress.ip_interface(own).network for own in gateway.leg.addresses):
+            return names.gateway_leg(gateway.leg.port_id)
     return ""
 
 
@@ -118,22 +145,25 @@ def translation(router: RouterSpec) -> str:
     before = [f'iifname "qr-*" ip daddr {METADATA_ADDRESS} tcp dport 80 redirect to :{METADATA_PORT}']
     after: list[str] = []
     if router.gateway:
-        leg = names.gateway_leg(router.gateway.port_id)
         before += [_forward(forwarding) for forwarding in router.forwardings]
         if router.floating:
             inward = ", ".join(f"{f.floating} : {f.fixed}" for f in router.floating)
-            outward = ", ".join(f"{f.fixed} : {f.floating}" for f in router.floating)
             before.append(f"dnat ip to ip daddr map {{ {inward} }}")
+    for way in router.gateways:
+        outward = ", ".join(f"{f.fixed} : {f.floating}" for f in router.floating if f.floating in way.floating)
+        if outward:
+            leg = names.gateway_leg(way.leg.port_id)
             after.append(f'oifname "{leg}" snat ip to ip saddr map {{ {outward} }}')
-        after += _masquerade(router, leg)
+    after += _masquerade(router)
     lines = [] if router.meters else no_meters().splitlines()
     lines += [f"table {TABLE} {{}}", f"delete table {TABLE}", f"table {TABLE} {{"]
     if router.gateway:
-        lines += _chain(
-            "outside",
-            "filter hook prerouting priority raw",
-            [f'iifname "{names.gateway_leg(router.gateway.port_id)}" meta mark set {_FROM_OUTSIDE}'],
-        )
+        marks = [
+            f'iifname "{names.gateway_leg(way.leg.port_id)}" meta mark set {_FROM_OUTSIDE}' for way in router.gateways
+        ]
+        lines += _chain("outside", "filter hook prerouting priority raw", marks)
+    if router.further:
+        lines += _ways(router)
     lines += _helpers(router)
     lines += _chain("before", "nat hook prerouting priority dstnat", before)
     lines += _chain("after", "nat hook postrouting priority srcnat", after)
@@ -143,8 +173,25 @@ def translation(router: RouterSpec) -> str:
         # The kernel would speak of its groups as soon as a leg is up, and bridges would look for the router here.
         lines += _chain("quiet", "filter hook output priority filter", [_MEMBERSHIP, _WITHOUT_ADDRESS])
     if router.gateway and router.proxied is not None:
-        lines += _chain("inward", "filter hook forward priority filter", _inward(router.gateway, router.proxied))
+        inward_only = [rule for way in router.gateways for rule in _inward(way.leg, router.proxied)]
+        lines += _chain("inward", "filter hook forward priority filter", inward_only)
     return "\n".join([*lines, "}", ""])
+
+
+def _ways(router: RouterSpec) -> list[str]:
+    """What came in by a gateway is answered by it, and who has a floating address leaves where that is."""
+    rules = []
+    for number, way in enumerate(router.gateways, 1):
+        mark = f"ct state new ct mark set {way_mark(number):#x}"
+        rules.append(f'iifname "{names.gateway_leg(way.leg.port_id)}" {mark}')
+        fixed = sorted({f.fixed for f in router.floating if f.floating in way.floating})
+        if fixed:
+            rules.append(f'iifname "qr-*" ip saddr {{ {", ".join(fixed)} }} {mark}')
+    follow = f"ct mark & {WAY_MASK:#x} != 0 meta mark set ct mark"
+    return [
+        *_chain("ways", "filter hook prerouting priority mangle", [*rules, f'iifname != "qg-*" {follow}']),
+        *_chain("answers", "route hook output priority mangle", [follow]),
+    ]
 
 
 def _inward(gateway: InterfaceSpec, proxied: Sequence[str]) -> list[str]:
@@ -187,17 +234,20 @@ def _helpers(router: RouterSpec) -> list[str]:
     return [*objects, *_chain("helpers", "filter hook prerouting priority mangle", rules)]
 
 
-def _masquerade(router: RouterSpec, leg: str) -> list[str]:
-    assert router.gateway is not None
-    address = next((a.partition("/")[0] for a in router.gateway.addresses if ":" not in a), "")
-    if not address:
-        return []
+def _masquerade(router: RouterSpec) -> list[str]:
+    outer = {
+        names.gateway_leg(way.leg.port_id): own.partition("/")[0]
+        for way in router.gateways
+        for own in reversed(way.leg.addresses)
+        if ":" not in own
+    }
     rules = []
-    if router.floating or router.forwardings:
+    if outer and (router.floating or router.forwardings):
         # A guest that speaks to a neighbour's floating address must get its answers by the way it asked.
+        address = next(iter(outer.values()))
         rules.append(f'ct status dnat meta mark != {_FROM_OUTSIDE} oifname "qr-*" snat ip to {address}')
     if router.snat:
-        rules.append(f'oifname "{leg}" meta nfproto ipv4 snat ip to {address}')
+        rules += [f'oifname "{leg}" meta nfproto ipv4 snat ip to {address}' for leg, address in outer.items()]
     return rules
 
 

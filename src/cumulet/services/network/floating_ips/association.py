@@ -10,6 +10,7 @@ from cumulet.services.network import errors, rbac
 from cumulet.services.network.floating_ips.row import FloatingIpRow
 from cumulet.services.network.ports.addressing import Given, given_of
 from cumulet.services.network.ports.row import INTERFACE, PortRow
+from cumulet.services.network.routers.legs import leads_out
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
@@ -50,7 +51,7 @@ async def router_between(tx: Transaction, network_id: str, port: PortRow, addres
     legs.sort(key=lambda leg: used[leg.id].ip != gateway)
     for leg in legs:
         router = await tx.get(RouterRow, id=leg.device_id)
-        if router and router.gateway_network_id == network_id:
+        if router and await leads_out(tx, router, network_id):
             return router
     raise errors.ExternalGatewayForFloatingIPNotFound(
         f"External network {network_id} is not reachable from subnet {address.subnet_id}. Therefore, cannot associate "
@@ -63,7 +64,7 @@ async def chosen_router(tx: Transaction, call: Call, router_id: str, network_id:
     router = await tx.get(RouterRow, id=router_id)
     if router is None or not (router.project_id == call.caller.project_id or rbac.sees_all(call)):
         raise errors.RouterNotFound(f"Router {router_id} could not be found.")
-    if router.gateway_network_id != network_id:
+    if not await leads_out(tx, router, network_id):
         raise errors.ResourceInUse(
             f"Router {router_id} has no gateway on the external network {network_id} of the floating IP.",
             type_name="FloatingIPRouterWithoutGateway",

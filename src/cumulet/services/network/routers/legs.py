@@ -42,6 +42,19 @@ async def legs_of(tx: Transaction, router: RouterRow) -> list[Leg]:
     return [Leg(port, given[port.id], [subnets[has.subnet_id] for has in given[port.id]]) for port in ports]
 
 
+async def gateway_ports(tx: Transaction, router: RouterRow) -> list[PortRow]:
+    """The ports of a router's gateways, the first one first."""
+    ports = await tx.find(PortRow, device_id=router.id, device_owner=GATEWAY, order_by="created_at")
+    return sorted(ports, key=lambda port: port.id != router.gateway_port_id)
+
+
+async def leads_out(tx: Transaction, router: RouterRow, network_id: str) -> bool:
+    """Has a router a gateway in this network?"""
+    if router.gateway_network_id == network_id:
+        return True
+    return any(port.network_id == network_id for port in await gateway_ports(tx, router))
+
+
 def overlap(one: Sequence[SubnetRow], others: Sequence[SubnetRow]) -> SubnetRow | None:
     """The first of these subnets that overlaps with one of the others."""
     for mine in one:

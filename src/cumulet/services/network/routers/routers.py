@@ -18,7 +18,14 @@ from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers import interfaces
-from cumulet.services.network.routers.gateway import NO_GATEWAY, set_gateway
+from cumulet.services.network.routers.gateway import (
+    NO_GATEWAY,
+    add_gateways,
+    asked_gateways,
+    remove_gateways,
+    set_gateway,
+    update_gateways,
+)
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.proxying import enabled
 from cumulet.services.network.routers.routes import checked_routes, given_routes, routes_of
@@ -51,6 +58,21 @@ routers = Noun(
             ),
         ),
         Facet("ext-gw-mode", "Source translation at the gateway"),
+        Facet(
+            "external-gateway-multihoming",
+            "Several gateways of a router",
+            (Field("external_gateways", Text(), source=Passed("gateways")),),
+        ),
+        Facet(
+            "enable-default-route-ecmp",
+            "Flows leave by all gateways in turn",
+            (Field("enable_default_route_ecmp", Bool, create=False, update=OPTIONAL, source="ecmp"),),
+        ),
+        Facet(
+            "enable-default-route-bfd",
+            "Gateways whose next hop is silent are passed over",
+            (Field("enable_default_route_bfd", Bool, create=False, update=OPTIONAL, source="bfd"),),
+        ),
         Facet(
             "extraroute", "Extra routes", (Field("routes", Routes.or_null(), update=OPTIONAL, source=Passed("routes")),)
         ),
@@ -117,6 +139,8 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
         admin_up=wish.get("admin_state_up", True),
         status="ACTIVE",
         **NO_GATEWAY,
+        ecmp=wish.get("enable_default_route_ecmp", False),
+        bfd=wish.get("enable_default_route_bfd", False),
         routes="[]",
         zone_hints=json_text(wish.get("availability_zone_hints", [])),
         helpers="[]",
@@ -140,8 +164,9 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
 @routers.updating
 async def update(room: Network, call: Call, tx: Transaction, row: RouterRow, wish: dict[str, Any]) -> RouterRow:
     changes: dict[str, Any] = {name: wish[name] for name in ("name", "description") if name in wish}
-    if "admin_state_up" in wish:
-        changes["admin_up"] = wish["admin_state_up"]
+    for name in ("admin_state_up", "enable_default_route_ecmp", "enable_default_route_bfd"):
+        if name in wish:
+            changes[routers.columns[name]] = wish[name]
     if wish.get("ha", row.ha) != row.ha:
         changes |= await _held(room, tx, row, several=wish["ha"])
     if "external_gateway_info" in wish:
@@ -201,6 +226,45 @@ async def remove_router_interface(
     room: Network, call: Call, tx: Transaction, row: RouterRow, body: dict[str, Any]
 ) -> dict[str, Any]:
     return await interfaces.remove(room, tx, row, body)
+
+
+def _gateways_of(call: Call, row: RouterRow, rule: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The gateways in a body, each of whose attributes the caller may set."""
+    asked = asked_gateways(body)
+    routers.allow_attributes(call, rule, {"external_gateways": asked}, routers.target_of(call, row))
+    return asked
+
+
+async def _regate(room: Network, tx: Transaction, row: RouterRow, columns: dict[str, Any]) -> RouterRow:
+    proxying = await enabled(tx, row, columns, None)
+    changed: RouterRow = await routers.save(room, tx, row, **columns, ndp_proxy=proxying)
+    if changed is not row:
+        await stir(tx, RouterRow, "router", [row.id])
+    return changed
+
+
+@routers.verb("add_external_gateways", "add_external_gateways")
+async def add_external_gateways(
+    room: Network, call: Call, tx: Transaction, row: RouterRow, body: dict[str, Any]
+) -> RouterRow:
+    asked = _gateways_of(call, row, "add_external_gateways", body)
+    return await _regate(room, tx, row, await add_gateways(room, tx, call, row, asked))
+
+
+@routers.verb("update_external_gateways", "update_external_gateways")
+async def update_external_gateways(
+    room: Network, call: Call, tx: Transaction, row: RouterRow, body: dict[str, Any]
+) -> RouterRow:
+    asked = _gateways_of(call, row, "update_external_gateways", body)
+    return await _regate(room, tx, row, await update_gateways(room, tx, call, row, asked))
+
+
+@routers.verb("remove_external_gateways", "remove_external_gateways")
+async def remove_external_gateways(
+    room: Network, call: Call, tx: Transaction, row: RouterRow, body: dict[str, Any]
+) -> RouterRow:
+    asked = _gateways_of(call, row, "remove_external_gateways", body)
+    return await _regate(room, tx, row, await remove_gateways(room, tx, row, asked))
 
 
 @routers.verb("add_extraroutes", "add_extraroutes")

@@ -26,7 +26,13 @@ class RouterRow(Standard):
     gateway_network_id: Ref
     gateway: Json
     """`external_gateway_info` as the view shows it."""
+    gateways: Json
+    """`external_gateways` as the view shows them."""
     snat: bool
+    ecmp: bool
+    """Flows leave by all gateways in turn, not by the first one."""
+    bfd: bool
+    """A gateway whose next hop is silent is passed over."""
     routes: Json
     zone_hints: Json
     helpers: Json
