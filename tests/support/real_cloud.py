@@ -104,6 +104,24 @@ class Host:
             _set_network(before)
             os.close(before)
 
+    def links(self) -> list[str]:
+        """The names of the host's own interfaces."""
+        lines = self.run("ip", "-o", "link").splitlines()
+        return [line.split()[1].rstrip(":").partition("@")[0] for line in lines]
+
+    def lose_power(self, wires: Sequence[str] = ()) -> None:
+        """All processes end at once, and nothing of the kernel's state is there when it comes up again; the interfaces
+        that its wires are plugged into are."""
+        alive = [str(pid) for pid, argv in self.processes().items() if argv[0] not in ("sh", "sleep")]
+        self.run("kill", "-9", *alive, check=False)
+        eventually("all processes are gone", lambda: not set(alive) & {str(pid) for pid in self.processes()}, 10)
+        for name in self.run("ls", "/run/netns").split():
+            self.run("ip", "netns", "delete", name)
+        for link in self.links():
+            if link not in ("lo", *wires):
+                self.run("ip", "link", "delete", link, check=False)
+        self.run("nft", "flush", "ruleset", check=False)
+
     def end(self) -> None:
         self._first.kill()
         self._first.wait(10)

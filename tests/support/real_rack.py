@@ -22,6 +22,20 @@ from tests.support.real_cloud import Cloud, Host, clean_environment, eventually
 NAMES = ("near", "far", "third", "fourth")
 WIRE = "rack0"
 JOIN_SECONDS = 60.0
+API_PORT, NODE_PORT = 5000, 5001
+UNHEARD = (
+    "add table inet unheard;"
+    "add chain inet unheard out { type filter hook output priority 0; };"
+    "add chain inet unheard in { type filter hook input priority 0; };"
+    f"add rule inet unheard out tcp dport {API_PORT} drop; add rule inet unheard in tcp dport {NODE_PORT} drop;"
+    f"add rule inet unheard in tcp sport {API_PORT} drop; add rule inet unheard out tcp sport {NODE_PORT} drop"
+)
+"""Rules of a host that is cut off from the control plane alone."""
+
+
+STREET, PLUG = "street0", "wire0"
+"""The switch outside, to which the first host is the router; and what each host has to it."""
+STREET_ADDRESS = "172.24.4.1/24"
 
 
 def address(place: int) -> str:
@@ -42,7 +56,19 @@ class FarNode:
 
     def kill_agent(self) -> None:
         """As the kernel does when memory runs out."""
-        self.host.run("kill", "-9", (self.state / "run" / "node.lock").read_text())
+        number = eventually(f"the agent of {self.name} runs", self._agent)
+        self.host.run("kill", "-9", str(number))
+        self.process.wait(10)
+
+    def _agent(self) -> int:
+        """The number, in its host, of the agent; 0: it has not begun, or has ended."""
+        assert self.process.poll() is None, self.log.read_text(errors="replace")[-3000:]
+        number = int((self.state / "run" / "node.lock").read_text() or 0)
+        return number if number in self.host.processes() else 0
+
+    def lose_power(self) -> None:
+        """The agent, its guests and all else of the host; `start_agent` is its return."""
+        self.host.lose_power((WIRE, PLUG))
         self.process.wait(10)
 
     def start_agent(self) -> None:
@@ -57,11 +83,23 @@ class FarNode:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Nothing reaches it, and it reaches nothing."""
-        self.host.run("ip", "link", "set", WIRE, "down")
+        wires = [link for link in self.host.links() if link in (WIRE, PLUG)]
+        for wire in wires:
+            self.host.run("ip", "link", "set", wire, "down")
         try:
             yield
         finally:
-            self.host.run("ip", "link", "set", WIRE, "up")
+            for wire in wires:
+                self.host.run("ip", "link", "set", wire, "up")
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """The API and its agent do not reach each other; guests, and what goes between nodes, notice nothing."""
+        self.host.run("nft", UNHEARD)
+        try:
+            yield
+        finally:
+            self.host.run("nft", "delete table inet unheard")
 
 
 @dataclass
@@ -78,8 +116,9 @@ class Rack:
 
 
 @contextmanager
-def real_rack(nodes: int = 2) -> Iterator[Rack]:
-    """A cloud of so many nodes that is up, and this thread in its first host's network."""
+def real_rack(nodes: int = 2, *, street: bool = False) -> Iterator[Rack]:
+    """A cloud of so many nodes that is up, and this thread in its first host's network. With a street, each node has a
+    wire to the network outside; else floating IPs are the first host's."""
     folder = Path(tempfile.mkdtemp(prefix="cml-", dir="/tmp"))
     folder.chmod(0o755)
     hosts: list[Host] = []
@@ -87,14 +126,17 @@ def real_rack(nodes: int = 2) -> Iterator[Rack]:
     try:
         hosts += [Host() for _ in range(nodes)]
         _connect(hosts)
+        if street:
+            _open_street(hosts)
         settings = folder / "settings.toml"
-        reached = f'tunnel_address = "{address(0)}"\nnode_address = "{address(0)}:5001"\n'
-        settings.write_text(f'host = "{address(0)}"\nnode_name = "{NAMES[0]}"\n{reached}')
+        reached = f'tunnel_address = "{address(0)}"\nnode_address = "{address(0)}:{NODE_PORT}"\n'
+        wires = f'wires = {{public = "{PLUG}"}}\n' if street else ""
+        settings.write_text(f'host = "{address(0)}"\nnode_name = "{NAMES[0]}"\n{reached}{wires}')
         cloud = Cloud(hosts[0], folder)
         cloud.up("--image", str(tiny_image()), "--config", str(settings))
         with hosts[0].entered():
             for place, host in enumerate(hosts[1:], 1):
-                others.append(_join(cloud, host, place))
+                others.append(_join(cloud, host, place, street))
             for far in others:
                 _await(cloud, far)
             yield Rack(cloud, others)
@@ -119,14 +161,28 @@ def _connect(hosts: Sequence[Host]) -> None:
         host.run("ip", "link", "set", WIRE, "up")
 
 
-def _join(cloud: Cloud, host: Host, place: int) -> FarNode:
+def _open_street(hosts: Sequence[Host]) -> None:
+    first = hosts[0]
+    first.run("ip", "link", "add", STREET, "type", "bridge")
+    first.run("ip", "addr", "add", STREET_ADDRESS, "dev", STREET)
+    for place, host in enumerate(hosts):
+        ends = ["type", "veth", "peer", "name", PLUG, "netns", str(host.pid)]
+        subprocess.run(
+            ["ip", "link", "add", f"street{place + 1}", "netns", str(first.pid), *ends], check=True, timeout=10
+        )
+        first.run("ip", "link", "set", f"street{place + 1}", "master", STREET, "up")
+    first.run("ip", "link", "set", STREET, "up")
+
+
+def _join(cloud: Cloud, host: Host, place: int, street: bool) -> FarNode:
     cumulet = [sys.executable, "-m", "cumulet"]
     token = cloud.host.run("env", f"CUMULET_CONFIG={cloud.state}/cumulet.toml", *cumulet, "node-token").strip()
     name = NAMES[place]
     state, log = cloud.folder / name, cloud.folder / f"{name}.log"
-    ways = ["--tunnel-address", address(place), "--address", f"{address(place)}:5001"]
-    who = ["--join", f"http://{address(0)}:5000", "--token", token, "--state", str(state), "--name", name]
-    argv = [*cumulet, "node", *who, *ways]
+    ways = ["--tunnel-address", address(place), "--address", f"{address(place)}:{NODE_PORT}"]
+    who = ["--join", f"http://{address(0)}:{API_PORT}", "--token", token, "--state", str(state), "--name", name]
+    wires = ["--wire", f"public={PLUG}"] if street else []
+    argv = [*cumulet, "node", *who, *ways, *wires]
     return FarNode(host, name, state, log, argv, started(host, argv, log))
 
 

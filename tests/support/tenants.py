@@ -15,12 +15,15 @@ SERVER_SECONDS = 60.0
 class Tenant:
     """Everything it makes bears its name; `leave` deletes all of it."""
 
-    def __init__(self, cloud: Cloud, client: Connection, name: str, cidr: str = "10.0.0.0/24") -> None:
+    def __init__(
+        self, cloud: Cloud, client: Connection, name: str, cidr: str = "10.0.0.0/24", *, standby: bool = False
+    ) -> None:
         self.cloud, self.client, self.name = cloud, client, name
         self.network = client.network.create_network(name=name)
         self.subnet = client.network.create_subnet(network_id=self.network.id, name=name, cidr=cidr, ip_version=4)
         public = client.network.find_network("public")
-        self.router = client.network.create_router(name=name, external_gateway_info={"network_id": public.id})
+        more = {"is_ha": True} if standby else {}
+        self.router = client.network.create_router(name=name, external_gateway_info={"network_id": public.id}, **more)
         client.network.add_interface_to_router(self.router, subnet=self.subnet.id)
         self.group = client.network.create_security_group(name=name)
         self.allow(protocol="tcp", port_range_min=22, port_range_max=22)

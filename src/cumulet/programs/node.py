@@ -21,7 +21,7 @@ from cumulet.drivers.hypervisor.base import Belongings
 from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, probe
 from cumulet.drivers.network.base import OffersMeters
-from cumulet.drivers.network.linux import sandbox
+from cumulet.drivers.network.linux import cables, sandbox
 from cumulet.drivers.network.linux.commands import Commands, namespaces
 from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.node import Node, Uplink
@@ -66,6 +66,7 @@ STORAGE_UID = HYPERVISOR_UID_RANGE + 1
 @click.option("--state", type=click.Path(path_type=Path), help="The directory that holds this node's machines.")
 @click.option("--tunnel-address", help="Where this node receives the traffic of networks that span nodes.")
 @click.option("--address", help="host:port at which the cloud can ask this node questions.")
+@click.option("--wire", "wires", multiple=True, help="NAME=INTERFACE: what leads to the physical network NAME.")
 @click.option("--halt", is_flag=True, help="Shut down what a node that ended has left running here.")
 def node(
     url: str | None,
@@ -74,6 +75,7 @@ def node(
     state: Path | None,
     tunnel_address: str | None,
     address: str | None,
+    wires: tuple[str, ...],
     halt: bool,
 ) -> None:
     """Run the node agent in the foreground; with --join, as a part of the cloud at that URL."""
@@ -82,6 +84,7 @@ def node(
         "node_name": name,
         "tunnel_address": tunnel_address,
         "node_address": address,
+        "wires": dict(_pair(wire) for wire in wires) or None,
     }
     settings = load(flags, os.environ)
     log_to_stderr(settings.log_level)
@@ -91,6 +94,11 @@ def node(
         sys.exit(f"cumulet: the node of this cloud runs already: {error}")
     with lock:
         asyncio.run(_halt(settings) if halt else _run(settings, url or f"unix:{settings.socket}", token))
+
+
+def _pair(wire: str) -> tuple[str, str]:
+    physical, _, interface = wire.partition("=")
+    return physical, interface
 
 
 async def _run(settings: Settings, url: str, token: str | None) -> None:
@@ -107,6 +115,7 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
     if sandbox.is_rootless():
         await sandbox.prepare_rootless(commands)
     await sandbox.ensure_namespace(commands, namespace)
+    await _lay_wires(commands, namespace, settings)
     drivers = _Drivers(
         settings,
         abilities,
@@ -190,6 +199,15 @@ async def _secret(settings: Settings, url: str, token: str | None, facts: NodeFa
     return secret
 
 
+async def _lay_wires(commands: Commands, namespace: str, settings: Settings) -> None:
+    if settings.wires and sandbox.is_rootless():
+        sys.exit("cumulet: wires: without root a node cannot use the host's interfaces")
+    try:
+        await cables.lay(commands, namespace, settings.wires)
+    except process.ProcessFailed as error:
+        sys.exit(f"cumulet: wires: one of {', '.join(settings.wires.values())} cannot be used: {error}")
+
+
 def _machine_user() -> process.User | None:
     """Real root runs machines as somebody without rights; root of a user namespace has nobody else to be."""
     if os.geteuid() != 0 or sandbox.is_rootless():
@@ -209,6 +227,7 @@ def _network_node(settings: Settings, namespace: str, user: process.User | None)
         tunnel_address=settings.tunnel_address,
         tunnels_in_host=bool(settings.tunnel_address),
         host_gateway=True,
+        wires=cables.ends_of(settings.wires),
         uplink=Uplink(outgoing=settings.uplink),
         tap_user=user.uid if user else 0,
     )

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from cumulet.drivers.network.linux.names import PHYSICAL
+from cumulet.drivers.network.linux.node import INTERFACE
 from cumulet.programs import image_settings, volume_settings
 from cumulet.programs.image_settings import BackupStore, FileStore, ImageSettings
 from cumulet.programs.network_settings import NetworkSettings
@@ -56,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """host:port at which the cloud asks this node questions; empty: a unix socket, for the API's own host."""
     tunnel_address: str = ""
     """Where this node receives the traffic of networks that span nodes; empty: they end here."""
+    wires: dict[str, str] = {}
+    """A table: physical networks, and the interface of this host that leads to each and to nothing else."""
     always_export_volumes: bool = False
     """Volumes are reached over the network even on their own node: slower, but servers with volumes can move live."""
     simulated_nodes: int = 2
@@ -131,6 +135,7 @@ def _check(settings: Settings) -> None:
         volume_settings.check(settings.volumes)
     except (image_settings.BadStore, volume_settings.BadBackend) as error:
         raise SettingsError(str(error)) from error
+    _check_wires(settings.wires)
     _check_scheme("database", settings.database, DATABASES)
     if settings.bus != "memory:":
         _check_scheme("bus", settings.bus, BUSES)
@@ -140,6 +145,18 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"floating_range {floating} and fixed_range {fixed} overlap; choose one of them differently"
         )
+
+
+def _check_wires(wires: Mapping[str, str]) -> None:
+    for physical, interface in wires.items():
+        if not PHYSICAL.fullmatch(physical) or not INTERFACE.fullmatch(interface):
+            raise SettingsError(
+                f"wires: {physical[:60]!r} = {interface[:60]!r} is not a physical network such as 'public' and "
+                "an interface of this host"
+            )
+    for interface in wires.values():
+        if list(wires.values()).count(interface) > 1:
+            raise SettingsError(f"wires: {interface!r} can lead to one physical network only")
 
 
 def _check_scheme(name: str, url: str, known: tuple[str, ...]) -> None:

@@ -140,14 +140,25 @@ def test_enough_living_nodes_hold_it_and_dead_ones_may_come_back() -> None:
         ("", "", "ab", "a"),
         ("", "b", "ab", "b"),
         ("b", "a", "ab", "b"),
-        ("ab", "a", "ab", "a"),
-        ("ab", "a", "b", "b"),
+        ("ab", "a", "ab", "b"),
+        ("ba", "b", "ab", "a"),
+        ("ab", "a", "a", "a"),
+        ("ba", "a", "b", "b"),
         ("a", "a", "b", "a"),
     ],
 )
 def test_who_runs_it(saying: str, current: str, alive: str, found: str) -> None:
+    """`saying`: those that say that they run it, in the order in which they said so."""
     helds = [
-        Held(name, "r", 1, False, 1, 1, msgspec.json.encode(ElementFacts(id="r", up=True, active=name in saying)))
+        Held(
+            name,
+            "r",
+            generation=1,
+            gone=False,
+            observed=1,
+            sequence=saying.find(name) + 2,
+            facts=msgspec.json.encode(ElementFacts(id="r", up=True, active=name in saying)),
+        )
         for name in "ab"
     ]
     assert runs_on(["a", "b"], current, helds, set(alive)) == found

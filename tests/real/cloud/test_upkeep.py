@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from openstack.connection import Connection
 
-from tests.support.real_cloud import Cloud, eventually
+from tests.support.real_cloud import Cloud
 from tests.support.tenants import Tenant
 
 pytestmark = pytest.mark.root
@@ -37,7 +37,7 @@ def test_servers_outlive_what_ends_around_them(cloud: Cloud, blue: Tenant) -> No
         assert cloud.ssh(address, "cat /proc/sys/kernel/random/boot_id") == boot
         assert cloud.host.running(QEMU) == machines
 
-    lose_power(cloud)
+    cloud.host.lose_power()
     cloud.up()
     cloud.ssh_answers(address)
     assert cloud.ssh(address, "cat kept; cat /proc/sys/kernel/random/boot_id").split()[0] == "kept"
@@ -51,16 +51,3 @@ def test_servers_outlive_what_ends_around_them(cloud: Cloud, blue: Tenant) -> No
     cloud.ssh_answers(address)
     assert cloud.ssh(address, "cat kept") == "kept"
     blue.become(server, "ACTIVE")
-
-
-def lose_power(cloud: Cloud) -> None:
-    """All processes end at once, and nothing of the kernel's state is there when the host comes up again."""
-    alive = [str(pid) for pid, argv in cloud.host.processes().items() if argv[0] not in ("sh", "sleep")]
-    cloud.host.run("kill", "-9", *alive, check=False)
-    eventually("all processes are gone", lambda: not cloud.host.running(QEMU) + cloud.host.running("dnsmasq"), 10)
-    for name in cloud.host.run("ls", "/run/netns").split():
-        cloud.host.run("ip", "netns", "delete", name)
-    links = [line.split()[1].rstrip(":") for line in cloud.host.run("ip", "-o", "link").splitlines()]
-    for link in links:
-        if link != "lo":
-            cloud.host.run("ip", "link", "delete", link.partition("@")[0], check=False)

@@ -19,6 +19,7 @@ from cumulet.contracts.networks import (
     NetworkType,
 )
 from cumulet.drivers.network.linux.announce import announcement
+from cumulet.drivers.network.linux.cables import ends_of
 from cumulet.drivers.network.linux.checks import checked
 from cumulet.drivers.network.linux.held import Held, read_held, write_held
 from cumulet.drivers.network.linux.interior import (
@@ -36,7 +37,7 @@ from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.plan import plan
 from cumulet.drivers.network.linux.queues import parse_queues, queue_lines
 from cumulet.drivers.network.linux.routers import retired_addresses, router_interior, translation
-from cumulet.drivers.network.linux.uplink import host_rules
+from cumulet.drivers.network.linux.uplink import floating_ranges, host_rules
 from cumulet.drivers.network.linux.vxlan import Entry, changes, entries, parse_entries
 from tests.support.network.fabrics import (
     NODE,
@@ -385,6 +386,20 @@ def test_announcements() -> None:
     six = announcement("fd00::1", "fa:16:3e:00:00:01")
     assert six[:6] == b"\x33\x33\0\0\0\1"
     assert six[54] == 136
+
+
+def test_a_wire_outside_takes_the_place_of_the_host() -> None:
+    wired = msgspec.structs.replace(external_network(), physical_network="cable")
+    fabric = msgspec.structs.replace(FABRIC, networks=(wired, RED))
+    node = Node(NODE, "maple", host_gateway=True, uplink=Uplink())
+    bridge = [interior for interior in plan(fabric, node, ZONES).interiors if interior.namespace == "maple"]
+    assert [leg.name for interior in bridge for leg in interior.legs] == ["br-cable"]
+    assert floating_ranges(fabric, node)
+    wires = ends_of({"cable": "eth1"})
+    node = Node(NODE, "maple", host_gateway=True, uplink=Uplink(), wires=wires)
+    assert not [interior for interior in plan(fabric, node, ZONES).interiors if interior.namespace == "maple"]
+    assert not floating_ranges(fabric, node)
+    assert {link.name: link.master for link in plan(fabric, node, ZONES).links}[wires[0][1]] == "br-cable"
 
 
 @pytest.mark.parametrize("outgoing", [True, False])

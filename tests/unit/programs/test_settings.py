@@ -56,6 +56,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({"database": "foo://x"}, "database: .*'foo'"),
         ({"database": "/tmp/x.db"}, "database: "),
         ({"bus": "http://x"}, "bus: .*'http'"),
+        ({"wires": {"public": "eth1 up"}}, "wires: 'public' = 'eth1 up'"),
+        ({"wires": {"a/b": "eth1"}}, "wires: 'a/b'"),
+        ({"wires": {"a": "eth1", "b": "eth1"}}, "wires: 'eth1' can lead to one"),
     ],
 )
 def test_what_would_only_fail_later_is_refused_by_its_name(flags: dict[str, object], said: str) -> None:

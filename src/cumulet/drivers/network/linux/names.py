@@ -12,7 +12,7 @@ from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import NetworkSpec, NetworkType
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}")
-_PHYSICAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,11}")
+PHYSICAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,11}")
 _NODE = re.compile(r"[a-z0-9][a-z0-9.-]{0,16}[a-z0-9]")
 _SHORT = 11
 
@@ -66,7 +66,7 @@ def dhcp_leg(network_id: str) -> str:
 
 def physical_bridge(physical_network: str) -> str:
     """The bridge to a provider's wire."""
-    if not _PHYSICAL.fullmatch(physical_network):
+    if not PHYSICAL.fullmatch(physical_network):
         raise ValueError(f"not a name of a physical network (12 of A-Z a-z 0-9 _ .): {physical_network!r}")
     return f"br-{physical_network}"
 

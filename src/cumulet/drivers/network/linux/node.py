@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from cumulet.contracts.networks import NetworkSpec, NetworkType
 from cumulet.drivers.network.linux.names import checked_node, physical_bridge
 
-_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,18 @@ class Node:
     """Encapsulated traffic travels in the namespace that we run in (a rack), not in the node's own (several on one
     machine)."""
     host_gateway: bool = False
-    """The bridges of external networks hold the addresses of their subnets' gateways: the operator reaches floating
-    addresses from the node's namespace, and routers have a next hop, without any wire."""
+    """The bridges of external networks without a wire hold the addresses of their subnets' gateways: the operator
+    reaches floating addresses from the node's namespace, and routers have a next hop."""
     wires: tuple[tuple[str, str], ...] = ()
     """(physical network, interface): interfaces of the node's namespace that lead out of this machine."""
     uplink: Uplink | None = None
     tap_user: int = 0
     """Number of the user that machines run as."""
+
+    def ends_here(self, network: NetworkSpec) -> bool:
+        """Whether this is an external network that no wire leads out of, so that the host is its way out."""
+        wired = network.physical_network in dict(self.wires)
+        return network.external and network.type is NetworkType.FLAT and not wired
 
     def __post_init__(self) -> None:
         checked_node(self.namespace)
@@ -58,7 +64,7 @@ class Node:
             ipaddress.ip_address(self.tunnel_address)
         for physical, interface in self.wires:
             physical_bridge(physical)
-            if not _INTERFACE.fullmatch(interface):
+            if not INTERFACE.fullmatch(interface):
                 raise ValueError(f"not a name of an interface: {interface!r}")
         if self.uplink and not self.host_gateway:
             raise ValueError("an uplink needs host_gateway: without it the namespace has no way to floating addresses")

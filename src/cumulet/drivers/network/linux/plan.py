@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.networks import Fabric, InterfaceSpec, NetworkSpec, NetworkType, PortSpec, RouterSpec, SubnetSpec
+from cumulet.contracts.networks import Fabric, InterfaceSpec, NetworkSpec, PortSpec, RouterSpec, SubnetSpec
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import dhcp, names, routers, vxlan
 from cumulet.drivers.network.linux.bridges import bridge_mac, network_links, port_link, router_links
@@ -65,7 +65,11 @@ def plan(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Plan:
         interiors=(
             *(dhcp.dhcp_interior(network, node) for network in answering),
             *(standing_back(inner[r.id], r) if r.standby else inner[r.id] for r in fabric.routers),
-            *(_host_gateway(network, node) for network in fabric.networks if _has_host_gateway(network, node)),
+            *(
+                _host_gateway(network, node)
+                for network in fabric.networks
+                if node.host_gateway and node.ends_here(network)
+            ),
         ),
         translations={router.id: routers.translation(router) for router in fabric.routers},
         entries=frozenset(entry for n in fabric.networks for entry in vxlan.entries(n, ports[n.id], node)),
@@ -78,10 +82,6 @@ def plan(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Plan:
             *(place for router in fabric.routers if router.up for place in routers.metadata_places(router, node)),
         ),
     )
-
-
-def _has_host_gateway(network: NetworkSpec, node: Node) -> bool:
-    return node.host_gateway and network.external and network.type is NetworkType.FLAT
 
 
 def _host_gateway(network: NetworkSpec, node: Node) -> Interior:

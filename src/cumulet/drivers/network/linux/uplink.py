@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 
-from cumulet.contracts.networks import Fabric, NetworkSpec, NetworkType
+from cumulet.contracts.networks import Fabric, NetworkSpec
 from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.commands import Commands
 from cumulet.drivers.network.linux.node import Node, Uplink
@@ -36,13 +36,15 @@ def _addresses(uplink: Uplink) -> tuple[str, str, int]:
     return str(next(hosts)), str(next(hosts)), network.prefixlen
 
 
-def floating_ranges(fabric: Fabric) -> list[str]:
+def floating_ranges(fabric: Fabric, node: Node) -> list[str]:
     """The subnets behind the pair: those of the external networks that have no wire of their own."""
-    return sorted({s.cidr for network in _behind(fabric) for s in network.subnets if s.version == 4 and s.gateway})
+    return sorted(
+        {s.cidr for network in _behind(fabric, node) for s in network.subnets if s.version == 4 and s.gateway}
+    )
 
 
-def _behind(fabric: Fabric) -> list[NetworkSpec]:
-    return [n for n in fabric.networks if n.external and n.type is NetworkType.FLAT]
+def _behind(fabric: Fabric, node: Node) -> list[NetworkSpec]:
+    return [network for network in fabric.networks if node.ends_here(network)]
 
 
 def host_rules(node: Node, ranges: Sequence[str]) -> str:
@@ -79,7 +81,7 @@ async def ensure_uplink(commands: Commands, node: Node, fabric: Fabric, which: W
     host = node.uplink.host_namespace or None
     pair = outside_name(node)
     outside, inside, prefix = _addresses(node.uplink)
-    ranges = floating_ranges(fabric)
+    ranges = floating_ranges(fabric, node)
     # Rules first: there is no instant at which the pair forwards more than it should.
     await commands.nft(host, host_rules(node, ranges))
     if node.uplink.inside not in await commands.links(node.namespace):
@@ -101,8 +103,12 @@ async def ensure_uplink(commands: Commands, node: Node, fabric: Fabric, which: W
             f"route replace default via {outside} dev {node.uplink.inside} proto {_PROTOCOL}",
         ],
     )
-    await commands.ip(host, [f"route replace {cidr} via {inside} dev {pair} proto {_PROTOCOL}" for cidr in ranges])
-    forwarding = [f"ipv4/conf/{names.bridge(n)}/forwarding" for n in _behind(fabric)]
+    shown = ["ip", *(["-n", host] if host else []), "route", "show", "dev", pair, "proto", _PROTOCOL]
+    known = [line.split()[0] for line in (await commands.other(shown)).decode().splitlines()]
+    stale = [f"route del {cidr} dev {pair} proto {_PROTOCOL}" for cidr in known if cidr not in ranges]
+    fresh = [f"route replace {cidr} via {inside} dev {pair} proto {_PROTOCOL}" for cidr in ranges]
+    await commands.ip(host, [*stale, *fresh])
+    forwarding = [f"ipv4/conf/{names.bridge(n)}/forwarding" for n in _behind(fabric, node)]
     present = await commands.links(node.namespace)
     bridges = [(path, "1") for path in forwarding if path.split("/")[2] in present]
     await commands.set_kernel(node.namespace, [(f"ipv4/conf/{node.uplink.inside}/forwarding", "1"), *bridges])

@@ -55,13 +55,18 @@ def choose_nodes(
 
 
 def runs_on(members: Sequence[str], current: str, helds: Iterable[Held], alive: Collection[str]) -> str:
-    """Where a router runs, by what its nodes say: a living one that says so before a dead one that did. Pure."""
-    facts = {held.node: facts_of(held) for held in helds}
-    saying = [name for name in members if (fact := facts.get(name)) is not None and fact.up and fact.active]
-    living = [name for name in saying if name in alive]
-    for choice in (living, saying):
-        if choice:
-            return current if current in choice else choice[0]
+    """Where a router runs, by what its nodes say: a living one that says so before a dead one that did. Pure.
+
+    Of several the one that said it last: a lost node has no last word, and is taken for living for a while.
+    """
+    said = {
+        held.node: held.sequence
+        for held in helds
+        if held.node in members and (facts := facts_of(held)) is not None and facts.up and facts.active
+    }
+    living = [name for name in said if name in alive]
+    if choice := living or [*said]:
+        return max(choice, key=lambda name: (said[name], name == current))
     return current if current in members else next(iter(members), "")
 
 
