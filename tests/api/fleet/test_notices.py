@@ -103,11 +103,22 @@ async def test_who_missed_too_much_is_told_everything_anew(fleet: Fleet) -> None
 
 async def test_nothing_is_left_of_a_network_that_is_gone(fleet: Fleet) -> None:
     door = FleetDoor(fleet)
+
+    async def lines() -> int:
+        async with fleet.database.read() as tx:
+            return await tx.count(notices.NoticeRow)
+
+    await door.assign("one", Kind.NETWORK, "red", RED, 1)
     await door.announce("a", {(Kind.NETWORK, "red"): place("a", "two")})
     await door.announce("a", {})
+    assert await lines() == 1  # "one" is still to hear that it is not so
+    await door.withdraw("one", Kind.NETWORK, "red")
     await door.hush(Kind.NETWORK, "red")
-    async with fleet.database.read() as tx:
-        assert await tx.count(notices.NoticeRow) == 0
+    assert await lines() == 0
+    # Whoever looked before the end, and says what he saw after it, takes it back when he looks again.
+    await door.announce("a", {(Kind.NETWORK, "red"): place("a", "two")})
+    await door.announce("a", {})
+    assert await lines() == 0
 
 
 async def test_a_waiting_node_hears_at_once_and_then_of_all_that_came_meanwhile(fleet: Fleet) -> None:

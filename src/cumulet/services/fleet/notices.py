@@ -78,9 +78,13 @@ async def announce(room: Fleet, key: str, said: Mapping[Subject, Record]) -> Non
                 continue
             tx.wake("notices", subject[1])
         for row in known.values():
-            if not row.gone:
+            if row.gone:
+                continue
+            if await tx.find(AssignmentRow, kind=row.kind, key=row.about, gone=False, limit=1):
                 await tx.update(NoticeRow, _where(row), number=number, gone=True)
                 tx.wake("notices", row.about)
+            else:  # nobody was told who does not forget it with all the rest
+                await tx.delete(NoticeRow, **_where(row))
         if number % TIDY_EVERY == 0:
             await tx.execute(_tidy_query(), {"oldest": number - KEPT})
 

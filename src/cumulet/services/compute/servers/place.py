@@ -21,8 +21,6 @@ from cumulet.services.compute.server_groups import group_of
 from cumulet.services.compute.servers.row import DiskRow, ServerRow
 
 NO_VALID_HOST = "No valid host was found. "
-TRIED_BY_MEMORY = 5
-"""Hosts at which a claim is tried by what is remembered, before all are surveyed again."""
 
 
 def ids_of(value: Any) -> frozenset[str]:
@@ -108,13 +106,10 @@ async def request_for(
 async def claim_best(room: Compute, server: ServerRow, request: Request) -> tuple[str, str] | Fault:
     """The name and zone of the best host, after a place there was claimed; or why there is none."""
     of_interest = request.same_host | request.different_host | request.group_members
-    remembered = () if of_interest else room.recent.hosts()
-    if remembered:
-        hosts = choose(remembered, request).hosts
-        if (place := await _claim_first(room, server, request, hosts[:TRIED_BY_MEMORY])) is not None:
-            return place
-    found = await survey(room, of_interest)
-    room.recent.keep(found)
+    remembered = () if of_interest else room.recent.best(request)
+    if (place := await _claim_first(room, server, request, remembered)) is not None:
+        return place
+    found = await room.recent.survey(lambda: survey(room, of_interest), shared=not of_interest)
     choice = choose(found, request)
     place = await _claim_first(room, server, request, choice.hosts)
     return place or Fault(message=NO_VALID_HOST + choice.summary, code=500, details=choice.explanation)

@@ -49,8 +49,8 @@ class NetworkReconciler:
                 hosts = await hosts_of(tx, key)
                 silent = await excluded_hosts(tx, key)
         if network is None:
-            await room.fleet.hush(Kind.NETWORK, key)
             await let_go(room, Kind.NETWORK, key)
+            await room.fleet.hush(Kind.NETWORK, key)
             return Done()
         helds = await room.fleet.held(Kind.NETWORK, key)
         wanted = await room.fleet.known(hosts)

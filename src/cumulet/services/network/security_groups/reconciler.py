@@ -54,8 +54,8 @@ class GroupReconciler:
                 named = sorted({rule.remote_address_group_id for rule in rules} - {""})
                 lists = await tx.find(AddressGroupRow, id=named) if named else []
         if group is None:
-            await room.fleet.hush(Kind.GROUP, key)
             await let_go(room, Kind.GROUP, key)
+            await room.fleet.hush(Kind.GROUP, key)
             return Done()
         helds = await room.fleet.held(Kind.GROUP, key)
         wanted = await room.fleet.known(hosts)
