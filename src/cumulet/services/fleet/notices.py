@@ -94,6 +94,9 @@ async def announce(room: Fleet, key: str, said: Mapping[Subject, Record]) -> Non
 async def hush(room: Fleet, subject: Subject) -> None:
     """Nothing is told any more about what no node is to hold."""
     kind, about = subject
+    async with room.database.read() as tx:
+        if not await tx.find(NoticeRow, kind=str(kind), about=about, limit=1):
+            return
     await room.database.write(lambda tx: tx.delete(NoticeRow, kind=str(kind), about=about))
 
 

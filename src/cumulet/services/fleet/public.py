@@ -56,7 +56,7 @@ class FleetDoor:
         await notices.announce(self._room, key, said)
 
     async def hush(self, kind: Kind, about: str) -> None:
-        """Tell nothing any more about a network or group that is gone."""
+        """Tell nothing any more about a network or group that no node is to hold."""
         await notices.hush(self._room, (kind, about))
 
     async def withdraw(self, node: str, kind: Kind, key: str) -> None:

@@ -60,6 +60,8 @@ class NetworkReconciler:
             [(node, Kind.NETWORK, key, quiet if node in silent else spec, TEXT_ONLY) for node in sorted(wanted)]
         )
         await withdraw_beyond(room, Kind.NETWORK, key, helds, wanted)
+        if not wanted:
+            await room.fleet.hush(Kind.NETWORK, key)
         seen = network.generation
         await room.database.write(lambda tx: settle(tx, NetworkRow, key, seen))
         if dhcp:

@@ -63,6 +63,8 @@ class GroupReconciler:
         spec = group_spec(group, rules, addresses)
         await room.fleet.assign_all([(node, Kind.GROUP, key, spec, TEXT_ONLY) for node in sorted(wanted)])
         await withdraw_beyond(room, Kind.GROUP, key, helds, wanted)
+        if not wanted:
+            await room.fleet.hush(Kind.GROUP, key)
         seen = group.generation
         await room.database.write(lambda tx: settle(tx, SecurityGroupRow, key, seen))
         return Done(rest=REST_SECONDS)
