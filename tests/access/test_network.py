@@ -14,6 +14,8 @@ from cumulet.lib.clock import SystemClock
 from cumulet.services.network.policies import DEFAULTS
 from cumulet.services.network.room import Network
 from cumulet.services.network.service import service
+from cumulet.services.placement.public import PlacementDoor
+from cumulet.services.placement.room import Placement
 from tests.support.client import Client
 from tests.support.fake_fleet import FakeFleet
 from tests.support.personas import ALT, authenticate
@@ -100,7 +102,14 @@ OWN: dict[str, Row] = {
 @pytest.fixture
 async def cloud(database: Database, bus: MemoryBus) -> Client:
     fleet: Any = FakeFleet(bus.wake, ["one"])
-    room = Network(database=database, bus=bus, clock=SystemClock(), rules=Rules(DEFAULTS), fleet=fleet)
+    room = Network(
+        database=database,
+        bus=bus,
+        clock=SystemClock(),
+        rules=Rules(DEFAULTS),
+        fleet=fleet,
+        placement=PlacementDoor(Placement(database=database, bus=bus, clock=SystemClock(), rules=Rules({}))),
+    )
     return Client(FrontDoor(service(), room, authenticate))
 
 

@@ -305,7 +305,9 @@ class SmallCloud:
             staging=MemoryImageStore(Shelf()),
             **ground,
         )
-        self.network_room = Network(rules=Rules(network_policies.DEFAULTS), fleet=fleet, **ground)
+        placement = PlacementDoor(Placement(rules=Rules({}), **ground))
+        self.placement = placement
+        self.network_room = Network(rules=Rules(network_policies.DEFAULTS), fleet=fleet, placement=placement, **ground)
         images = ImageDoor(self.image_room)
         self.backups = Shelf()
         self.volume_room = BlockStorage(
@@ -316,8 +318,6 @@ class SmallCloud:
             seal=Fernet(Fernet.generate_key()),
             **ground,
         )
-        placement = PlacementDoor(Placement(rules=Rules({}), **ground))
-        self.placement = placement
         volumes: Any = VolumeDoor(self.volume_room)
         self.nodes.supplies.volumes = volumes
         self.room = Compute(

@@ -80,6 +80,15 @@ class Reports(Record, frozen=True, kw_only=True):
     reports: tuple[Report, ...]
 
 
+class Wire(Record, frozen=True, kw_only=True):
+    """What leads out of a node, and how much of it may be promised to machines."""
+
+    physical_network: str
+    """Its name; `rp_tunnelled` for all that networks between nodes share."""
+    egress_kbps: int = 0
+    ingress_kbps: int = 0
+
+
 class NodeFacts(Record, frozen=True, kw_only=True):
     """What a node says of itself when it joins and with each heartbeat."""
 
@@ -104,6 +113,11 @@ class NodeFacts(Record, frozen=True, kw_only=True):
     version: str = ""
     backends: tuple[BackendFacts, ...] = ()
     """Where volumes can lie."""
+    wires: tuple[Wire, ...] = ()
+    kpps: int = 0
+    """Thousands of packets a second that its networking handles, both directions together; 0: no promises."""
+    egress_kpps: int = 0
+    ingress_kpps: int = 0
 
 
 class Fault(Record, frozen=True, kw_only=True):

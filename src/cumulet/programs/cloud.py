@@ -133,6 +133,7 @@ class Cloud:
         self.fleet.image_bytes = image.open
         self.network = Network(
             fleet=fleet,
+            placement=placement,
             vni_range=settings.network.vni_range,
             vlan_range=settings.network.vlan_range,
             physical_networks=settings.network.physical_networks,

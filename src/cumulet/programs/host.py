@@ -7,6 +7,7 @@ import os
 import socket
 
 from cumulet.contracts.assignments import NodeFacts
+from cumulet.programs import promises
 from cumulet.programs.settings import Settings
 
 
@@ -25,6 +26,7 @@ def own_facts(settings: Settings, accelerator: str = "", hypervisor_version: int
     """What this host says of itself."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
     disk = os.statvfs("/")
+    packets = promises.packets(settings.packet_rate)
     return NodeFacts(
         name=name_of(settings),
         hypervisor="QEMU",
@@ -35,4 +37,8 @@ def own_facts(settings: Settings, accelerator: str = "", hypervisor_version: int
         disk_gib=disk.f_blocks * disk.f_frsize // 2**30,
         tunnel_address=settings.tunnel_address,
         address=settings.node_address or f"unix:{settings.state / 'run' / 'node.sock'}",
+        wires=promises.wires(settings.bandwidths),
+        kpps=packets.together,
+        egress_kpps=packets.egress,
+        ingress_kpps=packets.ingress,
     )

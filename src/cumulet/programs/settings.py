@@ -13,7 +13,7 @@ import msgspec
 
 from cumulet.drivers.network.linux.names import PHYSICAL
 from cumulet.drivers.network.linux.node import INTERFACE
-from cumulet.programs import image_settings, volume_settings
+from cumulet.programs import image_settings, promises, volume_settings
 from cumulet.programs.image_settings import BackupStore, FileStore, ImageSettings
 from cumulet.programs.network_settings import NetworkSettings
 from cumulet.programs.volume_settings import VolumeSettings
@@ -64,6 +64,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Volumes are reached over the network even on their own node: slower, but servers with volumes can move live."""
     simulated_nodes: int = 2
     """Nodes of the simulated world."""
+    bandwidths: tuple[str, ...] = ("public:10000000:10000000",)
+    """What this node's wires may promise to servers, in kbit/s: PHYSICAL_NETWORK:EGRESS:INGRESS each. `rp_tunnelled`
+    stands for the traffic of networks that span nodes."""
+    packet_rate: str = "1000"
+    """How many thousand packets a second this node may promise: both directions together, or EGRESS:INGRESS."""
     uplink: bool = False
     """Guests reach the outside world through this host."""
     identity: dict[str, Any] = {}
@@ -133,7 +138,9 @@ def _check(settings: Settings) -> None:
         image_settings.check(settings.image)
         image_settings.check_url("backup", settings.backup)
         volume_settings.check(settings.volumes)
-    except (image_settings.BadStore, volume_settings.BadBackend) as error:
+        promises.wires(settings.bandwidths)
+        promises.packets(settings.packet_rate)
+    except (image_settings.BadStore, volume_settings.BadBackend, promises.BadPromise) as error:
         raise SettingsError(str(error)) from error
     _check_wires(settings.wires)
     _check_scheme("database", settings.database, DATABASES)

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from cumulet.contracts.asks import Ask, opened_by
-from cumulet.contracts.assignments import NodeFacts
+from cumulet.contracts.assignments import NodeFacts, Wire
 from cumulet.contracts.backends import LOCAL
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.moves import Departure
@@ -34,6 +34,7 @@ from cumulet.programs.simulated_volumes import DISK_GIB, VolumeWorlds
 from cumulet.services.fleet.room import Fleet
 
 VCPUS, MEMORY_MIB = 1024, 4 << 20
+WIRE_KBPS, KPPS = 10_000_000, 10_000
 """What a simulated node offers: more than any laptop, so that the tests of tools meet quotas, not walls."""
 HYPERVISOR_VERSION = 7_002_019
 
@@ -117,6 +118,8 @@ class SimulatedNode:
             disk_gib=DISK_GIB,
             tunnel_address="127.0.0.1",
             address=f"local:{self.name}",
+            wires=(Wire(physical_network="public", egress_kbps=WIRE_KBPS, ingress_kbps=WIRE_KBPS),),
+            kpps=KPPS,
         )
 
     async def answer(self, ask: Ask) -> bytes:

@@ -56,10 +56,10 @@ async def test_a_resize_is_counted_claimed_and_given_back(cloud: SmallCloud) -> 
     await cloud.do(server["id"], "resize", {"flavorRef": "wide"})
     assert (await cloud.compute.get(quota))["quota_set"]["cores"]["in_use"] == 2
     host = (await cloud.page(server["id"]))["OS-EXT-SRV-ATTR:host"]
-    assert (await cloud.placement.claims(server["id"]))[host]["MEMORY_MB"] == 1024
+    assert (await cloud.placement.claims(server["id"]))[host].own["MEMORY_MB"] == 1024
     await cloud.do(server["id"], "revertResize")
     assert (await cloud.compute.get(quota))["quota_set"]["cores"]["in_use"] == 1
-    assert (await cloud.placement.claims(server["id"]))[host]["MEMORY_MB"] == 512
+    assert (await cloud.placement.claims(server["id"]))[host].own["MEMORY_MB"] == 512
 
 
 async def test_a_shelved_server_holds_no_host_and_comes_back(cloud: SmallCloud) -> None:

@@ -14,6 +14,8 @@ from cumulet.lib.clock import SystemClock
 from cumulet.services.network.policies import DEFAULTS
 from cumulet.services.network.room import Network
 from cumulet.services.network.service import service
+from cumulet.services.placement.public import PlacementDoor
+from cumulet.services.placement.room import Placement
 from tests.support.client import Client
 from tests.support.fake_fleet import FakeFleet
 from tests.support.personas import authenticate
@@ -27,7 +29,14 @@ def fleet(bus: MemoryBus) -> FakeFleet:
 @pytest.fixture
 def room(database: Database, bus: MemoryBus, fleet: FakeFleet) -> Network:
     door: Any = fleet
-    return Network(database=database, bus=bus, clock=SystemClock(), rules=Rules(DEFAULTS), fleet=door)
+    return Network(
+        database=database,
+        bus=bus,
+        clock=SystemClock(),
+        rules=Rules(DEFAULTS),
+        fleet=door,
+        placement=PlacementDoor(Placement(database=database, bus=bus, clock=SystemClock(), rules=Rules({}))),
+    )
 
 
 @pytest.fixture

@@ -501,6 +501,7 @@ def upgrade() -> None:
         sa.Column("tag", sa.String(length=255), nullable=False),
         sa.Column("port_id", sa.String(length=64), nullable=True),
         sa.Column("asked_port", sa.String(length=64), nullable=False),
+        sa.Column("asks", sa.Boolean(), nullable=False),
         sa.Column("connected", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
@@ -1642,6 +1643,13 @@ def upgrade() -> None:
     )
     op.create_index("network_networks_project", "network_networks", ["project_id"], unique=False)
     op.create_index("network_networks_unsettled", "network_networks", ["unsettled"], unique=False)
+    op.create_table(
+        "network_offers",
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("offered", LONG, nullable=False),
+        sa.PrimaryKeyConstraint("host"),
+        **TABLES,
+    )
     op.create_table(
         "network_port_bindings",
         sa.Column("port_id", sa.String(length=36), nullable=False),

@@ -12,9 +12,10 @@ from cumulet.contracts.machines import ImageRef, VolumeConnection
 from cumulet.contracts.record import Record
 from cumulet.core.access.caller import Caller
 from cumulet.core.access.quota import Allowance
-from cumulet.services.network.public import NicRequest
+from cumulet.services.network.public import NicRequest, ResourceRequest
+from cumulet.services.placement.public import Asks, Held
 
-__all__ = ["NicRequest"]
+__all__ = ["Asks", "Held", "NicRequest", "ResourceRequest"]
 
 
 class Api(Protocol):
@@ -122,12 +123,27 @@ class Placement(Protocol):
     async def ensure_provider(self, node: str, inventory: dict[str, Inventory]) -> str: ...
 
     async def claim(
-        self, consumer_id: str, node: str, resources: dict[str, int], *, project_id: str, user_id: str
+        self,
+        consumer_id: str,
+        node: str,
+        resources: dict[str, int],
+        *,
+        project_id: str,
+        user_id: str,
+        asks: Asks | None = None,
     ) -> bool: ...
+
+    async def serve(
+        self, consumer_id: str, node: str, asks: Asks, *, project_id: str, user_id: str
+    ) -> dict[str, str] | None: ...
+
+    async def refusals(self, asks: Asks) -> dict[str, str]: ...
+
+    async def hand(self, giver: str, taker: str, node: str, *, project_id: str, user_id: str, type: str) -> None: ...
 
     async def release(self, consumer_id: str, node: str = "") -> None: ...
 
-    async def claims(self, consumer_id: str) -> dict[str, dict[str, int]]: ...
+    async def claims(self, consumer_id: str) -> dict[str, Held]: ...
 
 
 class AddressLike(Protocol):
@@ -182,6 +198,10 @@ class NicLike(Protocol):
     def preserve(self) -> bool: ...
     @property
     def tag(self) -> str: ...
+    @property
+    def request(self) -> ResourceRequest | None: ...
+    @property
+    def allocation(self) -> dict[str, str]: ...
 
 
 class Networks(Protocol):
@@ -207,7 +227,11 @@ class Networks(Protocol):
         zone: str,
     ) -> NicLike: ...
 
-    async def bind(self, port_id: str, host: str) -> None: ...
+    async def pending(self, requests: Mapping[str, NicRequest]) -> dict[str, ResourceRequest]: ...
+
+    async def bind(self, port_id: str, host: str, allocation: Mapping[str, str] | None = None) -> None: ...
+
+    async def allot(self, port_id: str, allocation: Mapping[str, str]) -> None: ...
 
     async def unbind(self, port_id: str, host: str) -> None: ...
 

@@ -14,7 +14,7 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Bool, Text, parse_bool
 from cumulet.lib.clock import SECOND, iso_seconds
 from cumulet.services.fleet.public import NodeView
-from cumulet.services.network import errors
+from cumulet.services.network import errors, offers
 from cumulet.services.network.attributes import Attributes, read_one
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.ports.row import PortRow
@@ -22,14 +22,15 @@ from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 
 AGENT = Facet("agent", "Agents")
+SYNCED = Facet("agent-resources-synced", "Agents whose promises placement knows")
 ZONES = Facet("availability_zone", "Availability zones")
 _NAMESPACE = uuid.UUID("9d3b1b52-3c6e-5d0e-8f2c-51d1c8c7a0de")
-L3, DHCP_AGENT = "L3 agent", "DHCP agent"
+L3, DHCP_AGENT, BRIDGE = "L3 agent", "DHCP agent", offers.AGENT
 KINDS = {
     DHCP_AGENT: ("neutron-dhcp-agent", "dhcp_agent"),
     L3: ("neutron-l3-agent", "l3_agent"),
     "Metadata agent": ("neutron-metadata-agent", "N/A"),
-    "Linux bridge agent": ("neutron-linuxbridge-agent", "N/A"),
+    BRIDGE: ("neutron-linuxbridge-agent", "N/A"),
 }
 """Types, with the binary and topic that clients expect of them."""
 
@@ -62,8 +63,16 @@ async def agents(room: Network) -> list[dict[str, Any]]:
         said = {row.id: row for row in await tx.find(AgentRow)}
         ports = {row[0]: row[1] for row in await tx.tuples(_PORTS)}
         routers = {row[0]: row[1] for row in await tx.tuples(_ROUTERS)}
+    told = await offers.offers(room)
     return [
-        _shown(kind, node, said.get(agent_id(kind, node.name)), ports.get(node.name, 0), routers.get(node.name, 0))
+        _shown(
+            kind,
+            node,
+            told.get(node.name, ""),
+            said.get(agent_id(kind, node.name)),
+            ports.get(node.name, 0),
+            routers.get(node.name, 0),
+        )
         for node in nodes
         for kind in KINDS
         if not _is_gone(said.get(agent_id(kind, node.name)), node)
@@ -74,9 +83,11 @@ def _is_gone(said: AgentRow | None, node: NodeView) -> bool:
     return said is not None and bool(said.gone_at) and node.last_seen <= said.gone_at
 
 
-def _shown(kind: str, node: NodeView, said: AgentRow | None, ports: int, routers: int) -> dict[str, Any]:
+def _shown(kind: str, node: NodeView, told: str, said: AgentRow | None, ports: int, routers: int) -> dict[str, Any]:
     binary, topic = KINDS[kind]
-    facts: dict[str, Any] = {"devices": ports} if kind == "Linux bridge agent" else {}
+    facts: dict[str, Any] = {}
+    if kind == BRIDGE:
+        facts = {"devices": ports, **offers.configurations(node.facts)}
     if kind == L3:
         facts = {"routers": routers, "agent_mode": "legacy"}
     return {
@@ -93,7 +104,7 @@ def _shown(kind: str, node: NodeView, said: AgentRow | None, ports: int, routers
         "heartbeat_timestamp": _moment(node.last_seen),
         "configurations": facts,
         "description": said.description or None if said else None,
-        "resources_synced": None,
+        "resources_synced": told == offers.offered(node.facts) if kind == BRIDGE else None,
     }
 
 

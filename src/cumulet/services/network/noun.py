@@ -7,6 +7,7 @@ and its groups, so they are looked at and changed as one. A refusal undoes it al
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
 
 import msgspec
@@ -95,6 +96,8 @@ class Noun(Resource):
         self.rule = rule or one
         self.attributes = Attributes(fields)
         self.quota = quota
+        self.around_update: Callable[..., AbstractAsyncContextManager[None]] = lambda *_: nullcontext()
+        """What a neighbour must have done before an update is written, and undoes when it is not."""
         self._aspects = aspects
         self._veiled = veiled
         self._surroundings = surroundings
@@ -141,7 +144,7 @@ class Noun(Resource):
         return operation
 
     def updating(self, operation: O) -> O:
-        """`operation(room, call, tx, row, wish) -> row`."""
+        """`operation(room, call, tx, row, wish) -> row`, inside what surrounds updates of this noun."""
 
         async def run(room: Network, call: Call) -> Any:
             given = read_one(await call.request.body(endpoint.limit), self.one)
@@ -153,7 +156,9 @@ class Noun(Resource):
                 self.allow_change(call, row, f"update_{self.rule}", given)
                 return await operation(room, call, tx, row, dict(wish))
 
-            return {self.one: self.show_row(call, await room.database.write(write))}
+            async with self.around_update(room, call, given, wish):
+                row = await room.database.write(write)
+            return {self.one: self.show_row(call, row)}
 
         endpoint = Endpoint("PUT", f"{self.path}/{{{self.key}}}", run, raw=True, name=f"update_{self.one}")
         self.endpoints.append(endpoint)

@@ -5,7 +5,7 @@ Topic woken: `device` with a device's id, when anything about its ports changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -25,14 +25,18 @@ from cumulet.services.network.ports.addressing import Wanted, given_of
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.prepared import give_up, prepare
 from cumulet.services.network.ports.row import BindingRow, PortRow
+from cumulet.services.network.qos.kinds import GUARANTEES
+from cumulet.services.network.qos.requests import NOTHING, ResourceRequest, allocation_of, request_for, request_in
+from cumulet.services.network.qos.row import QosRuleRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.security_groups.groups import default_group
 from cumulet.services.network.security_groups.row import SecurityGroupRow
 from cumulet.services.network.service import service
+from cumulet.services.network.standard import json_text
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
-__all__ = ["AddressView", "MeterView", "NetworkDoor", "NicRequest", "NicView"]
+__all__ = ["AddressView", "MeterView", "NetworkDoor", "NicRequest", "NicView", "ResourceRequest"]
 
 
 class NicRequest(msgspec.Struct, kw_only=True):
@@ -42,6 +46,8 @@ class NicRequest(msgspec.Struct, kw_only=True):
     port_id: str = ""
     fixed_ip: str = ""
     tag: str = ""
+    asks: bool = False
+    """It will ask for shares of what its node can promise."""
 
 
 class AddressView(msgspec.Struct, kw_only=True):
@@ -80,6 +86,10 @@ class NicView(msgspec.Struct, kw_only=True):
     """It was given by the user and outlives the server."""
     vnic_type: str
     tag: str
+    request: ResourceRequest | None = None
+    """What it asks of its node."""
+    allocation: dict[str, str] = {}
+    """Which provider of that node gives it what: group of the request → provider."""
 
 
 class MeterView(msgspec.Struct, kw_only=True):
@@ -138,7 +148,8 @@ class NetworkDoor:
                 raise errors.PortInUse(
                     f"Port {port.id} requires a FixedIP in order to be used.", type_name="PortRequiresFixedIP"
                 )
-            return NicRequest(network_id=port.network_id, port_id=port.id, tag=request.tag)
+            asks = port.resource_request != NOTHING
+            return NicRequest(network_id=port.network_id, port_id=port.id, tag=request.tag, asks=asks)
         network = await tx.get(NetworkRow, id=request.network_id)
         if network is None or not _usable(caller, network):
             raise errors.NetworkNotFound(f"Network {request.network_id} could not be found.")
@@ -154,7 +165,7 @@ class NetworkDoor:
             )
         if request.fixed_ip:
             await self._refuse_taken(tx, network, request.fixed_ip)
-        return request
+        return msgspec.structs.replace(request, asks=await _promises(tx, network))
 
     async def _refuse_taken(self, tx: Transaction, network: NetworkRow, ip: str) -> None:
         used = await tx.find(AddressRow, ip=ip, network_id=network.id)
@@ -172,7 +183,7 @@ class NetworkDoor:
             raise errors.NetworkAmbiguous(
                 "Multiple possible networks found, use a Network ID to be more specific.",
             )
-        return [NicRequest(network_id=network.id) for network in usable]
+        return [NicRequest(network_id=network.id, asks=await _promises(tx, network)) for network in usable]
 
     async def _group_ids(self, tx: Transaction, caller: Caller, groups: Sequence[str]) -> list[str]:
         """Ids of groups given by name or id. Raises SecurityGroupNotFound, NetworkAmbiguous."""
@@ -182,6 +193,22 @@ class NetworkDoor:
         shared = await tx.rows(SecurityGroupRow, _SHARED_GROUPS, {"caller_project": caller.project_id})
         known = {row.id: row for row in [*own, *shared]}
         return [_named(name, known) for name in dict.fromkeys(groups)]
+
+    async def pending(self, requests: Mapping[str, NicRequest]) -> dict[str, ResourceRequest]:
+        """What ports will ask of their node that are not made or adopted yet, by the key of each."""
+        found: dict[str, ResourceRequest] = {}
+        async with self._room.database.read() as tx:
+            for key, request in requests.items():
+                if request.port_id:
+                    port = await tx.get(PortRow, id=request.port_id)
+                    asked = request_in(port.resource_request) if port else None
+                else:
+                    network = await tx.get(NetworkRow, id=request.network_id)
+                    rules = await tx.find(QosRuleRow, policy_id=network.qos_policy_id) if network else []
+                    asked = request_in(request_for(key, "normal", network, rules)) if network else None
+                if asked is not None:
+                    found[key] = asked
+        return found
 
     # ---- connecting ------------------------------------------------------------------------------------------------
 
@@ -250,9 +277,17 @@ class NetworkDoor:
         await operations.change(self._room, tx, port, **changes)
         return port.id
 
-    async def bind(self, port_id: str, host: str) -> None:
-        """The port lives on this node from now on: its network, groups and the port itself are ordered there."""
-        await self._set_host(port_id, host, only_from=None)
+    async def bind(self, port_id: str, host: str, allocation: Mapping[str, str] | None = None) -> None:
+        """The port lives on this node from now on: its network, groups and the port itself are ordered there.
+
+        `allocation`: which provider of the node gives it what it asks for.
+        """
+        await self._set_host(port_id, host, only_from=None, allocation=json_text(dict(allocation or {})))
+
+    async def allot(self, port_id: str, allocation: Mapping[str, str]) -> None:
+        """What a bound port asks for is given by these from now on."""
+        text = json_text(dict(allocation))
+        await self._room.database.write(lambda tx: tx.update(PortRow, {"id": port_id}, allocation=text))
 
     async def unbind(self, port_id: str, host: str) -> None:
         """The port no longer lives on this node, unless it moved on meanwhile."""
@@ -278,7 +313,7 @@ class NetworkDoor:
 
         await self._room.database.write(write)
 
-    async def _set_host(self, port_id: str, host: str, only_from: str | None) -> None:
+    async def _set_host(self, port_id: str, host: str, only_from: str | None, allocation: str = "{}") -> None:
         async def write(tx: Transaction) -> None:
             port = await tx.get(PortRow, id=port_id)
             if port is None:
@@ -286,7 +321,7 @@ class NetworkDoor:
                     raise errors.PortNotFound(f"Port {port_id} could not be found.")
                 return
             if only_from is None or port.host == only_from:
-                await operations.change(self._room, tx, port, host=host)
+                await operations.change(self._room, tx, port, host=host, allocation=allocation)
 
         await self._room.database.write(write)
 
@@ -383,6 +418,12 @@ def _usable(caller: Caller, network: NetworkRow) -> bool:
     return _owns(caller, network) or network.external or rbac.shared_with(network.shared_with, caller.project_id)
 
 
+async def _promises(tx: Transaction, network: NetworkRow) -> bool:
+    """Whether a new port there would ask something of its node."""
+    rules = await tx.find(QosRuleRow, policy_id=network.qos_policy_id) if network.qos_policy_id else []
+    return any(rule.type in GUARANTEES for rule in rules)
+
+
 def _named(name: str, known: dict[str, SecurityGroupRow]) -> str:
     if name in known:
         return name
@@ -427,6 +468,8 @@ def _view(
         preserve=port.preserve,
         vnic_type=port.vnic_type,
         tag=port.nic_tag,
+        request=request_in(port.resource_request),
+        allocation=allocation_of(port),
     )
 
 

@@ -10,6 +10,7 @@ from cumulet.core.room import Room
 
 if TYPE_CHECKING:
     from cumulet.services.fleet.public import FleetDoor
+    from cumulet.services.placement.public import PlacementDoor
 
 QUOTAS = {
     "network": 100,
@@ -31,6 +32,7 @@ class Network(Room):
     """The network service's room."""
 
     fleet: FleetDoor
+    placement: PlacementDoor
     quota: Quota = field(default_factory=lambda: Quota("network", QUOTAS))
     vni_range: tuple[int, int] = (1, 2**24 - 1)
     vlan_range: tuple[int, int] = (1, 4094)

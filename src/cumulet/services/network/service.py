@@ -20,6 +20,7 @@ from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.reconciler import NetworkReconciler
 from cumulet.services.network.networks.segment_ranges import segment_ranges
 from cumulet.services.network.noun import Noun
+from cumulet.services.network.offers import OfferReconciler
 from cumulet.services.network.ports import bindings
 from cumulet.services.network.ports import pairs as _pairs  # noqa: F401 - declares verbs of ports
 from cumulet.services.network.ports.ports import ports
@@ -88,6 +89,7 @@ OTHERS = (
     quotas.CHECKED,
     agents.AGENT,
     agents.ZONES,
+    agents.SYNCED,
     ip_availability.AVAILABILITY,
     ip_availability.POOLS,
     service_providers.SERVICE_TYPES,
@@ -107,6 +109,7 @@ def reconcilers(room: Network) -> list[Reconciler]:
         GroupReconciler(room),
         RouterReconciler(room),
         NodeWatcher(room),
+        OfferReconciler(room),
     ]
 
 

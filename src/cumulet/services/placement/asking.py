@@ -48,6 +48,8 @@ class Group:
     """In at least one aggregate of each of these sets."""
     not_member_of: frozenset[str] = frozenset()
     in_tree: str = ""
+    provider: str = ""
+    """This one alone."""
 
     async def check_names(self, tx: Transaction) -> None:
         """Raise UnknownClass or UnknownTrait."""

@@ -83,6 +83,11 @@ async def give_back(tx: Transaction, consumer_id: str, provider_id: str = "") ->
     """Take back what a consumer holds of one provider, or of all."""
     for provider in await _release(tx, consumer_id, provider_id):
         await touch(tx, provider)
+    await forget_idle(tx, consumer_id)
+
+
+async def forget_idle(tx: Transaction, consumer_id: str) -> None:
+    """A consumer that holds nothing is nobody."""
     if not await tx.count(AllocationRow, consumer_id=consumer_id):
         await tx.delete(ConsumerRow, id=consumer_id)
 
@@ -115,6 +120,19 @@ async def take_all(tx: Transaction, wanted: Mapping[str, Holdings], touched: set
     for provider_id in sorted(touched):
         await touch(tx, provider_id)
     return "", ""
+
+
+async def trade(tx: Transaction, consumer_id: str, old: set[str], wanted: Holdings) -> str:
+    """Give these providers' shares back and take others instead; the resource that did not fit, or nothing."""
+    for provider_id in sorted(old):
+        await _release(tx, consumer_id, provider_id)
+    for provider_id in sorted(wanted):
+        lacking = await _hold(tx, consumer_id, provider_id, wanted[provider_id])
+        if lacking:
+            return lacking
+    for provider_id in sorted({*old, *wanted}):
+        await touch(tx, provider_id)
+    return ""
 
 
 async def _hold(tx: Transaction, consumer_id: str, provider_id: str, resources: Mapping[str, int]) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
 
 import msgspec
+import sqlalchemy as sa
 
-from cumulet.core.db import Transaction
+from cumulet.core.db import Query, Transaction
 from cumulet.lib.ids import new_uuid
-from cumulet.services.placement.counting import give_back, take, touch
+from cumulet.services.placement.below import Ask, Asks, Below, DoesNotFit, Offer, refusals, serve, set_below, set_offers
+from cumulet.services.placement.candidates.load import load_world
+from cumulet.services.placement.counting import forget_idle, give_back, take
 from cumulet.services.placement.room import Placement
 from cumulet.services.placement.rows import (
     AllocationRow,
@@ -20,22 +22,9 @@ from cumulet.services.placement.rows import (
     ProviderTraitRow,
 )
 
+__all__ = ["Ask", "Asks", "Below", "Held", "HostRoom", "Offer", "PlacementDoor"]
 
-class Offer(Protocol):
-    """How much of one resource a node offers."""
-
-    @property
-    def total(self) -> int: ...
-    @property
-    def reserved(self) -> int: ...
-    @property
-    def min_unit(self) -> int: ...
-    @property
-    def max_unit(self) -> int: ...
-    @property
-    def step_size(self) -> int: ...
-    @property
-    def allocation_ratio(self) -> float: ...
+_ROOT = ProviderRow.table.alias("root")
 
 
 class HostRoom(msgspec.Struct):
@@ -52,8 +41,21 @@ class HostRoom(msgspec.Struct):
     generation: int
 
 
-class _DoesNotFit(Exception):
-    """Undoes the transaction of a claim."""
+class Held(msgspec.Struct):
+    """What a consumer holds of one node: of the node itself, and of what stands below it."""
+
+    own: dict[str, int] = msgspec.field(default_factory=dict)
+    below: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+_held = Query(
+    sa.select(
+        _ROOT.c.name, AllocationRow.c.provider_id == _ROOT.c.id, AllocationRow.c.resource_class, AllocationRow.c.used
+    )
+    .join(ProviderRow.table, ProviderRow.c.id == AllocationRow.c.provider_id)
+    .join(_ROOT, _ROOT.c.id == ProviderRow.c.root_id)
+    .where(AllocationRow.c.consumer_id == sa.bindparam("consumer"))
+)
 
 
 class PlacementDoor:
@@ -93,35 +95,44 @@ class PlacementDoor:
                 id_ = new_uuid()
                 provider = ProviderRow(id_, node, 0, "", id_, now, now)
                 await tx.insert(provider)
-            known = {row.resource_class: row for row in await tx.find(InventoryRow, provider_id=provider.id)}
-            changed = False
-            for name, offer in inventory.items():
-                terms: dict[str, Any] = {
-                    "total": offer.total,
-                    "reserved": offer.reserved,
-                    "min_unit": offer.min_unit,
-                    "max_unit": offer.max_unit,
-                    "step_size": offer.step_size,
-                    "allocation_ratio": offer.allocation_ratio,
-                }
-                row = known.get(name)
-                if row is None:
-                    await tx.insert(InventoryRow(provider.id, name, **terms))
-                elif all(getattr(row, key) == value for key, value in terms.items()):
-                    continue
-                else:
-                    await tx.update(InventoryRow, {"provider_id": provider.id, "resource_class": name}, **terms)
-                changed = True
-            if changed:
-                await touch(tx, provider.id)
+            await set_offers(tx, provider.id, inventory)
             return provider.id
 
         return await self._room.database.write(write)
 
+    async def offer_below(self, node: str, providers: Sequence[Below]) -> bool:
+        """Let just these stand below a node, parents first. False: there is no such node yet."""
+
+        async def write(tx: Transaction) -> bool:
+            root = await tx.get(ProviderRow, name=node)
+            if root is not None:
+                await set_below(tx, root, providers, self._room.clock.now())
+            return root is not None
+
+        return await self._room.database.write(write)
+
+    async def refusals(self, asks: Asks) -> dict[str, str]:
+        """For every node, why it cannot serve these; an empty reason where it can."""
+        async with self._room.database.read() as tx:
+            world = await load_world(tx)
+        return refusals(world, asks)
+
+    # ---- holding ---------------------------------------------------------------------------------------------------
+
     async def claim(
-        self, consumer_id: str, node: str, resources: Mapping[str, int], *, project_id: str, user_id: str
+        self,
+        consumer_id: str,
+        node: str,
+        resources: Mapping[str, int],
+        *,
+        project_id: str,
+        user_id: str,
+        asks: Asks | None = None,
     ) -> bool:
-        """Let a consumer hold these of a node; a claim that stands is left as it is. False: it does not fit."""
+        """Let a consumer hold these of a node; a claim that stands is left as it is. False: it does not fit.
+
+        `asks`: what it is to hold below the node; None: whatever it holds there.
+        """
 
         async def write(tx: Transaction) -> bool:
             provider = await tx.get(ProviderRow, name=node)
@@ -129,38 +140,83 @@ class PlacementDoor:
                 return False
             held = await tx.find(AllocationRow, consumer_id=consumer_id, provider_id=provider.id)
             wanted = {name: n for name, n in resources.items() if n}
-            if {row.resource_class: row.used for row in held} == wanted:
-                return True
-            await give_back(tx, consumer_id, provider.id)
-            if await tx.get(ConsumerRow, id=consumer_id) is None:
-                now = self._room.clock.now()
-                await tx.insert(ConsumerRow(consumer_id, project_id, user_id, 1, "INSTANCE", now, now))
-            if await take(tx, consumer_id, provider.id, wanted):
-                raise _DoesNotFit
+            if {row.resource_class: row.used for row in held} != wanted:
+                await give_back(tx, consumer_id, provider.id)
+                await self._introduce(tx, consumer_id, project_id, user_id)
+                if await take(tx, consumer_id, provider.id, wanted):
+                    raise DoesNotFit
+            if asks is not None and await serve(tx, consumer_id, provider, asks) is None:
+                raise DoesNotFit
             return True
 
         try:
             return await self._room.database.write(write)
-        except _DoesNotFit:
+        except DoesNotFit:
             return False
 
-    async def release(self, consumer_id: str, node: str = "") -> None:
-        """Give back what a consumer holds of a node, or of all."""
+    async def serve(
+        self, consumer_id: str, node: str, asks: Asks, *, project_id: str, user_id: str
+    ) -> dict[str, str] | None:
+        """Let a consumer hold just these below a node: which provider serves which ask. None: it does not fit."""
+
+        async def write(tx: Transaction) -> dict[str, str] | None:
+            provider = await tx.get(ProviderRow, name=node)
+            if provider is None:
+                return None
+            await self._introduce(tx, consumer_id, project_id, user_id)
+            chosen = await serve(tx, consumer_id, provider, asks)
+            await forget_idle(tx, consumer_id)
+            return chosen
+
+        try:
+            return await self._room.database.write(write)
+        except DoesNotFit:
+            return None
+
+    async def _introduce(
+        self, tx: Transaction, consumer_id: str, project_id: str, user_id: str, type: str = ""
+    ) -> None:
+        if await tx.get(ConsumerRow, id=consumer_id) is None:
+            now = self._room.clock.now()
+            await tx.insert(ConsumerRow(consumer_id, project_id, user_id, 1, type or "INSTANCE", now, now))
+
+    async def hand(self, giver: str, taker: str, node: str, *, project_id: str, user_id: str, type: str) -> None:
+        """What one consumer holds of a node is another's from now on; nothing happens when it holds nothing there."""
 
         async def write(tx: Transaction) -> None:
-            provider = await tx.get(ProviderRow, name=node) if node else None
-            if not node or provider:
-                await give_back(tx, consumer_id, provider.id if provider else "")
+            root = await tx.get(ProviderRow, name=node)
+            tree = [row.id for row in await tx.find(ProviderRow, root_id=root.id)] if root else []
+            held = await tx.find(AllocationRow, consumer_id=giver, provider_id=tree) if tree else []
+            if not held:
+                return
+            for id_ in sorted({row.provider_id for row in held}):
+                await give_back(tx, taker, id_)
+            await self._introduce(tx, taker, project_id, user_id, type)
+            await tx.update(AllocationRow, {"consumer_id": giver, "provider_id": tree}, consumer_id=taker)
+            await forget_idle(tx, giver)
 
         await self._room.database.write(write)
 
-    async def claims(self, consumer_id: str) -> dict[str, dict[str, int]]:
+    async def release(self, consumer_id: str, node: str = "") -> None:
+        """Give back what a consumer holds of a node and below it, or of all."""
+
+        async def write(tx: Transaction) -> None:
+            if not node:
+                await give_back(tx, consumer_id)
+                return
+            root = await tx.get(ProviderRow, name=node)
+            for row in await tx.find(ProviderRow, root_id=root.id) if root else ():
+                await give_back(tx, consumer_id, row.id)
+
+        await self._room.database.write(write)
+
+    async def claims(self, consumer_id: str) -> dict[str, Held]:
         """What a consumer holds, by node."""
         async with self._room.database.read() as tx:
-            held = await tx.find(AllocationRow, consumer_id=consumer_id)
-            found: dict[str, dict[str, int]] = {}
-            for row in held:
-                provider = await tx.get(ProviderRow, id=row.provider_id)
-                if provider:
-                    found.setdefault(provider.name, {})[row.resource_class] = row.used
+            rows = await tx.tuples(_held, {"consumer": consumer_id})
+        found: dict[str, Held] = {}
+        for node, own, name, used in rows:
+            held = found.setdefault(node, Held())
+            part = held.own if own else held.below
+            part[name] = part.get(name, 0) + used
         return found

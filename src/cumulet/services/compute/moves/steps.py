@@ -103,17 +103,22 @@ class Moves:
             request = await request_for(
                 self.room, server, flavor, wanted, host=move.host_wanted, avoid=avoid, disks=look.kept
             )
-            return await claim_best(self.room, server, request)
+            return await claim_best(self.room, server, request, look.asks_at(""))
         node = await self.room.fleet.node(move.host_wanted)
         if node is not None and await self.room.placement.claim(
-            server.id, node.name, dict(wanted), project_id=server.project_id, user_id=server.user_id
+            server.id,
+            node.name,
+            dict(wanted),
+            project_id=server.project_id,
+            user_id=server.user_id,
+            asks=look.asks_at(""),
         ):
             return node.name, node.zone
         return Fault(message=f"No valid host was found. {move.host_wanted} has too little room.")
 
     async def grow_in_place(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> bool:
         """Whether its host could claim the larger of both sizes, so that going back always fits."""
-        server, now = look.server, look.claims.get(move.source, {})
+        server, now = look.server, look.claims[move.source].own if move.source in look.claims else {}
         both = {name: max(wanted.get(name, 0), now.get(name, 0)) for name in {*wanted, *now}}
         return await self.room.placement.claim(
             server.id, move.source, both, project_id=server.project_id, user_id=server.user_id
@@ -155,6 +160,7 @@ class Moves:
 
     async def finish(self, look: Look, move: MoveRow) -> Outcome:
         generation = look.server.generation
+        await self.hold_aside(look, move)
 
         def alter(row: ServerRow) -> None:
             row.move = "resized"
@@ -163,12 +169,28 @@ class Moves:
         await self.write(look, move, alter, status="finished")
         return Done()
 
+    async def hold_aside(self, look: Look, move: MoveRow) -> None:
+        """What it has at the source is held by the move until its owner has decided."""
+        if move.source != move.destination:
+            await self.hand(look, look.server.id, move.id, move, "MIGRATION")
+
+    async def hold_again(self, look: Look, move: MoveRow) -> None:
+        """What it has at the source is its own again."""
+        await self.hand(look, move.id, look.server.id, move, "INSTANCE")
+
+    async def hand(self, look: Look, giver: str, taker: str, move: MoveRow, type: str) -> None:
+        server = look.server
+        await self.room.placement.hand(
+            giver, taker, move.source, project_id=server.project_id, user_id=server.user_id, type=type
+        )
+
     # ---- the owner has decided ---------------------------------------------------------------------------------------
 
     async def confirm(self, look: Look, move: MoveRow) -> Outcome:
         server = look.server
         if move.source != move.destination:
             await self.room.fleet.withdraw(move.source, Kind.MACHINE, server.id)
+            await self.room.placement.release(move.id)
             await self.room.placement.release(server.id, move.source)
         else:
             await self.claim_exactly(look, move.new_flavor, move.destination)
@@ -180,6 +202,7 @@ class Moves:
             waiting = await self.climb(look)
             if waiting is not None:
                 return waiting  # not off yet at the destination
+            await self.hold_again(look, move)
             await self.arrive(look, move, move.source, move.old_flavor, "resize_reverting", "reverted-starting")
             return Again()
         waiting = await self.climb(look)
@@ -190,7 +213,8 @@ class Moves:
         return Again()
 
     async def go_back(self, look: Look, move: MoveRow) -> None:
-        """Nothing is held at the destination any more."""
+        """Nothing is held at the destination any more, and what was at the source is its own."""
+        await self.hold_again(look, move)
         if move.destination and move.source != move.destination:
             await self.room.fleet.withdraw(move.destination, Kind.MACHINE, look.server.id)
             await self.room.placement.release(look.server.id, move.destination)
@@ -212,6 +236,7 @@ class Moves:
 
     async def give_up(self, look: Look, move: MoveRow) -> None:
         """The server is where it was to go, and is in ERROR."""
+        await self.hold_again(look, move)
         if move.kind == LIVE:
             await self.live.leave_behind(look, move)
         await self.close(look, move, "error", give_back={}, alter=failed)

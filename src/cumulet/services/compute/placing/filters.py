@@ -38,6 +38,10 @@ def resources(host: Host, request: Request) -> str:
     return f"too little is free ({', '.join(short)})" if short else ""
 
 
+def port_resources(host: Host, request: Request) -> str:
+    return request.short.get(host.name, "")
+
+
 def compute_capabilities(host: Host, request: Request) -> str:
     known = {"hypervisor_type": host.hypervisor, "cpu_info:arch": host.architecture}
     for key, wanted in request.extra_specs.items():
@@ -117,6 +121,7 @@ FILTERS: dict[str, Filter] = {
     "AvailabilityZoneFilter": availability_zone,
     "RequestedHostFilter": requested_host,
     "ResourceFilter": resources,
+    "PortResourceFilter": port_resources,
     "ComputeCapabilitiesFilter": compute_capabilities,
     "ImagePropertiesFilter": image_properties,
     "AggregateInstanceExtraSpecsFilter": aggregate_extra_specs,
@@ -126,7 +131,7 @@ FILTERS: dict[str, Filter] = {
     "ServerGroupAntiAffinityFilter": anti_affinity,
     "ServerGroupAffinityFilter": affinity,
 }
-FORCED: Sequence[str] = ("RequestedHostFilter", "ResourceFilter")
+FORCED: Sequence[str] = ("RequestedHostFilter", "ResourceFilter", "PortResourceFilter")
 """What even a host that an administrator names must pass."""
 
 

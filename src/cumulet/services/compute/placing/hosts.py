@@ -60,3 +60,5 @@ class Request:
     """Of its server group."""
     group_members: frozenset[str] = frozenset()
     max_per_host: int = 1
+    short: Mapping[str, str] = field(default_factory=dict)
+    """Hosts that cannot promise what its ports ask for, and why; an empty reason where one can."""

@@ -11,6 +11,7 @@ import msgspec
 
 from cumulet.core.errors import CloudError, Conflict, Forbidden
 from cumulet.core.web.call import Call
+from cumulet.core.web.versions import version
 from cumulet.services.compute.errors import InvalidServer, Limited
 from cumulet.services.compute.flavors import Flavor, copy_of, visible_flavor
 from cumulet.services.compute.hosts import zones
@@ -29,6 +30,8 @@ from cumulet.services.compute.servers.block_devices import (
 )
 
 CREATE = "os_compute_api:servers:create"
+SHARES_SINCE = version("2.72")
+"""From here a port may ask for a share of what its host can promise."""
 
 
 @dataclass
@@ -263,6 +266,11 @@ async def admit_networks(room: Compute, call: Call, admitted: Admitted) -> None:
         if error.status == 404 or error.type_name == "IpAddressInUse":
             raise InvalidServer(error.message) from error
         raise
+    if call.version < SHARES_SINCE and any(nic.asks for nic in admitted.nics):
+        raise InvalidServer(
+            "Creating servers with ports having resource requests, like a port with a QoS minimum bandwidth policy, is "
+            "not supported until microversion 2.72."
+        )
 
 
 async def own_network(room: Compute, call: Call) -> str:

@@ -261,6 +261,7 @@ def nic_rows(server: ServerRow, admitted: Admitted) -> list[NicRow]:
             tag=nic.tag,
             port_id=None,
             asked_port=nic.port_id,
+            asks=nic.asks,
             connected=False,
         )
         for place, nic in enumerate(admitted.nics)

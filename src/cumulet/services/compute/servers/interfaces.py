@@ -100,6 +100,7 @@ async def plug(room: Compute, call: Call, row: ServerRow, request: NicRequest) -
         tag=request.tag,
         port_id=None,
         asked_port=request.port_id,
+        asks=request.asks,
         connected=False,
     )
 

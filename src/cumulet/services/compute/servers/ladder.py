@@ -15,9 +15,9 @@ from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Failed, Goal, Outcome
 from cumulet.lib.clock import SECOND
 from cumulet.services.compute.history import finish_action
-from cumulet.services.compute.neighbours import NicRequest, VolumeLike
+from cumulet.services.compute.neighbours import NicLike, NicRequest, VolumeLike
 from cumulet.services.compute.room import Compute
-from cumulet.services.compute.servers.look import Look, resources_of
+from cumulet.services.compute.servers.look import Look, look_at, resources_of
 from cumulet.services.compute.servers.place import NO_VALID_HOST, claim_best, elders_wait, request_for
 from cumulet.services.compute.servers.reimaging import is_reimaged, reimage
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
@@ -47,6 +47,7 @@ class Ladder:
             Goal[Look]("attached", self.is_attached, lambda look: bool(look.disks), self.connect, self.disconnect),
             Goal[Look]("powered", self.is_powered, self.has_machine, self.assign, self.withdraw),
             Goal[Look]("told", self.is_told, lambda look: False, self.tell_volumes, self.withdraw),
+            Goal[Look]("allotted", self.is_allotted, lambda look: False, self.allot_anew, self.withdraw),
             Goal[Look]("trimmed", lambda look: not look.dropped, lambda look: False, self.trim, self.withdraw),
         )
 
@@ -54,10 +55,14 @@ class Ladder:
 
     @staticmethod
     def is_claimed(look: Look) -> bool:
-        return bool(look.server.host) and look.server.host in look.claims
+        host = look.server.host
+        return bool(host) and host in look.claims and (bool(look.server.launched_at) or holds_its_shares(look))
 
     async def claim_host(self, look: Look) -> Outcome:
         server = look.server
+        if server.host and server.host in look.claims:
+            await self.allot(server)  # what its ports ask for changed before it ran
+            return Again()
         wanted = resources_of(look.flavor, root_is_volume=root_is_volume(look))
         if not server.host and look.claims:
             # An earlier run claimed this place and ended before it could write that down.
@@ -74,7 +79,7 @@ class Ladder:
         if len(only) > 1:
             return Failed(Fault(message=NO_VALID_HOST + "Its volumes lie on different hosts.", code=500))
         request = await request_for(self.room, server, look.flavor, wanted, host="".join(only), disks=look.kept)
-        found = await claim_best(self.room, server, request)
+        found = await claim_best(self.room, server, request, look.asks_at(""))
         if isinstance(found, Fault):
             return Failed(found)
         name, zone = found
@@ -112,6 +117,8 @@ class Ladder:
         return volume
 
     async def free_claim(self, look: Look) -> Outcome:
+        if look.move is not None:
+            await self.room.placement.release(look.move.id)
         await self.room.placement.release(look.server.id)
         return Again()
 
@@ -130,12 +137,17 @@ class Ladder:
         server = look.server
         for nic in look.cards:
             if nic.port_id is None:
-                await self.plug(server, nic)
+                try:
+                    await self.plug(server, nic)
+                except SharesTaken as error:
+                    if not server.launched_at:
+                        raise
+                    await self.refuse(server, nic, error.message)
             elif nic.port_id not in look.ports:
                 # Its port was deleted by its owner; the card goes with it.
                 await self.forget(nic)
             elif look.ports[nic.port_id].host != server.host:
-                await self.room.networks.bind(nic.port_id, server.host)
+                await self.bind(server, look.ports[nic.port_id])
         return self.waiting(look, WIRING_SECONDS, "its ports are not up yet", "Virtual Interface creation failed")
 
     async def plug(self, server: ServerRow, nic: NicRow) -> str:
@@ -154,8 +166,54 @@ class Ladder:
         )
         await self.room.database.write(lambda tx: tx.update(NicRow, {"id": nic.id}, port_id=port.port_id))
         if server.host:
-            await self.room.networks.bind(port.port_id, server.host)
+            try:
+                await self.bind(server, port)
+            except SharesTaken:
+                await self.room.networks.unplug(server.id, port.port_id)
+                raise
         return port.port_id
+
+    async def bind(self, server: ServerRow, port: NicLike) -> None:
+        """Give the port to the server's host, by whose providers it is given what it asks for."""
+        shares: dict[str, str] = {}
+        if port.request is not None:
+            wanted = {group.id for group in port.request.request_groups}
+            shares = {id: given for id, given in (await self.allot(server)).items() if id in wanted}
+            if set(shares) != wanted:
+                raise SharesTaken(f"Port {port.port_id} is not the server's any more.")
+        await self.room.networks.bind(port.port_id, server.host, shares)
+
+    async def allot(self, server: ServerRow) -> dict[str, str]:
+        """Hold what its ports ask for at this moment: which provider gives what. Raises SharesTaken."""
+        look = await look_at(self.room, server.id)
+        if look is None:
+            return {}
+        given = await self.room.placement.serve(
+            server.id,
+            server.host,
+            look.asks_at(server.host),
+            project_id=server.project_id,
+            user_id=server.user_id,
+        )
+        if given is None:
+            raise SharesTaken(
+                f"{NO_VALID_HOST}Failed to allocate additional resources for the ports of instance {server.id}: its "
+                "host cannot promise what they ask for."
+            )
+        return given
+
+    @staticmethod
+    def is_allotted(look: Look) -> bool:
+        return holds_its_shares(look)
+
+    async def allot_anew(self, look: Look) -> Outcome:
+        """Give back what a port had that is no more its own. A promise that cannot be kept ends, and is not shown."""
+        try:
+            await self.allot(look.server)
+        except SharesTaken:
+            for port in look.ports.values():
+                await self.room.networks.allot(port.port_id, {})
+        return Again()
 
     async def forget(self, row: NicRow | DiskRow) -> None:
         await self.room.database.write(lambda tx: tx.delete(type(row), id=row.id))
@@ -199,12 +257,13 @@ class Ladder:
                 )
         return self.waiting(look, ATTACHING_SECONDS, "its volumes are not ready", "Block Device Mapping is Invalid")
 
-    async def refuse(self, server: ServerRow, disk: DiskRow, reason: str) -> None:
-        """A server that has run stays as it is when one more volume cannot be had: the wish for that volume ends."""
+    async def refuse(self, server: ServerRow, row: DiskRow | NicRow, reason: str) -> None:
+        """A server that has run stays as it is when one more volume or card cannot be had: the wish for it ends."""
+        verb = "attach_volume" if isinstance(row, DiskRow) else "attach_interface"
 
         async def write(tx: Transaction) -> None:
-            await tx.update(DiskRow, {"id": disk.id}, wanted="gone")
-            await finish_action(tx, server.id, "attach_volume", self.room.clock.now(), error=reason)
+            await tx.update(type(row), {"id": row.id}, wanted="gone")
+            await finish_action(tx, server.id, verb, self.room.clock.now(), error=reason)
 
         await self.room.database.write(write)
 
@@ -298,9 +357,21 @@ class Ladder:
         return Again(LOOK_AGAIN, reason)
 
 
+class SharesTaken(CloudError):
+    """The host cannot promise what the server's ports ask for."""
+
+    status = 400
+    title = "Bad Request"
+
+
 class VolumeNotMade(CloudError):
     status = 400
     title = "Block Device Mapping is Invalid"
+
+
+def holds_its_shares(look: Look) -> bool:
+    held = look.claims.get(look.server.host)
+    return held is not None and held.below == look.asks_at(look.server.host).total
 
 
 def placed(row: ServerRow, host: str, zone: str) -> None:

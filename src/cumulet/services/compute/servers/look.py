@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,9 +14,18 @@ from cumulet.contracts.moves import Arrival
 from cumulet.contracts.record import digest_of
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.moves.row import EVACUATION, LIVE, MoveRow
-from cumulet.services.compute.neighbours import HeldLike, NicLike, NodeLike
+from cumulet.services.compute.neighbours import (
+    Asks,
+    Held,
+    HeldLike,
+    NicLike,
+    NicRequest,
+    NodeLike,
+    ResourceRequest,
+)
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
+from cumulet.services.compute.servers.shares import asks_at
 from cumulet.services.compute.servers.spec import machine_spec
 
 _flavor_decoder = msgspec.json.Decoder(Flavor)
@@ -33,11 +42,13 @@ class Look:
     ports: dict[str, NicLike]
     held: dict[str, HeldLike]
     """By node."""
-    claims: dict[str, dict[str, int]]
+    claims: dict[str, Held]
     nodes: dict[str, NodeLike]
     """Those that have to do with this server."""
     move: MoveRow | None = None
     servers_of_group: Sequence[str] = field(default=())
+    pending: Mapping[str, ResourceRequest] = field(default_factory=dict)
+    """What ports will ask for that are still to be made or adopted, by the card's id."""
 
     @cached_property
     def flavor(self) -> Flavor:
@@ -74,6 +85,10 @@ class Look:
     def alive(self, host: str) -> bool:
         node = self.nodes.get(host)
         return node is not None and node.alive
+
+    def asks_at(self, host: str) -> Asks:
+        """What its ports are to be given by a host; of one where none of them is: by whichever it will be."""
+        return asks_at(host, self.cards, self.ports, self.pending, self.flavor)
 
     @property
     def kept(self) -> list[DiskRow]:
@@ -119,4 +134,10 @@ async def look_at(room: Compute, server_id: str) -> Look | None:
         node = await room.fleet.node(name)
         if node is not None:
             nodes[name] = node
-    return Look(server, disks, nics, ports, held, claims, nodes, move)
+    waiting = {
+        nic.id: NicRequest(network_id=nic.network_id, port_id=nic.asked_port)
+        for nic in nics
+        if nic.asks and nic.port_id is None
+    }
+    pending = await room.networks.pending(waiting) if waiting else {}
+    return Look(server, disks, nics, ports, held, claims, nodes, move, pending=pending)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -14,6 +15,7 @@ from cumulet.contracts.assignments import Fault
 from cumulet.core.db import Query
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import survey
+from cumulet.services.compute.neighbours import Asks
 from cumulet.services.compute.placing.choose import choose
 from cumulet.services.compute.placing.hosts import Host, Request
 from cumulet.services.compute.room import Compute
@@ -103,24 +105,31 @@ async def request_for(
     )
 
 
-async def claim_best(room: Compute, server: ServerRow, request: Request) -> tuple[str, str] | Fault:
+async def claim_best(room: Compute, server: ServerRow, request: Request, asks: Asks) -> tuple[str, str] | Fault:
     """The name and zone of the best host, after a place there was claimed; or why there is none."""
+    if asks.asks:
+        request = replace(request, short=await room.placement.refusals(asks))
     of_interest = request.same_host | request.different_host | request.group_members
     remembered = () if of_interest else room.recent.best(request)
-    if (place := await _claim_first(room, server, request, remembered)) is not None:
+    if (place := await _claim_first(room, server, request, asks, remembered)) is not None:
         return place
     found = await room.recent.survey(lambda: survey(room, of_interest), shared=not of_interest)
     choice = choose(found, request)
-    place = await _claim_first(room, server, request, choice.hosts)
+    place = await _claim_first(room, server, request, asks, choice.hosts)
     return place or Fault(message=NO_VALID_HOST + choice.summary, code=500, details=choice.explanation)
 
 
 async def _claim_first(
-    room: Compute, server: ServerRow, request: Request, hosts: Sequence[Host]
+    room: Compute, server: ServerRow, request: Request, asks: Asks, hosts: Sequence[Host]
 ) -> tuple[str, str] | None:
     for host in hosts:
         if await room.placement.claim(
-            server.id, host.name, dict(request.resources), project_id=server.project_id, user_id=server.user_id
+            server.id,
+            host.name,
+            dict(request.resources),
+            project_id=server.project_id,
+            user_id=server.user_id,
+            asks=asks if asks.asks else None,
         ):
             room.recent.note_claim(host.name, request.resources)
             return host.name, host.zone

@@ -195,6 +195,8 @@ class NicRow(Row):
     """None until the port is made or adopted."""
     asked_port: Ref
     """The port that the owner gave, if he did."""
+    asks: bool
+    """Its port will ask for shares of what the host can promise."""
     connected: bool
 
 

@@ -24,6 +24,7 @@ from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow, Se
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
 from cumulet.services.network.ports.row import DHCP, FLOATING, GATEWAY, PortRow
+from cumulet.services.network.qos.conflicts import refuse_bound
 from cumulet.services.network.qos.requests import renew
 from cumulet.services.network.qos.row import DefaultPolicyRow, applied_policy
 from cumulet.services.network.room import Network
@@ -304,6 +305,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: NetworkRow, wi
         ports = await tx.find(PortRow, network_id=row.id)
         await tx.update(PortRow, {"network_id": row.id}, qos_network_policy_id=changed.qos_policy_id)
         inheriting = [port for port in ports if not port.qos_policy_id]
+        refuse_bound(inheriting, row.qos_policy_id)
         await renew(
             tx, [msgspec.structs.replace(port, qos_network_policy_id=changed.qos_policy_id) for port in inheriting]
         )

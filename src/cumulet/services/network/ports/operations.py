@@ -183,9 +183,11 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
     if not changed:
         return row
+    if {"host", "device_id"} & set(changed):
+        # What was given to it was given to that server, on that node.
+        changed["allocation"] = changes.get("allocation", "{}")
     if "host" in changed:
         # Where it was made before it came, it is up at once.
-        changed["allocation"] = changes.get("allocation", "{}")
         prepared = await tx.get(BindingRow, port_id=row.id, host=changed["host"])
         changed["up"] = prepared is not None and prepared.ready
         await tx.delete(BindingRow, port_id=row.id, host=changed["host"])

@@ -25,6 +25,7 @@ from cumulet.services.network.ports.addressing import Wanted, new_mac
 from cumulet.services.network.ports.filters import address_filter, groups_filter
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import OF_THE_SERVICE, SUB_PORT, PortRow
+from cumulet.services.network.ports.shares import SHARES, exchanging
 from cumulet.services.network.qos.row import applied_policy
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
@@ -341,6 +342,7 @@ async def _refuse_false_leg(tx: Transaction, row: PortRow | None, device_id: str
         )
 
 
+ports.around_update = exchanging(ports)
 _PLAIN = {
     "name": "name",
     "description": "description",
@@ -374,6 +376,8 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
         changes["profile"] = json_text(wish["binding:profile"] or {})
     if "qos_policy_id" in wish:
         changes["qos_policy_id"] = await applied_policy(tx, call, wish["qos_policy_id"], row.qos_policy_id)
+    if SHARES in wish:
+        changes["allocation"] = json_text(wish[SHARES])
     if "extra_dhcp_opts" in wish:
         changes["dhcp_options"] = json_text(
             _options(msgspec.json.decode(row.dhcp_options), wish["extra_dhcp_opts"] or [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cumulet.core.db import Transaction
 from cumulet.services.network import errors
 from cumulet.services.network.ports.row import PortRow
@@ -42,13 +44,17 @@ def _above(row: QosRuleRow, other: QosRuleRow) -> errors.QosPolicyInUse:
 
 async def refuse_held(tx: Transaction, row: QosRuleRow) -> None:
     """Raise for a guarantee that a server's port has its share of: another policy for that port changes the share."""
-    if row.type not in GUARANTEES:
-        return
-    for port in await under(tx, row.policy_id):
+    if row.type in GUARANTEES:
+        refuse_bound(await under(tx, row.policy_id), row.policy_id)
+
+
+def refuse_bound(ports: Iterable[PortRow], policy_id: str) -> None:
+    """Raise where one of these has its share of what a policy promises."""
+    for port in ports:
         if port.allocation != "{}":
             raise errors.RuleHeld(
-                f"A {row.type} rule of policy {row.policy_id} cannot be changed while port {port.id} is bound by it. "
-                "Give the port another policy."
+                f"What QoS policy {policy_id} promises cannot be changed while port {port.id} is bound by it. Give the "
+                "port a policy of its own, or another one."
             )
 
 

@@ -45,19 +45,18 @@ class ResourceRequest(msgspec.Struct):
     same_subtree: list[str]
 
 
-_request = msgspec.json.Decoder(ResourceRequest | None)
+_request = msgspec.json.Decoder(ResourceRequest)
 _allocation = msgspec.json.Decoder(dict[str, str])
 
 
-def groups_of(port: PortRow) -> list[Group]:
+def request_in(text: str) -> ResourceRequest | None:
     """What a port asks for, as its row remembers it."""
-    request = _request.decode(port.resource_request)
-    return request.request_groups if request else []
+    return None if text == NOTHING else _request.decode(text)
 
 
 def allocation_of(port: PortRow) -> dict[str, str]:
     """Which provider gives a port what: group → provider."""
-    return _allocation.decode(port.allocation)
+    return {} if port.allocation == "{}" else _allocation.decode(port.allocation)
 
 
 def wire_trait(network: NetworkRow) -> str:

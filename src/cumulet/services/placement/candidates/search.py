@@ -160,6 +160,8 @@ def _admits(world: World, group: Group, one: Provider) -> bool:
 
 
 def _in_wanted_tree(world: World, group: Group, one: Provider) -> bool:
+    if group.provider not in ("", one.id):
+        return False
     return not group.in_tree or world.root_of(group.in_tree) == one.root
 
 
