@@ -276,6 +276,7 @@ class Preparation:
             floating_network_name=public.name,
             project_networks_reachable=False,
         )
+        self.put("network-feature-enabled", qos_placement_physnet=public.provider_physical_network)
         self.put("validation", network_for_ssh=public.name)
         for subnet in network.subnets(network_id=public.id, ip_version=4):
             self.put("validation", floating_ip_range=subnet.cidr)
