@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tests.sim.world import Scene
@@ -39,8 +39,10 @@ RESIZES_SETTLE = ({"confirmResize": None}, {"revertResize": None})
 class People:
     """The manager of the demo project, and whoever else does as he may."""
 
-    def __init__(self, scene: Scene, network_id: str, public_id: str) -> None:
+    def __init__(self, scene: Scene, network_id: str, public_id: str, promises: Sequence[str]) -> None:
         self.scene = scene
+        self.promises = promises
+        """Ids of policies that promise something of a node."""
         self.network_id = network_id
         self.public_id = public_id
         self.number = 0
@@ -72,10 +74,10 @@ async def boot(people: People) -> Any:
     roll = chance.random()
     if roll < 0.2:
         wish |= {"min_count": 1, "max_count": 2}
-    elif roll < 0.4:
+    elif roll < 0.5:
         port = await people.some("network", "/ports?device_id=")
         wish["networks"] = [{"port": port["id"]}] if port else wish["networks"]
-    elif roll < 0.6:
+    elif roll < 0.7:
         disk = {"boot_index": 0, "source_type": "image", "uuid": wish["imageRef"], "destination_type": "volume"}
         wish["block_device_mapping_v2"] = [disk | {"volume_size": 1, "delete_on_termination": chance.random() < 0.5}]
         wish["imageRef"] = ""
@@ -182,7 +184,18 @@ async def migrate_volume(people: People) -> Any:
 
 
 async def make_port(people: People) -> Any:
-    return await people.post("network", "/ports", "port", network_id=people.network_id, name=f"p{people.number}")
+    """Half of them are promised something of their node."""
+    wish: dict[str, Any] = {"network_id": people.network_id, "name": f"p{people.number}"}
+    if people.scene.chance.random() < 0.5:
+        wish["qos_policy_id"] = people.scene.chance.choice(people.promises)
+    return await people.post("network", "/ports", "port", **wish)
+
+
+async def promise(people: People) -> Any:
+    """Another policy, or none, for somebody's port."""
+    port = await people.some("network", "/ports")
+    policy = people.scene.chance.choice([*people.promises, None])
+    return port and await people.call("network", "PUT", f"/ports/{port['id']}", {"port": {"qos_policy_id": policy}})
 
 
 async def make_group(people: People) -> Any:
@@ -240,7 +253,8 @@ DOINGS: tuple[tuple[Callable[[People], Awaitable[Any]], int], ...] = (
     (delete("block_storage", "/backups"), 2),
     (delete("block_storage", "/volumes"), 4),
     (delete("block_storage", "/snapshots"), 2),
-    (make_port, 4),
+    (make_port, 6),
+    (promise, 4),
     (delete("network", "/ports"), 3),
     (make_group, 3),
     (delete("network", "/security-groups"), 2),

@@ -23,10 +23,11 @@ from cumulet.services.network import seed as network_seed
 from cumulet.services.network.floating_ips.row import FloatingIpRow
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.row import BindingRow, PortRow
+from cumulet.services.network.ports.shares import held_by
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.security_groups.row import SecurityGroupRow
 from cumulet.services.network.specs import member_of
-from cumulet.services.placement.rows import AllocationRow, InventoryRow
+from cumulet.services.placement.rows import AllocationRow, InventoryRow, ProviderRow
 from tests.sim.doings import People
 from tests.sim.world import Dead, Scene
 from tests.support.personas import DEMO
@@ -47,7 +48,11 @@ async def live(clock: VirtualClock, seed: int) -> dict[str, int]:
     scene = Scene(clock, seed)
     await scene.begin()
     network_id = await _network(scene)
-    people = People(scene, network_id, await _public(scene))
+    promises = await _promises(scene)
+    if seed % 2:
+        body = {"network": {"qos_policy_id": scene.chance.choice(promises)}}
+        assert (await scene.api.call("network", "PUT", f"/networks/{network_id}", body)).status_code == 200
+    people = People(scene, network_id, await _public(scene), promises)
     tender = asyncio.ensure_future(scene.tend())
     scene.unleash()
     refusals: Counter[int] = Counter()
@@ -75,6 +80,23 @@ async def _network(scene: Scene) -> str:
     subnet = {"subnet": {"network_id": network_id, "cidr": "10.0.0.0/24", "ip_version": 4}}
     assert (await scene.api.call("network", "POST", "/subnets", subnet)).status_code == 201
     return network_id
+
+
+async def _promises(scene: Scene) -> list[str]:
+    """Policies: little, much, and something else of a node."""
+    found = []
+    for kind, rule in (
+        ("minimum_bandwidth", {"min_kbps": 10}),
+        ("minimum_bandwidth", {"min_kbps": 60, "direction": "ingress"}),
+        ("minimum_packet_rate", {"min_kpps": 40, "direction": "any"}),
+    ):
+        answer = await scene.api.call("network", "POST", "/qos/policies", {"policy": {"name": kind}}, "admin")
+        policy = str(answer.json()["policy"]["id"])
+        path = f"/qos/policies/{policy}/{kind}_rules"
+        assert (await scene.api.call("network", "POST", path, {f"{kind}_rule": rule}, "admin")).status_code == 201
+        await scene.api.call("network", "PUT", f"/qos/policies/{policy}", {"policy": {"shared": True}}, "admin")
+        found.append(policy)
+    return found
 
 
 async def _public(scene: Scene) -> str:
@@ -117,6 +139,7 @@ async def _nothing_leaks(scene: Scene) -> None:
         volumes = {row.id: row for row in await tx.find(VolumeRow)}
         ports = await tx.find(PortRow)
         allocations = await tx.find(AllocationRow)
+        below = {row.id for row in await tx.find(ProviderRow) if row.parent_id}
         inventories = await tx.find(InventoryRow)
         quotas = {(row.room, row.resource, row.project_id): row.used for row in await tx.find(QuotaRow) if row.used}
         orders = await tx.find(AssignmentRow)
@@ -128,7 +151,19 @@ async def _nothing_leaks(scene: Scene) -> None:
     machines = {id_ for world in scene.worlds.values() for id_ in world.machines.machines}
     placed = {row.id for row in servers.values() if row.host}
     assert machines <= set(servers), f"machines nobody has: {machines - set(servers)}"
-    assert {row.consumer_id for row in allocations} <= set(servers), "claims of servers that are gone"
+    consumers = set(servers) | {move.id for move in moves.values()}
+    assert {row.consumer_id for row in allocations} <= consumers, "claims of servers that are gone"
+    promised = Counter[tuple[str, str, str]]()
+    for port in ports:
+        for ask in held_by(port):
+            for name, n in ask.resources.items():
+                promised[port.device_id, ask.provider, name] += n
+    shares = {
+        (row.consumer_id, row.provider_id, row.resource_class): row.used
+        for row in allocations
+        if row.provider_id in below and row.consumer_id in servers
+    }
+    assert shares == dict(promised), "what ports are promised is what their servers hold"
     assert {row.key for row in orders if row.kind == "machine"} <= set(servers), "orders for servers that are gone"
     assert not [row for row in orders if row.gone], "orders that nobody acknowledged"
     device_ports = {row.device_id for row in ports if row.device_owner.startswith("compute:")}

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from cumulet.contracts.asks import opened_by
-from cumulet.contracts.assignments import Assignments, NodeFacts, Report
+from cumulet.contracts.assignments import Assignments, NodeFacts, Report, Wire
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.moves import Departure, Luggage
 from cumulet.core.access.rules import Rules
@@ -173,6 +173,8 @@ class NodeProcess:
             disk_gib=10_000,
             tunnel_address="127.0.0.1",
             address=f"local:{self.name}",
+            wires=(Wire(physical_network="rp_tunnelled", egress_kbps=100, ingress_kbps=100),),
+            kpps=100,
         )
 
 
