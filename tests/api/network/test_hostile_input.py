@@ -55,6 +55,7 @@ async def surroundings(network: Client, make: Maker) -> dict[str, Any]:
         "security_group_id": group["id"],
         "router_id": (await make.one("router", "/routers"))["id"],
         "resource_type": "security_group",
+        "service_type": "L3_ROUTER_NAT",
         "network_type": "vxlan",
         "minimum": 1,
         "maximum": 9,

@@ -1475,6 +1475,25 @@ def upgrade() -> None:
     )
     op.create_index("network_exclusions_host", "network_exclusions", ["host"], unique=False)
     op.create_table(
+        "network_flavor_profiles",
+        sa.Column("flavor_id", sa.String(length=36), nullable=False),
+        sa.Column("profile_id", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("flavor_id", "profile_id"),
+        **TABLES,
+    )
+    op.create_index("network_flavor_profiles_profile", "network_flavor_profiles", ["profile_id"], unique=False)
+    op.create_table(
+        "network_flavors",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", LONG, nullable=False),
+        sa.Column("service_type", sa.String(length=64), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("profiles", LONG, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
+    )
+    op.create_table(
         "network_floating_ips",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -1832,12 +1851,14 @@ def upgrade() -> None:
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("ha", sa.Boolean(), nullable=False),
         sa.Column("ha_number", sa.Integer(), nullable=True),
+        sa.Column("flavor_id", sa.String(length=64), nullable=False),
         sa.Column("by_hand", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("unsettled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
     )
+    op.create_index("network_routers_flavor", "network_routers", ["flavor_id"], unique=False)
     op.create_index("network_routers_host", "network_routers", ["host"], unique=False)
     op.create_index("network_routers_number", "network_routers", ["project_id", "ha_number"], unique=True)
     op.create_index("network_routers_project", "network_routers", ["project_id"], unique=False)
@@ -1938,6 +1959,16 @@ def upgrade() -> None:
     op.create_index("network_segments_network", "network_segments", ["network_id"], unique=False)
     op.create_index(
         "network_segments_number", "network_segments", ["network_type", "physical_network", "number"], unique=True
+    )
+    op.create_table(
+        "network_service_profiles",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("description", LONG, nullable=False),
+        sa.Column("driver", LONG, nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("metainfo", LONG, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **TABLES,
     )
     op.create_table(
         "network_standby_networks",

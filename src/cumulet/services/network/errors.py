@@ -49,6 +49,34 @@ class PortBindingAlreadyActive(errors.Conflict):
     pass
 
 
+class FlavorInUse(errors.Conflict):
+    pass
+
+
+class FlavorDisabled(errors.Unavailable):
+    pass
+
+
+class ServiceProfileInUse(errors.Conflict):
+    pass
+
+
+class ServiceProfileDisabled(errors.Unavailable):
+    pass
+
+
+class ServiceProfileDriverNotFound(errors.NotFound):
+    pass
+
+
+class FlavorServiceProfileBindingExists(errors.Conflict):
+    pass
+
+
+class FlavorServiceProfileBindingNotFound(errors.NotFound):
+    pass
+
+
 class SecurityGroupNotFound(errors.NotFound):
     pass
 

@@ -10,6 +10,8 @@ from cumulet.services.network.address_groups import address_groups
 from cumulet.services.network.address_pools.pools import subnetpools
 from cumulet.services.network.address_pools.scopes import address_scopes
 from cumulet.services.network.extensions import extension_endpoints
+from cumulet.services.network.flavors import flavors
+from cumulet.services.network.flavors.service_profiles import service_profiles
 from cumulet.services.network.floating_ips.floating_ips import floatingips
 from cumulet.services.network.floating_ips.port_forwardings import port_forwardings
 from cumulet.services.network.local_ips.associations import port_associations
@@ -71,6 +73,8 @@ NOUNS: tuple[Noun, ...] = (
     labels,
     label_rules,
     segment_ranges,
+    flavors.flavors,
+    service_profiles,
 )
 TAGGED: tuple[Noun, ...] = (
     networks,
@@ -115,7 +119,7 @@ def reconcilers(room: Network) -> list[Reconciler]:
 
 def service() -> Service:
     routes = [resources_endpoint(NOUNS), *extension_endpoints(NOUNS, *OTHERS), *quotas.endpoints()]
-    parts = (agents, scheduling, ip_availability, auto_topology, rules, service_providers, bindings, logging)
+    parts = (agents, scheduling, ip_availability, auto_topology, rules, service_providers, bindings, logging, flavors)
     for part in parts:
         routes += part.endpoints()
     for noun in TAGGED:

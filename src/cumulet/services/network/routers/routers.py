@@ -13,7 +13,8 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, ListOf, Obj, Text, Uuid
 from cumulet.services.network import errors
 from cumulet.services.network.exclusions import include
-from cumulet.services.network.facets import Facet, Passed
+from cumulet.services.network.facets import Facet, OrNull, Passed
+from cumulet.services.network.flavors.choosing import made_ha
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
 from cumulet.services.network.room import Network
@@ -100,6 +101,11 @@ routers = Noun(
             (Field("enable_ndp_proxy", Bool.or_null(), create=OPTIONAL, update=OPTIONAL, source="ndp_proxy"),),
         ),
         Facet(
+            "l3-flavors",
+            "Flavors of routers",
+            (Field("flavor_id", Text(255).or_null(), create=OPTIONAL, source=OrNull("flavor_id")),),
+        ),
+        Facet(
             "expose-l3-conntrack-helper",
             "Conntrack helpers in routers",
             (Field("conntrack_helpers", Text(), source=Passed("helpers")),),
@@ -119,6 +125,8 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 
 async def make(room: Network, tx: Transaction, call: Call, wish: dict[str, Any]) -> RouterRow:
     """Insert a router, with its gateway if it is to have one."""
+    if wish.get("flavor_id"):
+        wish["ha"] = await made_ha(tx, wish["flavor_id"], wish)
     row = await insert(room, tx, wish)
     info = wish.get("external_gateway_info")
     if info and info.get("network_id"):
@@ -148,6 +156,7 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
         host="",
         ha=wish.get("ha", False),
         ha_number=await number_of(tx, wish["project_id"]) if wish.get("ha") else None,
+        flavor_id=wish.get("flavor_id") or "",
         by_hand=False,
         generation=1,
         unsettled=False,

@@ -15,6 +15,7 @@ from cumulet.services.network.standard import Standard
     sa.Index("network_routers_project", "project_id"),
     sa.Index("network_routers_host", "host"),
     sa.Index("network_routers_unsettled", "unsettled"),
+    sa.Index("network_routers_flavor", "flavor_id"),
     sa.Index("network_routers_number", "project_id", "ha_number", unique=True),
 )
 class RouterRow(Standard):
@@ -45,6 +46,7 @@ class RouterRow(Standard):
     """Several nodes hold it; `host` is the one where it runs."""
     ha_number: Annotated[int, sa.Integer] | None
     """Its number among those of its project; null for others."""
+    flavor_id: Ref
     by_hand: bool
     """An administrator chose its node: it is there even without legs."""
     generation: int
