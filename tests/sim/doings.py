@@ -175,10 +175,13 @@ async def restore(people: People) -> Any:
     return backup and await people.post("block_storage", path, "restore", **over)
 
 
+PLACES = ("n1@local", "n2@local", "n1@share", "n2@share")
+
+
 async def migrate_volume(people: People) -> Any:
     """An administrator moves one."""
     volume = await people.some("block_storage", "/volumes")
-    verb = {"os-migrate_volume": {"host": people.scene.chance.choice(("n1", "n2"))}}
+    verb = {"os-migrate_volume": {"host": people.scene.chance.choice(PLACES)}}
     path = f"/volumes/{volume['id']}/action" if volume else ""
     return volume and await people.scene.api.call("block_storage", "POST", path, verb, "admin")
 

@@ -33,6 +33,8 @@ from cumulet.programs.cloud import Cloud
 from cumulet.programs.direct import DirectControlPlane
 from cumulet.programs.settings import Settings
 from cumulet.programs.simulate import SimulatedNode, World
+from cumulet.programs.simulated_volumes import VolumeWorlds, Worlds
+from cumulet.programs.volume_settings import FilesBackend, NfsBackend, VolumeSettings
 from cumulet.services.compute import seed as compute_seed
 from cumulet.services.image import seed as image_seed
 from tests.support.personas import authenticate
@@ -40,6 +42,9 @@ from tests.support.stone import FlakyBus, Killed, Mortal, MortalBackend, Stone
 from tests.support.virtual_time import VirtualClock
 
 LOSES, DOUBLES = 0.05, 0.05
+
+BACKENDS = VolumeSettings(backends={"local": FilesBackend(), "share": NfsBackend(share="192.0.2.5:/volumes")})
+"""Each node has one of its own, and all have one together."""
 
 
 @cache
@@ -286,7 +291,8 @@ class Scene:
         self._folder = tempfile.TemporaryDirectory(prefix="cumulet-sim-", dir="/dev/shm")
         self.place = Path(self._folder.name)
         self.shelf, self.backups = Shelf(), Shelf()
-        self.worlds = {f"n{number}": World(clock) for number in range(1, nodes + 1)}
+        shared: Worlds = {}
+        self.worlds = {f"n{number}": World(clock, VolumeWorlds(BACKENDS, shared)) for number in range(1, nodes + 1)}
         self.apis: list[ApiProcess] = []
         self.nodes: dict[str, NodeProcess] = {}
         self.kills = 0

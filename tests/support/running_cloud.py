@@ -69,8 +69,15 @@ weight = 100
 
 [image.stores.web]
 type = "http"
+
+[volumes.backends.local]
+type = "files"
+
+[volumes.backends.share]
+type = "nfs"
+share = "192.0.2.5:/volumes"
 """
-"""A cloud in which every talent of the image service shows, and which believes an OpenID Connect provider, a SAML
+"""A cloud in which every talent of the image service shows, that has several backends of volumes, and which believes an OpenID Connect provider, a SAML
 provider, and itself as if it were another cloud. The latter two sign with one key."""
 DASHBOARD = "https://dashboard.test/auth/websso/"
 PATIENCE = Path(__file__).parents[1] / "compat" / "tempest.ini"
