@@ -77,8 +77,8 @@ type = "files"
 type = "nfs"
 share = "192.0.2.5:/volumes"
 """
-"""A cloud in which every talent of the image service shows, that has several backends of volumes, and which believes an OpenID Connect provider, a SAML
-provider, and itself as if it were another cloud. The latter two sign with one key."""
+"""A cloud in which every talent of the image service shows, with two backends of volumes, which believes an OpenID
+Connect provider, a SAML provider, and itself as if it were another cloud. The latter two sign with one key."""
 DASHBOARD = "https://dashboard.test/auth/websso/"
 PATIENCE = Path(__file__).parents[1] / "compat" / "tempest.ini"
 

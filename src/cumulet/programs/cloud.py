@@ -31,6 +31,7 @@ from cumulet.programs.secrets import admin_password, node_secret, volume_seal
 from cumulet.programs.settings import Settings, SettingsError
 from cumulet.services.block_storage import policies as block_storage_policies
 from cumulet.services.block_storage import service as block_storage_service
+from cumulet.services.block_storage.placing.weighers import FACTORS
 from cumulet.services.block_storage.public import VolumeDoor
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.compute import policies as compute_policies
@@ -147,6 +148,7 @@ class Cloud:
             seal=volume_seal(settings),
             backup_store=backups or image_stores.backups(settings.backup, state),
             always_exports=settings.always_export_volumes or settings.mode == "simulate",
+            weighers=settings.volumes.weighers or FACTORS,
             rules=make_rules("block_storage", block_storage_policies.DEFAULTS),
             **self._ground(),
         )

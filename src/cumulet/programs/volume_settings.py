@@ -7,6 +7,8 @@ import re
 import msgspec
 
 from cumulet.contracts.backends import Terms
+from cumulet.services.block_storage.placing import expressions
+from cumulet.services.block_storage.placing.weighers import WEIGHERS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,15}\Z")
 _POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}\Z")
@@ -90,10 +92,16 @@ class VolumeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     backends: dict[str, VolumeBackend] = {}
     """By name; empty: one of the type `files`, named `local`."""
+    weighers: dict[str, float] = {}
+    """By which pools are ranked for a new volume, and how much each counts: the API's word. Empty: the room they have,
+    and what `goodness_function` says."""
 
 
 def check(settings: VolumeSettings) -> None:
     """Raise BadBackend for what would only fail later."""
+    for name in settings.weighers:
+        if name not in WEIGHERS:
+            raise BadBackend(f"volumes.weighers: there is no {name[:40]!r}; use {', '.join(WEIGHERS)}")
     for name, backend in settings.backends.items():
         where = f"volumes.backends.{name[:40]}"
         if not _NAME.match(name):
@@ -104,12 +112,22 @@ def check(settings: VolumeSettings) -> None:
             raise BadBackend(f"{where}.reserved_percentage: give a number from 0 to 100")
         if not backend.max_over_subscription_ratio >= 1:
             raise BadBackend(f"{where}.max_over_subscription_ratio: give a number that is 1 or more")
+        for function in ("filter_function", "goodness_function"):
+            _check_function(f"{where}.{function}", getattr(backend, function))
         if isinstance(backend, NfsBackend):
             _check_nfs(where, backend)
         if isinstance(backend, RbdBackend):
             _check_words(where, pool=backend.pool, user=backend.user)
         if isinstance(backend, IscsiBackend) and not 0 < backend.port < 1 << 16:
             raise BadBackend(f"{where}.port: {backend.port} is no port; give a number from 1 to 65535")
+
+
+def _check_function(where: str, text: str) -> None:
+    try:
+        if text:
+            expressions.check(text)
+    except expressions.BadExpression as error:
+        raise BadBackend(f"{where}: {error}") from error
 
 
 def _check_nfs(where: str, backend: NfsBackend) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cumulet.contracts.backends import Storage, Terms
+from cumulet.drivers.volume.fake import VolumeWorld
 from tests.api.block_storage.shop import Shop
 
 pytestmark = pytest.mark.db
@@ -154,3 +156,27 @@ async def test_nodes_of_one_storage_are_a_cluster(shop: Shop) -> None:
     await admin.put("/os-services/disable", {"host": "one@nfs", "binary": "cinder-volume"})
     for _ in range(3):
         assert (await host(shop, await shop.make(volume_type=nfs))) == "two@nfs#nfs"
+
+
+async def test_what_fails_in_one_place_is_made_in_another(shop: Shop) -> None:
+    for node in ("one", "two"):
+        shop.nodes.give(node, "fast", world=VolumeWorld(capacity_gib=1))
+        facts = (await shop.nodes.node(node)).facts  # type: ignore[union-attr]
+        roomy = [
+            msgspec.structs.replace(one, storage=msgspec.structs.replace(one.storage, total_gib=5000, free_gib=5000))
+            if one.name == "fast"
+            else one
+            for one in facts.backends
+        ]
+        (await shop.nodes.node(node)).facts = msgspec.structs.replace(facts, backends=tuple(roomy))  # type: ignore[union-attr]
+    volume = await shop.make(size=2)
+    assert await shop.status(volume) == "available"
+    assert (await host(shop, volume)).endswith("@local#local")
+    assert not (await shop.client.get(f"/messages?resource_uuid={volume}"))["messages"]
+    lost = await shop.make(size=2, volume_type=await kind(shop, "fast", volume_backend_name="fast"))
+    assert await shop.status(lost) == "error"
+    said = await reasons(shop, lost)
+    assert "one@fast#fast: RetryFilter: it failed here: The backend of this volume has no room left." in said
+    await shop.client.delete(f"/volumes/{lost}", 202)
+    await shop.settle()
+    await shop.client.get(f"/volumes/{lost}", 404)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 
 from cumulet.drivers.volume.raw.rbd import RbdStore
 from cumulet.lib import process
-from cumulet.lib.process import ProcessFailed
+from cumulet.lib.process import ProcessFailed, environment
 from cumulet.programs.doctor.finding import REAL, Finding
-from cumulet.programs.volume_settings import IscsiBackend, RbdBackend, VolumeBackend, VolumeSettings
+from cumulet.programs.volume_settings import IscsiBackend, NfsBackend, RbdBackend, VolumeBackend, VolumeSettings
 
 _SECONDS_TO_ANSWER = 35.0
 
@@ -31,6 +32,17 @@ def _programs(name: str, backend: VolumeBackend) -> Iterator[Finding]:
     if isinstance(backend, IscsiBackend):
         found = shutil.which("tgtd") is not None
         yield Finding(f"Backend {name}", found, "" if found else "not found: tgtd", "apt-get install tgt", REAL)
+    if isinstance(backend, NfsBackend):
+        mounts = shutil.which("mount.nfs", path=environment()["PATH"]) is not None
+        yield nfs(name, "" if mounts else "not found: mount.nfs", os.geteuid())
+
+
+def nfs(name: str, lacks: str, user: int) -> Finding:
+    """Whether shares can be mounted here: by the program for it, and by whom the kernel lets."""
+    if lacks:
+        return Finding(f"Backend {name}", False, lacks, "apt-get install nfs-common", REAL)
+    remedy = "run the node as root: the kernel lets nobody else mount shares"
+    return Finding(f"Backend {name}", user == 0, "" if user == 0 else "not root", remedy, REAL)
 
 
 async def _relays(distant: Sequence[VolumeBackend]) -> Finding:

@@ -29,6 +29,8 @@ from cumulet.services.fleet.public import Held
 NO_NODE_SECONDS = 5.0
 REPORT_SECONDS = 30.0
 COPY_SECONDS = 5.0
+MOST_TRIES = 2
+"""Places, besides the first one, where a volume is tried to be made when that fails."""
 
 
 class VolumeReconciler:
@@ -125,7 +127,15 @@ class VolumeReconciler:
             return Again(0)
         if not choice.refusals:
             return Again(NO_NODE_SECONDS, choice.sentence())
-        return await self._fail(volume, Action.SCHEDULE, choice.sentence())
+        why = [*_tried(volume).values()][-1:]
+        return await self._fail(volume, Action.SCHEDULE, " ".join((*why, choice.sentence())))
+
+    async def _try_elsewhere(self, volume: VolumeRow, why: str) -> None:
+        """Let it look for another place: what is left of it at this one goes."""
+        tried = msgspec.json.encode({**_tried(volume), place.pool_of(volume): why}).decode()
+        left = {"leaves": f"{volume.node}@{volume.backend}", "tried": tried}
+        nowhere = {"node": "", "backend": "", "cluster": "", "pool": "", "looked_after": ""}
+        await self._room.database.write(lambda tx: store.order(self._room, tx, volume.id, **left, **nowhere))
 
     @staticmethod
     async def _source_pool(tx: Transaction, volume: VolumeRow) -> tuple[str, str, str]:
@@ -197,6 +207,9 @@ class VolumeReconciler:
             await self._room.database.write(lambda tx: store.order(self._room, tx, volume.id, leaves=""))
             return Again(0)
         verdict = await self._verdict(volume, snapshots, legs, copied)
+        if verdict.may_be_made_elsewhere and len(_tried(volume)) < MOST_TRIES:
+            await self._try_elsewhere(volume, verdict.reason)
+            return Again(0)
         if verdict.says_anything:
             await self._note(volume.id, verdict)
             return Again(0)
@@ -301,6 +314,10 @@ class VolumeReconciler:
     async def every(self, after: str, limit: int) -> Sequence[str]:
         async with self._room.database.read() as tx:
             return [key for (key,) in await tx.tuples(_page(False), {"after": after, "most": limit})]
+
+
+def _tried(volume: VolumeRow) -> dict[str, str]:
+    return msgspec.json.decode(volume.tried, type=dict[str, str])
 
 
 @cache

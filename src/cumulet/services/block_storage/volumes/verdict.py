@@ -30,6 +30,8 @@ class Verdict:
     cause: Action | None = None
     """Which wish failed."""
     reason: str = ""
+    may_be_made_elsewhere: bool = False
+    """What failed is the making, by no fault of what was asked for."""
 
     @property
     def says_anything(self) -> bool:
@@ -64,6 +66,8 @@ def judge(volume: VolumeRow, snapshots: Sequence[SnapshotRow], facts: VolumeFact
     if not facts.size_gib:
         verdict.volume["fault"] = verdict.reason
         verdict.cause = Action.CREATE_VOLUME
+        bound = volume.adopt or volume.snapshot_id or volume.source_volume_id
+        verdict.may_be_made_elsewhere = facts.fault.code >= 500 and not bound
     elif facts.reverts < volume.reverts:
         verdict.volume["reverts"] = facts.reverts
         verdict.cause = Action.REVERT
