@@ -104,6 +104,8 @@ class PortSpec(Record, frozen=True, kw_only=True):
     egress_kpps: int = 0
     ingress_kpps: int = 0
     """Thousands of packets a second."""
+    egress_least_kbps: int = 0
+    """What it is promised of a wire that leads out."""
     dscp: int | None = None
     trunk_port: str = ""
     """The port whose interface carries this one's frames, under a tag; empty: it has an interface of its own."""

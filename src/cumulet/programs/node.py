@@ -43,7 +43,7 @@ from cumulet.node.metadata.server import MetadataServer
 from cumulet.node.passwords import FilePasswords
 from cumulet.node.volumes.backends import Backends
 from cumulet.node.volumes.data import volume_data
-from cumulet.programs import volume_backends
+from cumulet.programs import promises, volume_backends
 from cumulet.programs.host import name_of, namespace_of, own_facts
 from cumulet.programs.locks import AlreadyRunning, hold
 from cumulet.programs.logs import log_to_stderr
@@ -228,6 +228,7 @@ def _network_node(settings: Settings, namespace: str, user: process.User | None)
         tunnels_in_host=bool(settings.tunnel_address),
         host_gateway=True,
         wires=cables.ends_of(settings.wires),
+        rates=promises.egress(settings.bandwidths),
         uplink=Uplink(outgoing=settings.uplink),
         tap_user=user.uid if user else 0,
     )

@@ -39,6 +39,11 @@ def wires(texts: Sequence[str]) -> tuple[Wire, ...]:
     return tuple(found.values())
 
 
+def egress(texts: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """(physical network, kbit/s) of those that promise something to what goes out."""
+    return tuple((wire.physical_network, wire.egress_kbps) for wire in wires(texts) if wire.egress_kbps)
+
+
 def packets(text: str) -> Packets:
     """Raises BadPromise."""
     both, separate, ingress = text.partition(":")

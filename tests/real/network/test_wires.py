@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import msgspec
 import pytest
 
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import Fabric, NetworkType
+from cumulet.drivers.network.linux.guarantees import shares
 from tests.real.network.conftest import MakeWorld
 from tests.support.network.fabrics import OPEN, port, tenant_network
 from tests.support.network.guests import SOMETHING_COMES_SECONDS
@@ -43,3 +47,37 @@ async def test_without_the_wire_the_network_says_so(world: LinuxWorld, make_worl
     assert fault is not None
     assert "wire0 is not in the node's namespace" in fault.details
     assert facts[Kind.PORT][0].fault is not None
+
+
+async def test_promised_frames_leave_in_a_class_of_their_own(make_world: MakeWorld) -> None:
+    promised = msgspec.structs.replace(port("ann", "red", "10.0.0.10", host="elm"), egress_least_kbps=600)
+    others = (port("cid", "red", "10.0.0.12", host="elm"), port("bob", "red", "10.0.0.11", host="oak"))
+    fabric = Fabric(networks=(RED,), ports=(promised, *others), groups=(OPEN,))
+    wires = {"host_gateway": False, "wires": (("cable", "wire0"),)}
+    elm, oak = make_world(name="elm", rates=(("cable", 1000),), **wires), make_world(name="oak", **wires)
+    for world in (elm, oak):
+        await world.prepare()
+    await elm.commands.ip(elm.namespace, [f"link add name wire0 type veth peer name wire0 netns {oak.namespace}"])
+    for world in (elm, oak):
+        await world.start(fabric)
+    (number, kbps), *more = shares(fabric, elm.node)["wire0"].least
+    assert (kbps, more) == (600, [])
+
+    async def sent() -> dict[str, int]:
+        shown = await elm.commands.other(["tc", "-s", "class", "show", "dev", "wire0"], elm.namespace)
+        found = re.findall(r"class htb (\S+) .*?\n Sent \d+ bytes (\d+) pkt", shown.decode())
+        return {handle: int(packets) for handle, packets in found}
+
+    before = await sent()
+    for _ in range(20):
+        assert await elm.guest("ann").ping("10.0.0.11", SOMETHING_COMES_SECONDS)
+    after = await sent()
+    own = f"1:{number:x}"
+    assert after[own] - before[own] >= 20
+    assert await elm.guest("cid").ping("10.0.0.11", SOMETHING_COMES_SECONDS)
+    last = await sent()
+    assert last[own] - after[own] < 20
+    assert last["1:1"] > after["1:1"], "who was promised nothing shares the rest"
+    again = msgspec.structs.replace(fabric, ports=(msgspec.structs.replace(promised, egress_least_kbps=0), *others))
+    await elm.driver.apply(again)
+    assert b"htb" not in await elm.commands.queues(elm.namespace), "a wire without promises is left as it is"

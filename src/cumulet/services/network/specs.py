@@ -107,6 +107,7 @@ def port_spec(
         up=port.admin_up,
         egress_kbps=rates.get(("bandwidth_limit", "egress"), 0),
         ingress_kbps=rates.get(("bandwidth_limit", "ingress"), 0),
+        egress_least_kbps=rates.get(("minimum_bandwidth", "egress"), 0),
         egress_kpps=rates.get(("packet_rate_limit", "egress"), 0),
         ingress_kpps=rates.get(("packet_rate_limit", "ingress"), 0),
         dscp=rates.get(("dscp_marking", "")),

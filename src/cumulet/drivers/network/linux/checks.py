@@ -123,6 +123,7 @@ def check_port(port: PortSpec) -> None:
             _mac(mac)
         _cidr(cidr)
     _require(port.egress_kbps in _KBPS and port.ingress_kbps in _KBPS, "its bandwidth")
+    _require(port.egress_least_kbps in _KBPS, "its promised bandwidth")
     _require(port.egress_kpps in _KPPS and port.ingress_kpps in _KPPS, "its rate of packets")
     for log in port.logs:
         checked_id(log.id)

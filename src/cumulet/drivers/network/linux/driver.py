@@ -189,6 +189,7 @@ class LinuxNetwork:
         note(await self._insides.ensure_interiors(i for i in wanted.interiors if i.element not in faults))
         note(await _guarded(everything, self._wiring.ensure_entries(wanted.entries)))
         note(await _guarded(everything, self._wiring.ensure_queues(wanted.queues)))
+        note(await _guarded(everything, self._wiring.ensure_shares(wanted.shares)))
         note(await _guarded(everything, self._wiring.ensure_tagged(wanted.tagged)))
         note(await self._serve(wanted, faults.keys()))
         note(await self._retire(wanted, everything))

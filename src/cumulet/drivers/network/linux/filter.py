@@ -14,6 +14,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 
 from cumulet.contracts.networks import Fabric, GroupSpec, NetworkSpec, NetworkType, PortSpec, RuleSpec
+from cumulet.drivers.network.linux.guarantees import priority_rule, promised
 from cumulet.drivers.network.linux.guard import guard_rules
 from cumulet.drivers.network.linux.local_ips import local_rules
 from cumulet.drivers.network.linux.names import bridge, tap
@@ -76,9 +77,11 @@ def ruleset(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Ruleset:
     local_chains, local_sets = local_rules(ports)
     chains |= local_chains
     sets |= local_sets
-    shaped = [port for port in ports if port.egress_kbps or port.egress_kpps or port.dscp is not None]
+    shares = promised(fabric, node)
+    shapes = {port.id: _shape_rules(port, shares) for port in ports}
+    shaped = [port for port in ports if shapes[port.id]]
     for port in shaped:
-        chains[f"{BRIDGE} shape-{port.id}"] = Chain(_shape_rules(port))
+        chains[f"{BRIDGE} shape-{port.id}"] = Chain(shapes[port.id])
     counted = [port for port in ports if port.ingress_kpps]
     for port in counted:
         chains[f"{BRIDGE} count-{port.id}"] = Chain((_packet_rule(port.ingress_kpps),))
@@ -199,8 +202,8 @@ def _watched(port: PortSpec, groups: Mapping[str, GroupSpec]) -> dict[str, Chain
     return chains
 
 
-def _shape_rules(port: PortSpec) -> tuple[str, ...]:
-    rules = []
+def _shape_rules(port: PortSpec, shares: Mapping[str, tuple[str, int]]) -> tuple[str, ...]:
+    rules = [priority_rule(shares[port.id][1])] if port.id in shares else []
     if port.dscp is not None:
         rules += [f"ip dscp set {port.dscp}", f"ip6 dscp set {port.dscp}"]
     if port.egress_kbps:

@@ -49,6 +49,8 @@ class Node:
     reaches floating addresses from the node's namespace, and routers have a next hop."""
     wires: tuple[tuple[str, str], ...] = ()
     """(physical network, interface): interfaces of the node's namespace that lead out of this machine."""
+    rates: tuple[tuple[str, int], ...] = ()
+    """(physical network, kbit/s): what goes out through a wire, and may be promised to ports."""
     uplink: Uplink | None = None
     tap_user: int = 0
     """Number of the user that machines run as."""

@@ -15,6 +15,7 @@ from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import dhcp, names, routers, vxlan
 from cumulet.drivers.network.linux.bridges import bridge_mac, network_links, port_link, router_links
 from cumulet.drivers.network.linux.filter import ruleset
+from cumulet.drivers.network.linux.guarantees import Shares, shares
 from cumulet.drivers.network.linux.interior import Interior, Leg
 from cumulet.drivers.network.linux.keepalived import configuration, standing_back
 from cumulet.drivers.network.linux.links import Link
@@ -37,6 +38,8 @@ class Plan:
     entries: frozenset[vxlan.Entry]
     queues: Mapping[str, int]
     """Tap → kbit/s towards the guest."""
+    shares: Mapping[str, Shares]
+    """Wire → what is promised on it."""
     tagged: frozenset[Tagged]
     standbys: Mapping[str, tuple[str, str]]
     """Router → (namespace, what its keepalived is told)."""
@@ -74,6 +77,7 @@ def plan(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Plan:
         translations={router.id: routers.translation(router) for router in fabric.routers},
         entries=frozenset(entry for n in fabric.networks for entry in vxlan.entries(n, ports[n.id], node)),
         queues={names.tap(port.id): port.ingress_kbps for port in local if port.ingress_kbps},
+        shares=shares(fabric, node),
         tagged=tagged(local),
         standbys={r.id: (inner[r.id].namespace, configuration(r, inner[r.id])) for r in kept},
         servers={**_dhcp_servers(answering, ports, node), **_advertisers(fabric.routers, networks, node)},

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from cumulet.contracts.assignments import Fault, Kind
 from cumulet.drivers.network.linux.commands import Commands
 from cumulet.drivers.network.linux.faults import of_failure
+from cumulet.drivers.network.linux.guarantees import Shares, parse_shared, share_lines
 from cumulet.drivers.network.linux.links import FoundLink, Lines, Link, deletions, lines_for, surplus, without
 from cumulet.drivers.network.linux.names import Element, owner, tap
 from cumulet.drivers.network.linux.node import Node
@@ -35,6 +36,7 @@ class Wiring:
         self._links: Sequence[Link] | None = None
         self._entries: frozenset[Entry] | None = None
         self._queues: Mapping[str, int] | None = None
+        self._shares: Mapping[str, Shares] | None = None
         self._tagged: frozenset[Tagged] | None = None
 
     async def ensure_links(self, wanted: Sequence[Link], settled: Collection[Element]) -> dict[Element, Fault]:
@@ -111,6 +113,20 @@ class Wiring:
         self._queues = dict(wanted)
         return {}
 
+    async def ensure_shares(self, wanted: Mapping[str, Shares]) -> dict[Element, Fault]:
+        """Promise these on the wires. What was promised by a node that ran here before is made anew."""
+        if wanted == self._shares:
+            return {}
+        have, ends = self._shares, {end for _, end in self._node.wires}
+        self._shares = None
+        lines: list[str] = []
+        if have is None and ends:
+            shared = parse_shared(await self._commands.queues(self._node.namespace))
+            lines = [f"qdisc del dev {end} root" for end in sorted(shared & ends)]
+        await self._commands.tc(self._node.namespace, [*lines, *share_lines(have or {}, wanted)])
+        self._shares = dict(wanted)
+        return {}
+
     async def ensure_tagged(self, wanted: frozenset[Tagged]) -> dict[Element, Fault]:
         """Let the frames of these sub-ports pass, with their tags."""
         if wanted == self._tagged:
@@ -149,5 +165,7 @@ class Wiring:
             self._entries = frozenset(entry for entry in self._entries if entry.device not in gone)
         if self._queues is not None:
             self._queues = {name: kbps for name, kbps in self._queues.items() if name not in gone}
+        if self._shares is not None and set(self._shares) & set(gone):
+            self._shares = None
         if self._tagged is not None and any(tap(t.port_id) in gone or t.trunk in gone for t in self._tagged):
             self._tagged = None
