@@ -36,7 +36,6 @@ def run(scene: Scene) -> None:
                 scene.cloud.client(DEMO),
                 scene.client(),
                 image.id,
-                client.network.find_network("public").id,
                 number,
                 scene.seed,
                 -(-scene.operations // PEOPLE),

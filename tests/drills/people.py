@@ -25,11 +25,12 @@ LONGEST_REST = 2.0
 class Person(threading.Thread):
     """Does one thing after the other, at random. That he is refused is fine; that something broke is not."""
 
-    def __init__(
-        self, client: Connection, admin: Connection, image: str, public: str, number: int, seed: int, things: int
-    ) -> None:
+    def __init__(self, client: Connection, admin: Connection, image: str, number: int, seed: int, things: int) -> None:
         super().__init__(name=f"person {number}", daemon=True)
-        self.client, self.admin, self.image, self.public = client, admin, image, public
+        self.client, self.admin, self.image = client, admin, image
+        self.public = admin.network.find_network("public").id
+        self.untouched = {one.id for kind in (client.network.routers, client.network.networks) for one in kind()}
+        self.untouched |= {subnet.id for subnet in client.network.subnets()}
         self.chance = random.Random(f"{seed} {number}")
         self.things = things
         self.done: Counter[str] = Counter()
@@ -73,8 +74,8 @@ class Person(threading.Thread):
                 time.sleep(0.1)
 
     def any(self, found: Iterable[Any]) -> Any:
-        """One of them; None: there is none."""
-        several = list(found)
+        """One of them that was not there before; None: there is none."""
+        several = [one for one in found if one.id not in self.untouched]
         return self.chance.choice(several) if several else None
 
     def server(self, *statuses: str) -> Any:
@@ -190,7 +191,7 @@ def attach(person: Person) -> Any:
 
 def detach(person: Person) -> Any:
     volume = person.volume("in-use")
-    held = volume and person.any(volume.attachments)
+    held = volume and person.chance.choice(volume.attachments)
     return held and (person.client.compute.delete_volume_attachment(held["server_id"], volume.id), volume)
 
 

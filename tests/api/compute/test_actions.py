@@ -214,3 +214,18 @@ async def test_a_lost_host_is_evacuated(cloud: SmallCloud) -> None:
     await cloud.settle()
     assert cloud.machine(server["id"]) == (page["OS-EXT-SRV-ATTR:host"], Power.RUNNING)
     assert server["id"] not in cloud.nodes.worlds[host].machines
+
+
+async def test_a_host_that_was_lost_takes_a_server_again_once_it_has_let_go(cloud: SmallCloud) -> None:
+    server = await cloud.make_server()
+    host = (await cloud.page(server["id"]))["OS-EXT-SRV-ATTR:host"]
+    cloud.nodes.kill(host)
+    await cloud.do(server["id"], "evacuate", {}, 200, persona="admin", version="2.14")
+    other = (await cloud.page(server["id"]))["OS-EXT-SRV-ATTR:host"]
+    stale = cloud.nodes.worlds[host].machines[server["id"]]
+    cloud.nodes.kill(other)
+    cloud.nodes.revive(host)  # it lives, and has not yet read what it is to let go of
+    await cloud.do(server["id"], "evacuate", {}, 200, persona="admin", version="2.14")
+    page = await cloud.page(server["id"])
+    assert (page["status"], page["OS-EXT-SRV-ATTR:host"]) == ("ACTIVE", host)
+    assert cloud.nodes.worlds[host].machines[server["id"]] is not stale

@@ -13,6 +13,7 @@ import msgspec
 from cumulet.contracts.assignments import Fault, Kind
 from cumulet.contracts.machines import ImageRef
 from cumulet.core.db import Transaction
+from cumulet.core.errors import Unavailable
 from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.history import note_settled
@@ -96,14 +97,25 @@ class Moves:
         return Again()
 
     async def claim_elsewhere(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> tuple[str, str] | Fault:
-        """A place on the best other host; or on the one that an administrator insisted on, whatever filters say."""
+        """A place on the best other host; or on the one that an administrator insisted on, whatever filters say.
+
+        Raises Unavailable while a node that might be the best has not let go of an earlier stay.
+        """
+        found = await self.claim_now(look, move, wanted)
+        if isinstance(found, Fault) and any(map(look.alive, look.lingers_on)):
+            raise Unavailable("a node lets go of an earlier stay first")
+        return found
+
+    async def claim_now(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> tuple[str, str] | Fault:
         server = look.server
         if not move.forced:
-            flavor, avoid = _flavor.decode(move.new_flavor), frozenset({move.source})
+            flavor, avoid = _flavor.decode(move.new_flavor), look.lingers_on | {move.source}
             request = await request_for(
                 self.room, server, flavor, wanted, host=move.host_wanted, avoid=avoid, disks=look.kept
             )
             return await claim_best(self.room, server, request, look.asks_at(""))
+        if move.host_wanted in look.lingers_on:
+            return Fault(message=f"No valid host was found. {move.host_wanted} has not let go of an earlier stay.")
         node = await self.room.fleet.node(move.host_wanted)
         if node is not None and await self.room.placement.claim(
             server.id,

@@ -26,7 +26,7 @@ def availability_zone(host: Host, request: Request) -> str:
 def requested_host(host: Host, request: Request) -> str:
     if request.host and request.host != host.name:
         return f"only {request.host} was asked for"
-    return "it is the host to move away from" if host.name in request.avoid else ""
+    return "the server moves away from it, or is not gone from it yet" if host.name in request.avoid else ""
 
 
 def resources(host: Host, request: Request) -> str:

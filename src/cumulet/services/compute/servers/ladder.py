@@ -78,10 +78,14 @@ class Ladder:
         only = {name for name in (server.host or server.host_wanted, *near) if name}
         if len(only) > 1:
             return Failed(Fault(message=NO_VALID_HOST + "Its volumes lie on different hosts.", code=500))
-        request = await request_for(self.room, server, look.flavor, wanted, host="".join(only), disks=look.kept)
+        avoid = look.lingers_on
+        request = await request_for(
+            self.room, server, look.flavor, wanted, host="".join(only), avoid=avoid, disks=look.kept
+        )
         found = await claim_best(self.room, server, request, look.asks_at(""))
         if isinstance(found, Fault):
-            return Failed(found)
+            leaving = any(map(look.alive, avoid))
+            return Again(LOOK_AGAIN, "a node lets go of it first") if leaving else Failed(found)
         name, zone = found
         await note(self.room, server.id, lambda row: placed(row, name, zone))
         return Again()

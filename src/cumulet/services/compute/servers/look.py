@@ -82,6 +82,11 @@ class Look:
     def digest(self) -> str:
         return digest_of(self.spec)
 
+    @property
+    def lingers_on(self) -> frozenset[str]:
+        """Nodes that have not yet let go of an earlier stay: told to have it again, they would go on with that."""
+        return frozenset(held.node for held in self.held.values() if held.gone)
+
     def alive(self, host: str) -> bool:
         node = self.nodes.get(host)
         return node is not None and node.alive
