@@ -13,5 +13,5 @@ DRILLS = (
     Drill("standby", "the node that runs a router is lost; floating IPs answer again in seconds", standby.run, 3),
     Drill("lost-node", "a node loses power; its servers are evacuated, and it comes back", lost_node.run, 3),
     Drill("unheard-node", "the API does not hear a node; its guests lose their disks, and end", unheard_node.run, 3),
-    Drill("killed", "the API and the agents are killed in use; nothing is stuck, nothing leaks", killed.run),
+    Drill("killed", "processes and nodes are killed while people work; nothing is stuck, nothing leaks", killed.run),
 )

@@ -1,4 +1,4 @@
-"""The API and the agents killed, again and again, while people use the cloud: nothing is stuck, nothing leaks."""
+"""The API, agents, guests and whole nodes are killed while people use the cloud: nothing is stuck, nothing leaks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from openstack.connection import Connection
 
 from tests.drills.drill import Scene, Watch, leaving_nothing
+from tests.drills.lost_node import QEMU
 from tests.drills.people import Person
 from tests.support.boot_sector import boot_disk
 from tests.support.real_cloud import eventually
@@ -57,21 +58,50 @@ def run(scene: Scene) -> None:
 
 
 def kill_meanwhile(scene: Scene, people: list[Person]) -> Counter[str]:
+    """What was ended, and how often, until all people have done what they wanted."""
     chance, kills, over = random.Random(scene.seed), Counter[str](), threading.Event()
     for person in people:
         person.start()
     threading.Thread(target=lambda: ([person.join() for person in people], over.set()), daemon=True).start()
     while not over.wait(chance.uniform(0.5, 4)):
-        victim = chance.choice(("serve", "serve", "node", *scene.rack.others))
-        if isinstance(victim, str):
-            scene.cloud.kill(victim)
-            scene.cloud.up()
-            kills["the API" if victim == "serve" else "near's agent"] += 1
-        else:
-            victim.kill_agent()
-            victim.start_agent()
-            kills[f"{victim.name}'s agent"] += 1
+        (kill,) = chance.choices((kill_api, kill_agent, kill_guest, lose_power), (6, 6, 3, 1))
+        kills[kill(scene, chance)] += 1
     return kills
+
+
+def kill_api(scene: Scene, chance: random.Random) -> str:
+    scene.cloud.kill("serve")
+    scene.cloud.up()
+    return "the API"
+
+
+def kill_agent(scene: Scene, chance: random.Random) -> str:
+    name = chance.choice(scene.names)
+    if name == scene.names[0]:
+        scene.cloud.kill("node")
+        scene.cloud.up()
+    else:
+        scene.other(name).kill_agent()
+        scene.other(name).start_agent()
+    return f"{name}'s agent"
+
+
+def kill_guest(scene: Scene, chance: random.Random) -> str:
+    """A process that runs a guest, or that carries a volume from node to node."""
+    program = chance.choice((QEMU, "qemu-storage-daemon"))
+    host, _ = scene.home(chance.choice(scene.names))
+    running = host.running(program)
+    if not running:
+        return f"no {program}"
+    host.run("kill", "-9", str(chance.choice(running)), check=False)
+    return f"one {program}"
+
+
+def lose_power(scene: Scene, chance: random.Random) -> str:
+    far = chance.choice(scene.rack.others)
+    far.lose_power()
+    far.start_agent()
+    return f"all of {far.name}"
 
 
 def report(scene: Scene, people: list[Person], kills: Counter[str]) -> None:
