@@ -18,6 +18,13 @@ from bench.api import Cloud, project
 
 PAGE = 50
 TIMES = 100
+QUESTIONS = (
+    f"servers?limit={PAGE}",
+    f"servers/detail?limit={PAGE}",
+    f"servers/detail?limit={PAGE}&all_tenants=1",
+    f"servers/detail?limit={PAGE}&sort_key=display_name&sort_dir=desc",
+    f"servers/detail?limit={PAGE}&status=BUILD",
+)
 PLACES = {"first": 0.0, "middle": 0.5, "late": 0.9}
 
 
@@ -30,10 +37,10 @@ def main() -> None:
         known = first(cloud)
         for count in sorted(counts):
             fill(cloud, known, count)
-            for kind in ("servers", "servers/detail"):
-                found = {place: cost(cloud, kind, marker(count, share)) for place, share in PLACES.items()}
+            for question in QUESTIONS:
+                found = {place: cost(cloud, question, marker(count, share)) for place, share in PLACES.items()}
                 words = ", ".join(f"{place} page {ms:.2f} ms" for place, ms in found.items())
-                print(f"{count} servers, GET /{kind}?limit={PAGE}: {words} CPU")
+                print(f"{count} servers, GET /{question}: {words} CPU")
     finally:
         cloud.end()
 
@@ -65,6 +72,7 @@ def fill(cloud: Cloud, known: str, count: int) -> None:
         values = {
             "id": "printf('%08x-0000-4000-8000-%012x', n, n)",
             "created_at": "created_at + n",
+            "name": "printf('s%08d', n)",
             "updated_at": "updated_at + n",
             "unsettled": "0",
         }
@@ -79,9 +87,9 @@ def fill(cloud: Cloud, known: str, count: int) -> None:
     database.close()
 
 
-def cost(cloud: Cloud, kind: str, after: str) -> float:
+def cost(cloud: Cloud, question: str, after: str) -> float:
     """CPU of the API process for one page, in ms."""
-    path = f"/compute/v2.1/{kind}?limit={PAGE}" + (f"&marker={after}" if after else "")
+    path = f"/compute/v2.1/{question}" + (f"&marker={after}" if after else "")
 
     def look(_: int) -> None:
         assert len(cloud.call("GET", path)["servers"]) == PAGE

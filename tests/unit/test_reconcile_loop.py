@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cumulet.core.bus import MemoryBus
 from cumulet.core.reconcile import Again, Done, Goal, Loop, Outcome, next_step
+from cumulet.core.reconcile.loop import AT_ONCE
 from tests.support.virtual_time import VirtualClock, run_virtually
 
 
@@ -41,12 +42,14 @@ class Counting:
         return await self.unsettled(after, limit)
 
 
-def watch(reconciler: Counting, wakes: Sequence[tuple[float, str, str]], seconds: float) -> Loop:
+def watch(
+    reconciler: Counting, wakes: Sequence[tuple[float, str, str]], seconds: float, at_once: int = AT_ONCE
+) -> Loop:
     """Run a loop for so long, with wake-ups (when, topic, key)."""
 
     async def story(clock: VirtualClock) -> Loop:
         bus = MemoryBus()
-        loop = Loop(reconciler, bus, clock)
+        loop = Loop(reconciler, bus, clock, at_once=at_once)
         task = asyncio.create_task(loop.run())
         now = 0.0
         for when, topic, key in wakes:
@@ -78,6 +81,17 @@ def test_a_key_that_rests_is_looked_at_once_for_all_that_woke_it() -> None:
     loop = watch(things, [(1, "thing", "a"), (2, "thing", "a"), (3, "thing", "a"), (3, "thing", "b")], 10)
     assert things.looks == [("a", 1.0), ("b", 3.0), ("a", 4.5)]
     assert loop.idle
+
+
+def test_what_is_begun_is_ended_before_more_is_begun_and_newcomers_have_a_share() -> None:
+    """One at a time: a key needs two looks, and comes to its end although many others wait."""
+    things = Counting(Again(), *[Done()] * 20)
+    wakes = [(1, "thing", f"k{number}") for number in range(5)]
+    watch(things, wakes, 10, at_once=1)
+    assert [key for key, _ in things.looks] == ["k0", "k0", "k1", "k2", "k3", "k4"]
+    busy = Counting(*[Again()] * 30)
+    watch(busy, [(1, "thing", "busy"), (1.2, "thing", "new")], 10, at_once=1)
+    assert "new" in [key for key, _ in busy.looks][:6]
 
 
 def test_again_looks_after_its_delay() -> None:

@@ -6,7 +6,8 @@ import asyncio
 import heapq
 import itertools
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cumulet.core.bus import Bus
@@ -21,6 +22,8 @@ SWEEP_SECONDS = 10.0
 FULL_SWEEP_SECONDS = 600.0
 PAGE = 500
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
+NEWCOMERS = 4
+"""One look in so many goes to what is not begun yet, however much is."""
 
 
 class Reconciler(Protocol):
@@ -64,9 +67,12 @@ class Loop:
         self._shards = shards or EveryShard()
         self._at_once = at_once
         self._sweep_seconds = sweep_seconds
-        self._due: list[tuple[float, int, str]] = []
+        self._due = _Lane()
+        self._due_again = _Lane()
+        """What has been begun: it is brought to its end before more is begun."""
+        self._begun: set[str] = set()
+        self._starts = 0
         self._when: dict[str, float] = {}
-        self._count = itertools.count()
         self._running: set[str] = set()
         self._resting: set[str] = set()
         self._woken: set[str] = set()
@@ -123,20 +129,20 @@ class Loop:
         if key in self._when and self._when[key] <= when:
             return
         self._when[key] = when
-        heapq.heappush(self._due, (when, next(self._count), key))
+        (self._due_again if key in self._begun else self._due).push(when, key)
         self._stir.set()
 
     def _start_due(self) -> float | None:
         """Start what is due; the seconds until the next one is, None: nothing waits."""
-        while self._due and len(self._running) < self._at_once:
-            when, _, key = self._due[0]
-            if self._when.get(key) != when:
-                heapq.heappop(self._due)  # it was scheduled again for an earlier time
-                continue
-            delay = when - self._now()
+        while len(self._running) < self._at_once:
+            due, again = self._due.first(self._when), self._due_again.first(self._when)
+            delay = min(due, again) - self._now()
             if delay > 0:
-                return delay
-            heapq.heappop(self._due)
+                return None if delay == math.inf else delay
+            first = self._starts % NEWCOMERS == 0
+            lane = self._due if due <= self._now() and (first or again > self._now()) else self._due_again
+            self._starts += 1
+            key = lane.pop()
             del self._when[key]
             if not self._shards.owns(key):
                 continue
@@ -173,6 +179,7 @@ class Loop:
             self._schedule(key, 0.0)
 
     def _delay(self, key: str, outcome: Outcome) -> float | None:
+        (self._begun.add if isinstance(outcome, Again) else self._begun.discard)(key)
         match outcome:
             case Done():
                 self._failures.pop(key, None)
@@ -220,3 +227,23 @@ class Loop:
             if len(keys) < PAGE:
                 return
             after = keys[-1]
+
+
+class _Lane:
+    """Keys in the order in which they are due, of those that were due together the first that came."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, str]] = []
+        self._count = itertools.count()
+
+    def push(self, when: float, key: str) -> None:
+        heapq.heappush(self._heap, (when, next(self._count), key))
+
+    def first(self, valid: Mapping[str, float]) -> float:
+        """When the first one is due; entries that are no longer valid, scheduled for another time, are dropped."""
+        while self._heap and valid.get(self._heap[0][2]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else math.inf
+
+    def pop(self) -> str:
+        return heapq.heappop(self._heap)[2]

@@ -324,6 +324,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
     )
+    op.create_index("block_storage_volumes_all", "block_storage_volumes", ["created_at"], unique=False)
     op.create_index(
         "block_storage_volumes_project", "block_storage_volumes", ["project_id", "created_at"], unique=False
     )
@@ -610,10 +611,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         **TABLES,
     )
+    op.create_index("compute_servers_all", "compute_servers", ["deleted_at", "created_at"], unique=False)
     op.create_index("compute_servers_changed", "compute_servers", ["updated_at"], unique=False)
     op.create_index("compute_servers_host", "compute_servers", ["host"], unique=False)
+    op.create_index("compute_servers_name", "compute_servers", ["project_id", "deleted_at", "name"], unique=False)
     op.create_index(
         "compute_servers_project", "compute_servers", ["project_id", "deleted_at", "created_at"], unique=False
+    )
+    op.create_index(
+        "compute_servers_status", "compute_servers", ["project_id", "deleted_at", "status", "created_at"], unique=False
     )
     op.create_index("compute_servers_unsettled", "compute_servers", ["unsettled", "id"], unique=False)
     op.create_table(

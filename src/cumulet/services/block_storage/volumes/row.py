@@ -12,6 +12,7 @@ ENDING = "ending"
 @stored(
     "block_storage_volumes",
     sa.Index("block_storage_volumes_project", "project_id", "created_at"),
+    sa.Index("block_storage_volumes_all", "created_at"),
     sa.Index("block_storage_volumes_unsettled", "unsettled", "id"),
     sa.Index("block_storage_volumes_restored", "restore_from"),
 )

@@ -28,7 +28,7 @@ WIRING_SECONDS = 300
 ATTACHING_SECONDS = 1800
 """A volume may have to be filled from an image first."""
 POWERING_SECONDS = 1800
-LOOK_AGAIN = 2.0
+LOOK_AGAIN, LOOK_AT_LEAST = 2.0, 30.0
 
 
 def root_is_volume(look: Look) -> bool:
@@ -354,11 +354,15 @@ class Ladder:
         return Again()
 
     def waiting(self, look: Look, seconds: int, reason: str, fault: str) -> Outcome:
-        """Not yet; and no longer than this budget, unless its node is away: then it is waited for."""
+        """Not yet; and no longer than this budget without any change, unless its node is away: then it is waited for.
+
+        It is woken when there is news. Meanwhile it is looked at less and less, so that many that wait hold up nobody.
+        """
         host = look.server.host
-        if self.room.clock.now() - look.server.wished_at > seconds * SECOND and (not host or look.alive(host)):
+        waited = self.room.clock.now() - max(look.server.wished_at, look.server.updated_at)
+        if waited > seconds * SECOND and (not host or look.alive(host)):
             return Failed(Fault(message=f"{fault}: {reason} after {seconds} seconds.", code=500))
-        return Again(LOOK_AGAIN, reason)
+        return Again(min(max(LOOK_AGAIN, waited / SECOND / 4), LOOK_AT_LEAST), reason)
 
 
 class SharesTaken(CloudError):

@@ -27,6 +27,9 @@ class Wanted(enum.StrEnum):
 @stored(
     "compute_servers",
     sa.Index("compute_servers_project", "project_id", "deleted_at", "created_at"),
+    sa.Index("compute_servers_name", "project_id", "deleted_at", "name"),
+    sa.Index("compute_servers_status", "project_id", "deleted_at", "status", "created_at"),
+    sa.Index("compute_servers_all", "deleted_at", "created_at"),
     sa.Index("compute_servers_unsettled", "unsettled", "id"),
     sa.Index("compute_servers_host", "host"),
     sa.Index("compute_servers_changed", "updated_at"),
