@@ -106,6 +106,12 @@ class PortSpec(Record, frozen=True, kw_only=True):
     """Thousands of packets a second."""
     egress_least_kbps: int = 0
     """What it is promised of a wire that leads out."""
+    egress_burst_kb: int = 0
+    ingress_burst_kb: int = 0
+    """Kilobits that may pass at once; 0: what suits the rate."""
+    egress_burst_kp: int = 0
+    ingress_burst_kp: int = 0
+    """Thousands of packets that may pass at once."""
     dscp: int | None = None
     trunk_port: str = ""
     """The port whose interface carries this one's frames, under a tag; empty: it has an interface of its own."""

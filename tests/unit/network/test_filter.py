@@ -174,6 +174,11 @@ def test_packets_are_limited_where_a_guest_speaks_and_where_it_hears() -> None:
     assert found.chains[f"bridge cumulet count-{ANN.id}"].rules == (
         "limit rate over 3000/second burst 300 packets drop",
     )
+    generous = msgspec.structs.replace(limited, egress_burst_kp=5, egress_kbps=800, egress_burst_kb=1000)
+    assert rules(with_(FABRIC, ports=(generous,))).chains[f"bridge cumulet shape-{ANN.id}"].rules == (
+        "limit rate over 100000 bytes/second burst 125000 bytes drop",
+        "limit rate over 2000/second burst 5000 packets drop",
+    )
     assert not [
         name for name in rules(FABRIC).chains if ANN.id in name and name.split()[2].startswith(("shape", "count"))
     ]

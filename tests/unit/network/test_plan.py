@@ -35,7 +35,7 @@ from cumulet.drivers.network.linux.meters import meters
 from cumulet.drivers.network.linux.names import namespace_owner
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.plan import plan
-from cumulet.drivers.network.linux.queues import parse_queues, queue_lines
+from cumulet.drivers.network.linux.queues import Bucket, parse_queues, queue_lines
 from cumulet.drivers.network.linux.routers import retired_addresses, router_interior, translation
 from cumulet.drivers.network.linux.uplink import floating_ranges, host_rules
 from cumulet.drivers.network.linux.vxlan import Entry, changes, entries, parse_entries
@@ -311,11 +311,15 @@ def test_entries_are_read_and_others_are_left_alone() -> None:
 
 
 def test_queues() -> None:
-    limited = b'{"kind":"tbf","dev":"tap1","root":true,"options":{"rate":1000000}}'
+    limited = b'{"kind":"tbf","dev":"tap1","root":true,"options":{"rate":1000000,"burst":99998}}'
     shown = b"[" + limited + b',{"kind":"noqueue","dev":"tap2","root":true}]'
-    assert parse_queues(shown) == {"tap1": 8000}
-    assert queue_lines({"tap1": 8000}, {"tap1": 8000}) == []
-    assert queue_lines({"tap1": 8000}, {"tap2": 800}) == [
+    there = {"tap1": Bucket(8000, 99_998)}
+    assert parse_queues(shown) == there
+    assert queue_lines(there, {"tap1": Bucket(8000, 100_000)}) == []
+    assert queue_lines(there, {"tap1": Bucket(8000, 200_000)}) == [
+        "qdisc replace dev tap1 root tbf rate 8000kbit burst 200000 latency 100ms"
+    ]
+    assert queue_lines(there, {"tap2": Bucket(800, 32_768)}) == [
         "qdisc del dev tap1 root",
         "qdisc replace dev tap2 root tbf rate 800kbit burst 32768 latency 100ms",
     ]

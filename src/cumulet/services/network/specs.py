@@ -89,7 +89,9 @@ def port_spec(
     tag: int = 0,
 ) -> PortSpec:
     """A port for the node on which it lives."""
-    rates = {(rule.type, rule.direction): rule.rate for rule in limits}
+    rules = list(limits)
+    rates = {(rule.type, rule.direction): rule.rate for rule in rules}
+    bursts = {(rule.type, rule.direction): rule.burst for rule in rules}
     return PortSpec(
         id=port.id,
         network_id=port.network_id,
@@ -110,6 +112,10 @@ def port_spec(
         egress_least_kbps=rates.get(("minimum_bandwidth", "egress"), 0),
         egress_kpps=rates.get(("packet_rate_limit", "egress"), 0),
         ingress_kpps=rates.get(("packet_rate_limit", "ingress"), 0),
+        egress_burst_kb=bursts.get(("bandwidth_limit", "egress"), 0),
+        ingress_burst_kb=bursts.get(("bandwidth_limit", "ingress"), 0),
+        egress_burst_kp=bursts.get(("packet_rate_limit", "egress"), 0),
+        ingress_burst_kp=bursts.get(("packet_rate_limit", "ingress"), 0),
         dscp=rates.get(("dscp_marking", "")),
         trunk_port=trunk_port,
         tag=tag,

@@ -125,6 +125,8 @@ def check_port(port: PortSpec) -> None:
     _require(port.egress_kbps in _KBPS and port.ingress_kbps in _KBPS, "its bandwidth")
     _require(port.egress_least_kbps in _KBPS, "its promised bandwidth")
     _require(port.egress_kpps in _KPPS and port.ingress_kpps in _KPPS, "its rate of packets")
+    bursts = (port.egress_burst_kb, port.ingress_burst_kb, port.egress_burst_kp, port.ingress_burst_kp)
+    _require(all(burst in _KBPS for burst in bursts), "what may pass at once")
     for log in port.logs:
         checked_id(log.id)
         if log.group:

@@ -84,7 +84,7 @@ def ruleset(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Ruleset:
         chains[f"{BRIDGE} shape-{port.id}"] = Chain(shapes[port.id])
     counted = [port for port in ports if port.ingress_kpps]
     for port in counted:
-        chains[f"{BRIDGE} count-{port.id}"] = Chain((_packet_rule(port.ingress_kpps),))
+        chains[f"{BRIDGE} count-{port.id}"] = Chain((_packet_rule(port.ingress_kpps, port.ingress_burst_kp),))
     by_kind = {"guard": guarded, "egress": guarded, "ingress": guarded, "shape": shaped, "count": counted}
     for name, members in by_kind.items():
         jumps = frozenset(f'"{tap(port.id)}" : jump {name}-{port.id}' for port in members)
@@ -208,20 +208,26 @@ def _shape_rules(port: PortSpec, shares: Mapping[str, tuple[str, int]]) -> tuple
         rules += [f"ip dscp set {port.dscp}", f"ip6 dscp set {port.dscp}"]
     if port.egress_kbps:
         per_second = port.egress_kbps * 125
-        rules.append(f"limit rate over {per_second} bytes/second burst {burst_bytes(port.egress_kbps)} bytes drop")
+        burst = burst_bytes(port.egress_kbps, port.egress_burst_kb)
+        rules.append(f"limit rate over {per_second} bytes/second burst {burst} bytes drop")
     if port.egress_kpps:
-        rules.append(_packet_rule(port.egress_kpps))
+        rules.append(_packet_rule(port.egress_kpps, port.egress_burst_kp))
     return tuple(rules)
 
 
-def _packet_rule(kpps: int) -> str:
-    """What passes at once is what the rate allows in a tenth of a second, as with bytes."""
-    return f"limit rate over {kpps * 1000}/second burst {kpps * 100} packets drop"
+_MOST_BURST = (1 << 31) - 1
+"""The kernel takes no larger number."""
 
 
-def burst_bytes(kbps: int) -> int:
-    """What may pass at once: what the rate allows in a tenth of a second, and a few frames at least."""
-    return max(32_768, kbps * 125 // 10)
+def _packet_rule(kpps: int, burst_kp: int) -> str:
+    """What passes at once is what was asked for, or what the rate allows in a tenth of a second, as with bytes."""
+    return f"limit rate over {kpps * 1000}/second burst {min(burst_kp * 1000 or kpps * 100, _MOST_BURST)} packets drop"
+
+
+def burst_bytes(kbps: int, burst_kb: int = 0) -> int:
+    """What may pass at once: what was asked for, or what the rate allows in a tenth of a second; a few frames at
+    least."""
+    return min(max(32_768, burst_kb * 125 or kbps * 125 // 10), _MOST_BURST)
 
 
 def _used_groups(ports: Iterable[PortSpec], groups: Mapping[str, GroupSpec]) -> list[GroupSpec]:

@@ -14,13 +14,14 @@ from cumulet.contracts.networks import Fabric, InterfaceSpec, NetworkSpec, PortS
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import dhcp, names, routers, vxlan
 from cumulet.drivers.network.linux.bridges import bridge_mac, network_links, port_link, router_links
-from cumulet.drivers.network.linux.filter import ruleset
+from cumulet.drivers.network.linux.filter import burst_bytes, ruleset
 from cumulet.drivers.network.linux.guarantees import Shares, shares
 from cumulet.drivers.network.linux.interior import Interior, Leg
 from cumulet.drivers.network.linux.keepalived import configuration, standing_back
 from cumulet.drivers.network.linux.links import Link
 from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
+from cumulet.drivers.network.linux.queues import Bucket
 from cumulet.drivers.network.linux.ruleset import Ruleset
 from cumulet.drivers.network.linux.tagging import Tagged, tagged
 from cumulet.drivers.network.rules import is_guests
@@ -36,8 +37,8 @@ class Plan:
     translations: Mapping[str, str]
     """Router → script."""
     entries: frozenset[vxlan.Entry]
-    queues: Mapping[str, int]
-    """Tap → kbit/s towards the guest."""
+    queues: Mapping[str, Bucket]
+    """Tap → what may pass towards the guest."""
     shares: Mapping[str, Shares]
     """Wire → what is promised on it."""
     tagged: frozenset[Tagged]
@@ -76,7 +77,7 @@ def plan(fabric: Fabric, node: Node, zones: Mapping[str, int]) -> Plan:
         ),
         translations={router.id: routers.translation(router) for router in fabric.routers},
         entries=frozenset(entry for n in fabric.networks for entry in vxlan.entries(n, ports[n.id], node)),
-        queues={names.tap(port.id): port.ingress_kbps for port in local if port.ingress_kbps},
+        queues={names.tap(port.id): _bucket(port) for port in local if port.ingress_kbps},
         shares=shares(fabric, node),
         tagged=tagged(local),
         standbys={r.id: (inner[r.id].namespace, configuration(r, inner[r.id])) for r in kept},
@@ -97,6 +98,10 @@ def _host_gateway(network: NetworkSpec, node: Node) -> Interior:
     )
     leg = Leg(names.bridge(network), bridge_mac(network), network.mtu, addresses)
     return Interior(node.namespace, (Kind.NETWORK, network.id), (leg,), settings=(), owns_routes=False)
+
+
+def _bucket(port: PortSpec) -> Bucket:
+    return Bucket(port.ingress_kbps, burst_bytes(port.ingress_kbps, port.ingress_burst_kb))
 
 
 def _dhcp_servers(

@@ -16,7 +16,7 @@ from cumulet.drivers.network.linux.links import FoundLink, Lines, Link, deletion
 from cumulet.drivers.network.linux.names import Element, owner, tap
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.programs import placer
-from cumulet.drivers.network.linux.queues import parse_queues, queue_lines
+from cumulet.drivers.network.linux.queues import Bucket, parse_queues, queue_lines
 from cumulet.drivers.network.linux.tagging import Tagged, hook_lines, hooked_devices, hooks, parse_hooks
 from cumulet.drivers.network.linux.vxlan import Entry, changes
 from cumulet.lib.netns import inside
@@ -35,7 +35,7 @@ class Wiring:
         """Look again at everything, the next time."""
         self._links: Sequence[Link] | None = None
         self._entries: frozenset[Entry] | None = None
-        self._queues: Mapping[str, int] | None = None
+        self._queues: Mapping[str, Bucket] | None = None
         self._shares: Mapping[str, Shares] | None = None
         self._tagged: frozenset[Tagged] | None = None
 
@@ -102,7 +102,7 @@ class Wiring:
         await self._commands.bridge(self._node.namespace, bridge_lines)
         await self._commands.ip(self._node.namespace, ip_lines)
 
-    async def ensure_queues(self, wanted: Mapping[str, int]) -> dict[Element, Fault]:
+    async def ensure_queues(self, wanted: Mapping[str, Bucket]) -> dict[Element, Fault]:
         if wanted == self._queues:
             return {}
         have = self._queues
@@ -164,7 +164,7 @@ class Wiring:
         if self._entries is not None:
             self._entries = frozenset(entry for entry in self._entries if entry.device not in gone)
         if self._queues is not None:
-            self._queues = {name: kbps for name, kbps in self._queues.items() if name not in gone}
+            self._queues = {name: bucket for name, bucket in self._queues.items() if name not in gone}
         if self._shares is not None and set(self._shares) & set(gone):
             self._shares = None
         if self._tagged is not None and any(tap(t.port_id) in gone or t.trunk in gone for t in self._tagged):
