@@ -38,6 +38,16 @@ STREET, PLUG = "street0", "wire0"
 STREET_ADDRESS = "172.24.4.1/24"
 
 
+SHARE, SHARE_SOURCE = "share", "192.0.2.5:/volumes"
+BACKENDS = f"""
+[volumes.backends.local]
+type = "files"
+[volumes.backends.{SHARE}]
+type = "nfs"
+share = "{SHARE_SOURCE}"
+"""
+
+
 def address(place: int) -> str:
     """Of the host in this place of the rack."""
     return f"198.51.100.{place + 1}"
@@ -116,27 +126,33 @@ class Rack:
 
 
 @contextmanager
-def real_rack(nodes: int = 2, *, street: bool = False) -> Iterator[Rack]:
+def real_rack(nodes: int = 2, *, street: bool = False, share: bool = False) -> Iterator[Rack]:
     """A cloud of so many nodes that is up, and this thread in its first host's network. With a street, each node has a
-    wire to the network outside; else floating IPs are the first host's."""
+    wire to the network outside; else floating IPs are the first host's. With a share, each has a backend of that name,
+    of one storage."""
     folder = Path(tempfile.mkdtemp(prefix="cml-", dir="/tmp"))
     folder.chmod(0o755)
     hosts: list[Host] = []
     others: list[FarNode] = []
     try:
+        if share:
+            _mount(folder)
         hosts += [Host() for _ in range(nodes)]
+        if share:
+            _give(hosts, folder)
         _connect(hosts)
         if street:
             _open_street(hosts)
         settings = folder / "settings.toml"
         reached = f'tunnel_address = "{address(0)}"\nnode_address = "{address(0)}:{NODE_PORT}"\n'
         wires = f'wires = {{public = "{PLUG}"}}\n' if street else ""
-        settings.write_text(f'host = "{address(0)}"\nnode_name = "{NAMES[0]}"\n{reached}{wires}')
+        backends = BACKENDS if share else ""
+        settings.write_text(f'host = "{address(0)}"\nnode_name = "{NAMES[0]}"\n{reached}{wires}{backends}')
         cloud = Cloud(hosts[0], folder)
         cloud.up("--image", str(tiny_image()), "--config", str(settings))
         with hosts[0].entered():
             for place, host in enumerate(hosts[1:], 1):
-                others.append(_join(cloud, host, place, street))
+                others.append(_join(cloud, host, place, street, share))
             for far in others:
                 _await(cloud, far)
             yield Rack(cloud, others)
@@ -145,6 +161,8 @@ def real_rack(nodes: int = 2, *, street: bool = False) -> Iterator[Rack]:
             host.end()
         for far in others:
             far.process.wait(10)
+        if share:
+            subprocess.run(["umount", str(folder / SHARE)], check=True, timeout=10)
         shutil.rmtree(folder)
 
 
@@ -174,7 +192,22 @@ def _open_street(hosts: Sequence[Host]) -> None:
     first.run("ip", "link", "set", STREET, "up")
 
 
-def _join(cloud: Cloud, host: Host, place: int, street: bool) -> FarNode:
+def _mount(folder: Path) -> None:
+    """What the kernel's client of NFS would mount, from memory."""
+    (folder / SHARE).mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8g", SHARE_SOURCE, str(folder / SHARE)]
+    subprocess.run(mount, check=True, timeout=10)
+
+
+def _give(hosts: Sequence[Host], folder: Path) -> None:
+    """Each node finds it mounted where it would mount it."""
+    for host, state in zip(hosts, ("state", *NAMES[1:]), strict=False):
+        point = folder / state / "node" / "mounts" / SHARE
+        point.mkdir(parents=True)
+        host.run("mount", "--bind", str(folder / SHARE), str(point))
+
+
+def _join(cloud: Cloud, host: Host, place: int, street: bool, share: bool) -> FarNode:
     cumulet = [sys.executable, "-m", "cumulet"]
     token = cloud.host.run("env", f"CUMULET_CONFIG={cloud.state}/cumulet.toml", *cumulet, "node-token").strip()
     name = NAMES[place]
@@ -182,7 +215,9 @@ def _join(cloud: Cloud, host: Host, place: int, street: bool) -> FarNode:
     ways = ["--tunnel-address", address(place), "--address", f"{address(place)}:{NODE_PORT}"]
     who = ["--join", f"http://{address(0)}:{API_PORT}", "--token", token, "--state", str(state), "--name", name]
     wires = ["--wire", f"public={PLUG}"] if street else []
-    argv = [*cumulet, "node", *who, *ways, *wires]
+    settings = cloud.folder / f"{name}.toml"
+    settings.write_text(BACKENDS if share else "")
+    argv = ["env", f"CUMULET_CONFIG={settings}", *cumulet, "node", *who, *ways, *wires]
     return FarNode(host, name, state, log, argv, started(host, argv, log))
 
 

@@ -71,6 +71,7 @@ def test_what_is_asked_for_and_there_is_taken() -> None:
     assert chosen(pool(), pool(TWO), beside=frozenset({TWO})) == TWO
     assert chosen(pool(), pool(TWO), apart=frozenset({ONE})) == TWO
     assert chosen(pool(filter_function="volume.size < 10"), facts={"volume": {"size": 9}}) == ONE
+    assert chosen(pool(given_out_gib=100), size=50, here=ONE) == ONE
     assert chosen(pool(), specs={"quality:of": "what is for others"}) == ONE
 
 

@@ -53,7 +53,7 @@ def missing(specs: Mapping[str, str], offers: Mapping[str, Any]) -> str:
 
 
 def capacity(pool: Candidate, request: Request) -> str:
-    if request.size <= pool.promisable_gib:
+    if request.size <= pool.promisable_gib or pool.name == request.here:
         return ""
     return f"{int(pool.promisable_gib)} GiB are free of {pool.total_gib}"
 

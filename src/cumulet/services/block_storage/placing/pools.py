@@ -57,6 +57,8 @@ class Request:
     """What the volume must be able to, in the words of `lacks`."""
     source: str = ""
     """The pool where what it is made of lies, which alone can copy it."""
+    here: str = ""
+    """The pool where it lies already, and takes room."""
     only: str = ""
     """The pool that was named for it."""
     beside: frozenset[str] = frozenset()
