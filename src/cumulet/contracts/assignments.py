@@ -111,6 +111,8 @@ class NodeFacts(Record, frozen=True, kw_only=True):
     """`kind:key` of things found here that nobody assigned."""
     zone: str = ""
     version: str = ""
+    physical_networks: tuple[str, ...] = ()
+    """The provider's wires that it is joined to; none: it makes their networks by itself."""
     backends: tuple[BackendFacts, ...] = ()
     """Where volumes can lie."""
     wires: tuple[Wire, ...] = ()

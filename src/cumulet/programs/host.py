@@ -36,6 +36,7 @@ def own_facts(settings: Settings, accelerator: str = "", hypervisor_version: int
         memory_mib=memory,
         disk_gib=disk.f_blocks * disk.f_frsize // 2**30,
         tunnel_address=settings.tunnel_address,
+        physical_networks=tuple(sorted(settings.wires)),
         address=settings.node_address or f"unix:{settings.state / 'run' / 'node.sock'}",
         wires=promises.wires(settings.bandwidths),
         kpps=packets.together,

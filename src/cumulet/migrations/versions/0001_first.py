@@ -1530,6 +1530,13 @@ def upgrade() -> None:
     op.create_index("network_floating_ips_project", "network_floating_ips", ["project_id"], unique=False)
     op.create_index("network_floating_ips_router", "network_floating_ips", ["router_id"], unique=False)
     op.create_table(
+        "network_host_wires",
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("wires", LONG, nullable=False),
+        sa.PrimaryKeyConstraint("host"),
+        **TABLES,
+    )
+    op.create_table(
         "network_hosts",
         sa.Column("network_id", sa.String(length=36), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
@@ -1660,6 +1667,8 @@ def upgrade() -> None:
         sa.Column("network_type", sa.String(length=64), nullable=False),
         sa.Column("physical_network", sa.String(length=64), nullable=False),
         sa.Column("segmentation_id", sa.Integer(), nullable=True),
+        sa.Column("segments", LONG, nullable=False),
+        sa.Column("routed", sa.Boolean(), nullable=False),
         sa.Column("dhcp_mac", sa.String(length=64), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("unsettled", sa.Boolean(), nullable=False),
@@ -1754,6 +1763,7 @@ def upgrade() -> None:
         sa.Column("nic_tag", sa.String(length=255), nullable=False),
         sa.Column("trunk_id", sa.String(length=64), nullable=False),
         sa.Column("trunk", LONG, nullable=False),
+        sa.Column("ip_allocation", sa.String(length=64), nullable=False),
         sa.Column("counted", sa.Boolean(), nullable=False),
         sa.Column("up", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
@@ -1956,6 +1966,7 @@ def upgrade() -> None:
         sa.Column("network_type", sa.String(length=64), nullable=False),
         sa.Column("physical_network", sa.String(length=64), nullable=False),
         sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),

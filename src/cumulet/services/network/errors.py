@@ -413,6 +413,30 @@ class InvalidAddress(errors.BadRequest):
     pass
 
 
+class HostNotConnectedToAnySegment(errors.Conflict):
+    pass
+
+
+class HostNotCompatibleWithFixedIps(errors.Conflict):
+    pass
+
+
+class NetworkIdsDontMatch(errors.BadRequest):
+    """The segment is another network's."""
+
+
+class SubnetsNotAllAssociatedWithSegments(errors.BadRequest):
+    pass
+
+
+class SubnetSegmentAssociationChangeNotAllowed(errors.BadRequest):
+    pass
+
+
+class SegmentsSetInConjunctionWithProviders(errors.BadRequest):
+    pass
+
+
 class NetworkSegmentRangeNetTypeNotSupported(errors.BadRequest):
     pass
 

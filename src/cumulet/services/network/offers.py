@@ -94,7 +94,8 @@ def configurations(facts: NodeFacts) -> dict[str, Any]:
     rates = {device_of(wire): {"egress": wire.egress_kbps, "ingress": wire.ingress_kbps} for wire in facts.wires}
     directed = {"egress": facts.egress_kpps, "ingress": facts.ingress_kpps}
     return {
-        "bridge_mappings": {wire.physical_network: device_of(wire) for wire in facts.wires},
+        "bridge_mappings": {name: f"br-{name}" for name in facts.physical_networks}
+        | {wire.physical_network: device_of(wire) for wire in facts.wires},
         "resource_provider_bandwidths": rates,
         "resource_provider_hypervisors": dict.fromkeys((*rates, facts.name), facts.name),
         "resource_provider_inventory_defaults": TERMS,

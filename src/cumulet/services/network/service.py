@@ -21,6 +21,7 @@ from cumulet.services.network.metering.labels import rules as label_rules
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.reconciler import NetworkReconciler
 from cumulet.services.network.networks.segment_ranges import segment_ranges
+from cumulet.services.network.networks.segments import segments
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.offers import OfferReconciler
 from cumulet.services.network.ports import bindings
@@ -75,6 +76,7 @@ NOUNS: tuple[Noun, ...] = (
     segment_ranges,
     flavors.flavors,
     service_profiles,
+    segments,
 )
 TAGGED: tuple[Noun, ...] = (
     networks,

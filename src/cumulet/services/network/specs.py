@@ -29,7 +29,7 @@ from cumulet.contracts.networks import (
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.ipam import network_of
 from cumulet.services.network.metering.row import LabelRuleRow
-from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.networks.row import NetworkRow, SegmentRow
 from cumulet.services.network.ports.addressing import given_of
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.qos.row import QosRuleRow
@@ -40,18 +40,22 @@ from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupR
 from cumulet.services.network.subnets.row import SubnetRow
 
 
-def network_spec(network: NetworkRow, subnets: Iterable[SubnetRow], dhcp_port: PortRow | None) -> NetworkSpec:
-    """A network with its subnets; DHCP answers on the addresses of its port, unless that is switched off."""
+def network_spec(
+    network: NetworkRow, segment: SegmentRow, subnets: Iterable[SubnetRow], dhcp_port: PortRow | None
+) -> NetworkSpec:
+    """A network on one of its segments, with the subnets there; DHCP answers on the addresses of its port, unless that
+    is switched off."""
     if dhcp_port and not dhcp_port.admin_up:
-        return without_dhcp(network_spec(network, subnets, None))
+        return without_dhcp(network_spec(network, segment, subnets, None))
     dhcp = {has.subnet_id: has.ip_address for has in given_of(dhcp_port.fixed_ips)} if dhcp_port else {}
+    there = sorted((s for s in subnets if s.segment_id in ("", segment.id)), key=lambda subnet: subnet.id)
     return NetworkSpec(
         id=network.id,
-        type=NetworkType(network.network_type),
-        segmentation_id=network.segmentation_id or 0,
-        physical_network=network.physical_network,
+        type=NetworkType(segment.network_type),
+        segmentation_id=segment.number or 0,
+        physical_network=segment.physical_network,
         mtu=network.mtu,
-        subnets=tuple(_subnet_spec(subnet, dhcp.get(subnet.id, "")) for subnet in sorted(subnets, key=lambda s: s.id)),
+        subnets=tuple(_subnet_spec(subnet, dhcp.get(subnet.id, "")) for subnet in there),
         dhcp_mac=dhcp_port.mac if dhcp_port else "",
         dns_domain=network.dns_domain,
         external=network.external,

@@ -8,18 +8,16 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from cumulet.core.db import Duplicate, Transaction
-from cumulet.core.db.engine import Collision
+from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter
-from cumulet.core.web.wire import Bool, Enum, Int, ListOf, Text, Uuid, parse_bool
-from cumulet.lib.ids import new_uuid
+from cumulet.core.web.wire import Bool, Enum, Int, ListOf, Obj, Text, Uuid, parse_bool
 from cumulet.services.network import errors, rbac
 from cumulet.services.network.exclusions import include
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.operations import erase_idle
-from cumulet.services.network.networks.ranges import free_number
+from cumulet.services.network.networks.carrying import make_segments, most_mtu, segments_of, shown
 from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow, SegmentRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
@@ -33,9 +31,6 @@ from cumulet.services.network.stirring import depart, stir
 from cumulet.services.network.subnets.operations import erase_subnet, refuse_small
 from cumulet.services.network.subnets.row import SubnetRow
 from cumulet.services.network.wires import DnsName
-
-ENCAPSULATION = 50
-"""Bytes that a VXLAN header takes from each frame."""
 
 
 def _shared(row: NetworkRow, call: Call) -> bool:
@@ -54,6 +49,21 @@ def _shared_filter(values: list[bool]) -> tuple[str, Clause, Mapping[str, Any]]:
     clause = NetworkRow.c.id.in_(to_me) if wanted else NetworkRow.c.id.not_in(to_me)
     return f"shared {wanted}", clause, {}
 
+
+class Alone(OrNull):
+    """Source of a field that says nothing where several segments do."""
+
+    def __call__(self, row: Any, call: object) -> object:
+        return super().__call__(row, call) if row.segments == "null" else None
+
+
+Kind = Enum("vxlan", "vlan", "flat", "local")
+SegmentNumber = Int(1, 2**24 - 1).or_null()
+ProviderSegment = Obj(
+    Field("provider:network_type", Kind, create=OPTIONAL),
+    Field("provider:physical_network", Text(64).or_null(), create=OPTIONAL),
+    Field("provider:segmentation_id", SegmentNumber, create=OPTIONAL),
+)
 
 networks = Noun(
     "/networks",
@@ -76,24 +86,37 @@ networks = Noun(
             (
                 Field(
                     "provider:network_type",
-                    Enum("vxlan", "vlan", "flat", "local"),
+                    Kind,
                     create=OPTIONAL,
-                    source="network_type",
+                    source=Alone("network_type"),
                     rule="get_network:provider:network_type",
                 ),
                 Field(
                     "provider:physical_network",
                     Text(64).or_null(),
                     create=OPTIONAL,
-                    source=OrNull("physical_network"),
+                    source=Alone("physical_network"),
                     rule="get_network:provider:physical_network",
                 ),
                 Field(
                     "provider:segmentation_id",
-                    Int(1, 2**24 - 1).or_null(),
+                    SegmentNumber,
                     create=OPTIONAL,
-                    source="segmentation_id",
+                    source=Alone("segmentation_id"),
                     rule="get_network:provider:segmentation_id",
+                ),
+            ),
+        ),
+        Facet(
+            "multi-provider",
+            "Networks of several segments",
+            (
+                Field(
+                    "segments",
+                    ListOf(ProviderSegment, least=1, most=16),
+                    create=OPTIONAL,
+                    source=Passed("segments"),
+                    rule="get_network:segments",
                 ),
             ),
         ),
@@ -153,7 +176,9 @@ networks = Noun(
                 Field("ipv6_address_scope", Text(), source=OrNull("scope_v6")),
             ),
         ),
-        Facet("l2_adjacency", "Layer 2 adjacency", (Field("l2_adjacency", Bool, source=lambda row, call: True),)),
+        Facet(
+            "l2_adjacency", "Layer 2 adjacency", (Field("l2_adjacency", Bool, source=lambda row, call: not row.routed),)
+        ),
     ],
     missing=errors.NetworkNotFound,
     quota="network",
@@ -180,10 +205,10 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 
 
 async def make(room: Network, tx: Transaction, wish: Mapping[str, Any], qos_policy: str = "") -> NetworkRow:
-    """Insert a network and the segment that carries it."""
+    """Insert a network and the segments that carry it."""
     columns = standard(wish, room.clock)
-    segment = await _make_segment(room, tx, columns["id"], columns["project_id"], wish)
-    most = room.physical_mtu - (ENCAPSULATION if segment.network_type == "vxlan" else 0)
+    segments = await make_segments(room, tx, columns["id"], columns["project_id"], wish)
+    most = most_mtu(room, segments)
     row = NetworkRow(
         **columns,
         admin_up=wish.get("admin_state_up", True),
@@ -199,9 +224,8 @@ async def make(room: Network, tx: Transaction, wish: Mapping[str, Any], qos_poli
         subnets="[]",
         scope_v4="",
         scope_v6="",
-        network_type=segment.network_type,
-        physical_network=segment.physical_network,
-        segmentation_id=segment.number or None,
+        **shown(segments),
+        routed=False,
         dhcp_mac="",
         generation=1,
         unsettled=False,
@@ -212,55 +236,6 @@ async def make(room: Network, tx: Transaction, wish: Mapping[str, Any], qos_poli
         if wanted:
             await rbac.share(tx, "network", row.id, row.project_id, action, rbac.EVERYBODY)
     return row
-
-
-async def _make_segment(
-    room: Network, tx: Transaction, network_id: str, project_id: str, wish: Mapping[str, Any]
-) -> SegmentRow:
-    """The segment that was asked for, or a VXLAN with a number of its own."""
-    kind = wish.get("provider:network_type") or "vxlan"
-    wire = wish.get("provider:physical_network") or ""
-    asked = wish.get("provider:segmentation_id")
-    number = _segment_number(room, kind, wire, asked)
-    now = room.clock.now()
-    segment = SegmentRow(new_uuid(), network_id, "", "", kind, wire, number, now, now, 1)
-    chosen = number is not None and number < 0
-    if chosen:
-        segment.number = await free_number(room, tx, kind, wire, project_id)
-        if segment.number is None:
-            raise errors.NoNetworkAvailable(
-                "Unable to create the network. No tenant network is available for allocation."
-            )
-    try:
-        await tx.insert(segment)
-    except Duplicate as taken:
-        if chosen:
-            raise Collision("segment") from taken
-        where = f"on physical network {wire} " if wire else ""
-        raise errors.SegmentInUse(
-            f"Unable to create the network. The {kind} segment {where}with id {asked} is in use. Choose another one."
-        ) from taken
-    return segment
-
-
-def _segment_number(room: Network, kind: str, wire: str, asked: int | None) -> int | None:
-    """The number to insert: -1 to choose one, None where there is none. Raises InvalidInput."""
-    if kind in ("flat", "vlan"):
-        if wire not in room.physical_networks:
-            known = ", ".join(room.physical_networks) or "none"
-            raise errors.InvalidInput(
-                f"Invalid input for operation: physical_network '{wire[:64]}' unknown for {kind} provider network; "
-                f"known here: {known}."
-            )
-    elif wire:
-        raise errors.InvalidInput(f"Invalid input for operation: physical_network given for {kind} provider network.")
-    if kind in ("flat", "local"):
-        if asked is not None:
-            raise errors.InvalidInput(f"Invalid input for operation: segmentation_id given for {kind} network.")
-        return 0 if kind == "flat" else None
-    if kind == "vlan" and asked is not None and not 1 <= asked <= 4094:
-        raise errors.InvalidInput("Invalid input for operation: a VLAN's segmentation_id lies between 1 and 4094.")
-    return -1 if asked is None else asked
 
 
 def _mtu(wanted: int, most: int) -> int:
@@ -288,7 +263,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: NetworkRow, wi
         if name not in ("shared", "qos_policy_id", "mtu")
     }
     if "mtu" in wish:
-        most = room.physical_mtu - (ENCAPSULATION if row.network_type == "vxlan" else 0)
+        most = most_mtu(room, await segments_of(tx, row.id))
         changes["mtu"] = _mtu(wish["mtu"] or most, most)
         for version in {subnet.version for subnet in await tx.find(SubnetRow, network_id=row.id)}:
             refuse_small(row.id, changes["mtu"], version)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cumulet.contracts.assignments import Kind
+from cumulet.contracts.record import Record
 from cumulet.core.db import Transaction
 from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.fleet.public import Held
@@ -21,6 +22,7 @@ from cumulet.services.network.following import (
     let_go,
     withdraw_beyond,
 )
+from cumulet.services.network.networks.carrying import reached, segments_of, wires_of
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.reconciler import note_up
 from cumulet.services.network.ports.row import DHCP, PortRow
@@ -48,17 +50,20 @@ class NetworkReconciler:
                 dhcp = await tx.find(PortRow, network_id=key, device_owner=DHCP)
                 hosts = await hosts_of(tx, key)
                 silent = await excluded_hosts(tx, key)
+                segments = await segments_of(tx, key)
+                wires = await wires_of(tx, hosts) if len(segments) > 1 else {}
         if network is None:
             await let_go(room, Kind.NETWORK, key)
             await room.fleet.hush(Kind.NETWORK, key)
             return Done()
         helds = await room.fleet.held(Kind.NETWORK, key)
         wanted = await room.fleet.known(hosts)
-        spec = network_spec(network, subnets, dhcp[0] if dhcp else None)
-        quiet = without_dhcp(spec)
-        await room.fleet.assign_all(
-            [(node, Kind.NETWORK, key, quiet if node in silent else spec, TEXT_ONLY) for node in sorted(wanted)]
-        )
+        orders: list[tuple[str, Kind, str, Record, int]] = []
+        for node in sorted(wanted):
+            here = next(iter(reached(segments, wires.get(node, []))), segments[0])
+            spec = network_spec(network, here, subnets, dhcp[0] if dhcp else None)
+            orders.append((node, Kind.NETWORK, key, without_dhcp(spec) if node in silent else spec, TEXT_ONLY))
+        await room.fleet.assign_all(orders)
         await withdraw_beyond(room, Kind.NETWORK, key, helds, wanted)
         if not wanted:
             await room.fleet.hush(Kind.NETWORK, key)

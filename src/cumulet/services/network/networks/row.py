@@ -35,6 +35,10 @@ class NetworkRow(Standard):
     network_type: Short
     physical_network: Short
     segmentation_id: Annotated[int, sa.Integer] | None
+    segments: Json
+    """All of them as the view shows them, if there are several; else null."""
+    routed: bool
+    """Its subnets belong to segments: hosts of one do not see those of another but by way of a router."""
     dhcp_mac: Short
     generation: int
     unsettled: bool
@@ -63,6 +67,8 @@ class SegmentRow(Row):
     network_type: Short
     physical_network: Short
     number: Annotated[int, sa.Integer] | None
+    place: Number
+    """The order in which nodes try them."""
     created_at: Instant
     updated_at: Instant
     revision: int

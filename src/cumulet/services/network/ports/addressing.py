@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from cumulet.core.db import Duplicate, Query, Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.network import errors, ipam
+from cumulet.services.network.networks.carrying import reached, segments_of, wires_of
 from cumulet.services.network.room import Network
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
@@ -54,13 +55,22 @@ async def give(
     mac: str,
     device_owner: str,
     wanted: Sequence[Wanted] | None,
+    host: str = "",
 ) -> list[Given]:
-    """Give a port the addresses that were asked for; when nothing was said, one of each version there is."""
+    """Give a port the addresses that were asked for; when nothing was said, one of each version there is.
+
+    Where subnets belong to segments, a guest gets addresses of those that its node carries, and none without a node.
+    """
     if wanted is not None:
         _refuse_too_many(room, wanted, device_owner)
     if wanted is not None and not wanted:
         return []
     subnets = await tx.find(SubnetRow, network_id=network_id, order_by="created_at")
+    if not device_owner.startswith("network:"):
+        there = await refuse_elsewhere(tx, network_id, subnets, wanted or (), host)
+        if wanted is None and there is None:
+            return []
+        subnets = there if there is not None else subnets
     if wanted is None:
         return await _give_by_itself(tx, subnets, port_id, mac, device_owner)
     given = []
@@ -76,6 +86,44 @@ async def give(
 
 
 _OF_ROUTERS = ("network:router_interface", "network:router_gateway")
+
+
+async def is_there(tx: Transaction, subnet: SubnetRow, host: str) -> bool:
+    """Whether a guest on this node may have an address of the subnet."""
+    return subnet in (await _there(tx, subnet.network_id, [subnet], host) or [])
+
+
+async def _there(tx: Transaction, network_id: str, subnets: Sequence[SubnetRow], host: str) -> list[SubnetRow] | None:
+    """The subnets whose addresses are of use on a node; None: that cannot be said before a node is chosen."""
+    if not any(subnet.segment_id for subnet in subnets):
+        return list(subnets)
+    if not host:
+        return None
+    wires = await wires_of(tx, [host])
+    here = [segment.id for segment in reached(await segments_of(tx, network_id), wires.get(host, []))[:1]]
+    return [subnet for subnet in subnets if not subnet.segment_id or subnet.segment_id in here]
+
+
+async def refuse_elsewhere(
+    tx: Transaction, network_id: str, subnets: Sequence[SubnetRow], wanted: Sequence[Wanted], host: str
+) -> list[SubnetRow] | None:
+    """The same; raises where there are none, or where addresses that are wanted are not of them."""
+    there = await _there(tx, network_id, subnets, host)
+    if there is None:
+        return None
+    if subnets and not there:
+        raise errors.HostNotConnectedToAnySegment(
+            f"Host {host} is not connected to any segment on routed provider network '{subnets[0].network_id}'. It "
+            "should be connected to one."
+        )
+    ids = {subnet.id for subnet in there}
+    for wish in wanted:
+        if _subnet_of(subnets, wish, network_id).id not in ids:
+            raise errors.HostNotCompatibleWithFixedIps(
+                f"Host {host} is not connected to a segment where the existing fixed_ips on port function given the "
+                "routed network topology."
+            )
+    return there
 
 
 def _refuse_too_many(room: Network, wanted: Sequence[Wanted], device_owner: str) -> None:
@@ -205,6 +253,7 @@ async def regive(
     device_owner: str,
     before: Sequence[Given],
     wanted: Sequence[Wanted],
+    host: str = "",
 ) -> list[Given]:
     """Change the addresses of a port to those wanted; what it has and still wants, it keeps."""
     free = list(before)
@@ -226,5 +275,5 @@ async def regive(
     if not fresh:
         return kept
     return kept + await give(
-        room, tx, network_id=network_id, port_id=port_id, mac=mac, device_owner=device_owner, wanted=fresh
+        room, tx, network_id=network_id, port_id=port_id, mac=mac, device_owner=device_owner, wanted=fresh, host=host
     )

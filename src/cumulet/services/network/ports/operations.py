@@ -24,7 +24,7 @@ from cumulet.services.network.security_groups.log_row import LogRow
 from cumulet.services.network.security_groups.members import stir_groups
 from cumulet.services.network.standard import TagRow, json_text, standard
 from cumulet.services.network.stirring import depart, stir
-from cumulet.services.network.subnets.row import AddressRow
+from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 from cumulet.services.network.trunks.row import show_trunk, sub_ports_of
 
 
@@ -70,7 +70,9 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         mac=mac,
         device_owner=new.device_owner,
         wanted=new.addresses,
+        host=new.host,
     )
+    waits = network.routed and new.addresses is None and not given
     security = network.port_security if new.port_security is None else new.port_security
     row = PortRow(
         **columns,
@@ -100,6 +102,7 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         nic_tag=new.nic_tag,
         trunk_id="",
         trunk="null",
+        ip_allocation="deferred" if waits else "immediate" if given else "none",
         counted=new.counted and bool(new.project_id),
         up=False,
         generation=1,
@@ -154,7 +157,10 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     mac = changes.get("mac", row.mac)
     if "pair_list" in changes:
         changes["pairs"] = json_text(_pairs(changes.pop("pair_list"), mac))
+    host = changes.get("host", row.host)
     wanted = changes.pop("addresses", None)
+    if wanted is None and network.routed and host and host != row.host and "network:" not in row.device_owner:
+        changes |= await _arrive(room, tx, row, host)
     if wanted is not None:
         given = await addressing.regive(
             room,
@@ -165,7 +171,9 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
             device_owner=changes.get("device_owner", row.device_owner),
             before=addressing.given_of(row.fixed_ips),
             wanted=wanted,
+            host=host,
         )
+        changes["ip_allocation"] = "immediate" if given else "none"
         changes["fixed_ips"] = addressing.text_of(given)
         kept = {has.ip_address for has in given}
         await forget_addresses(tx, row.id, kept)
@@ -209,6 +217,27 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
         await _keep_together(room, tx, row)
     await tell(tx, before, row, set(changed))
     return row
+
+
+async def _arrive(room: Network, tx: Transaction, row: PortRow, host: str) -> dict[str, Any]:
+    """What its node means for a port's addresses: if it waited for them they are given, else they must be of use."""
+    has = addressing.given_of(row.fixed_ips)
+    wanted = None if row.ip_allocation == "deferred" else [Wanted(one.subnet_id, one.ip_address) for one in has]
+    if wanted is not None:
+        subnets = await tx.find(SubnetRow, network_id=row.network_id)
+        await addressing.refuse_elsewhere(tx, row.network_id, subnets, wanted, host)
+        return {}
+    given = await addressing.give(
+        room,
+        tx,
+        network_id=row.network_id,
+        port_id=row.id,
+        mac=row.mac,
+        device_owner=row.device_owner,
+        wanted=None,
+        host=host,
+    )
+    return {"fixed_ips": addressing.text_of(given), "ip_allocation": "immediate"}
 
 
 async def _keep_together(room: Network, tx: Transaction, row: PortRow) -> None:

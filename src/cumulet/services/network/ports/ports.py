@@ -197,15 +197,7 @@ ports = Noun(
             ),
         ),
         Facet("port-resource-request-groups", "What a port asks of several providers of its node"),
-        Facet(
-            "ip_allocation",
-            "When addresses are given",
-            (
-                Field(
-                    "ip_allocation", Text(), source=lambda row, call: "immediate" if row.fixed_ips != "[]" else "none"
-                ),
-            ),
-        ),
+        Facet("ip_allocation", "When ports get their addresses", (Field("ip_allocation", Text()),)),
         Facet("trunk-details", "Details of trunks", (Field("trunk_details", Text(), source=Passed("trunk")),)),
         Facet("allowed-address-pairs-atomic", "Allowed address pairs one by one"),
         Facet("ip-substring-filtering", "Ports by a part of their address"),

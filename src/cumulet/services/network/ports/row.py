@@ -66,6 +66,8 @@ class PortRow(Standard):
     """The trunk that it is the parent or a sub-port of."""
     trunk: Json
     """What the parent of a trunk shows of it; null for others."""
+    ip_allocation: Short
+    """`deferred`: it gets its addresses when it gets a node."""
     counted: bool
     """It is counted in its project's quota."""
     up: bool

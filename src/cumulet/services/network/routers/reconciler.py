@@ -23,6 +23,7 @@ from cumulet.services.network.exclusions import excluded_hosts
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.following import facts_of, keys_of, let_go, withdraw_beyond
 from cumulet.services.network.metering.row import meters_of
+from cumulet.services.network.networks.carrying import note_wires
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
@@ -142,7 +143,7 @@ class RouterReconciler:
 class NodeWatcher:
     """Looks whether nodes live: the routers of a dead one are woken, and when one lives, those that have none.
 
-    Nobody says that a node died, it only falls silent; so this looks again and again.
+    Nobody says that a node died, it only falls silent; so this looks again and again. What wires it has it notes, too.
     """
 
     topic = "node"
@@ -151,6 +152,7 @@ class NodeWatcher:
     def __init__(self, room: Network) -> None:
         self._room = room
         self._alive: dict[str, bool] = {}
+        self._wires: dict[str, tuple[str, ...]] = {}
 
     async def step(self, key: str) -> Outcome:
         node = await self._room.fleet.node(key)
@@ -162,6 +164,10 @@ class NodeWatcher:
                 routers |= {member.router_id for member in await tx.find(RouterHostRow, host=key)}
             for router in sorted(routers):
                 self._room.bus.wake(str(Kind.ROUTER), router)
+        if node is not None and self._wires.get(key) != node.facts.physical_networks:
+            wires = node.facts.physical_networks
+            await self._room.database.write(lambda tx: note_wires(tx, key, wires))
+            self._wires[key] = wires
         return Again(WATCH_SECONDS) if node else Done()
 
     async def unsettled(self, after: str, limit: int) -> Sequence[str]:

@@ -9,8 +9,8 @@ import msgspec
 
 from cumulet.core.db import Transaction
 from cumulet.services.network import errors, ipam
-from cumulet.services.network.networks.row import NetworkRow
-from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.networks.row import NetworkRow, SegmentRow
+from cumulet.services.network.ports.addressing import Wanted, given_of, is_there
 from cumulet.services.network.ports.operations import change, ensure_dhcp_port
 from cumulet.services.network.ports.row import DHCP, INTERFACE, OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
@@ -62,6 +62,7 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewSubn
                 f"Invalid input for operation: Requested subnet with cidr: {cidr} for network: {network.id} overlaps "
                 f"with another subnet."
             )
+    await _refuse_odd_segment(tx, network, new.segment_id, others)
     gateway = ipam.default_gateway(cidr) if new.gateway == "" else new.gateway or ""
     _refuse_odd_gateway(cidr, gateway)
     row = SubnetRow(
@@ -96,10 +97,44 @@ def refuse_small(network_id: str, mtu: int, version: int) -> None:
         )
 
 
+async def _refuse_odd_segment(tx: Transaction, network: NetworkRow, segment_id: str, others: list[SubnetRow]) -> None:
+    """Raise for another network's segment, and where some subnets of a network would belong to segments, others not."""
+    segment = await tx.get(SegmentRow, id=segment_id) if segment_id else None
+    if segment_id and segment is None:
+        raise errors.SegmentNotFound(f"Segment {segment_id} could not be found.")
+    if segment and segment.network_id != network.id:
+        raise errors.NetworkIdsDontMatch(
+            f"The subnet's network id, '{network.id}', doesn't match the network_id of segment '{segment_id}', "
+            f"'{segment.network_id}'"
+        )
+    if any(bool(other.segment_id) != bool(segment_id) for other in others):
+        raise errors.SubnetsNotAllAssociatedWithSegments(
+            f"All of the subnets on network '{network.id}' must either all be associated with segments, or all not "
+            "associated with any segment."
+        )
+
+
+async def checked_association(tx: Transaction, row: SubnetRow, segment_id: str) -> str:
+    """The segment that a subnet is to belong to from now on; one that has one keeps it. Raises."""
+    if segment_id == row.segment_id:
+        return segment_id
+    if row.segment_id:
+        raise errors.SubnetSegmentAssociationChangeNotAllowed(
+            "A subnet that is already associated with a segment cannot have its segment association changed."
+        )
+    network = await tx.get(NetworkRow, id=row.network_id)
+    others = [other for other in await tx.find(SubnetRow, network_id=row.network_id) if other.id != row.id]
+    if network:
+        await _refuse_odd_segment(tx, network, segment_id, others)
+    return segment_id
+
+
 async def list_in_network(room: Network, tx: Transaction, network: NetworkRow) -> None:
     """Bring the network's row and its DHCP port in line with its subnets."""
     subnets = await tx.find(SubnetRow, network_id=network.id, order_by="created_at")
-    await tx.update(NetworkRow, {"id": network.id}, subnets=json_text([subnet.id for subnet in subnets]))
+    listed = json_text([subnet.id for subnet in subnets])
+    routed = any(subnet.segment_id for subnet in subnets)
+    await tx.update(NetworkRow, {"id": network.id}, subnets=listed, routed=routed)
     await bump(room, tx, NetworkRow, network.id)
     with_dhcp = [subnet.id for subnet in subnets if subnet.dhcp and subnet.pools != "[]"]
     await ensure_dhcp_port(room, tx, network, with_dhcp)
@@ -109,7 +144,7 @@ async def list_in_network(room: Network, tx: Transaction, network: NetworkRow) -
 async def _add_to_ports(room: Network, tx: Transaction, subnet: SubnetRow) -> None:
     """Hosts make themselves an address in a new subnet of this kind: their ports are to know it."""
     for port in await tx.find(PortRow, network_id=subnet.network_id):
-        if port.device_owner not in (*OF_ROUTERS, DHCP):
+        if port.device_owner not in (*OF_ROUTERS, DHCP) and await is_there(tx, subnet, port.host):
             wanted = [Wanted(has.subnet_id, has.ip_address) for has in given_of(port.fixed_ips)]
             await change(room, tx, port, addresses=[*wanted, Wanted(subnet.id)])
 
@@ -241,7 +276,7 @@ async def refuse_in_use(tx: Transaction, row: SubnetRow) -> None:
         if port.device_owner != DHCP:
             left = [has for has in given_of(port.fixed_ips) if has.subnet_id != row.id]
             text = msgspec.json.encode(left).decode()
-            await tx.update(PortRow, {"id": port.id}, fixed_ips=text)
+            await tx.update(PortRow, {"id": port.id}, fixed_ips=text, ip_allocation="immediate" if left else "none")
             await tx.delete(AddressRow, subnet_id=row.id, port_id=port.id)
             await stir(tx, PortRow, "port", [port.id])
 

@@ -97,6 +97,20 @@ subnets = Noun(
             (Field("use_default_subnetpool", Bool, create=False, source=""),),
         ),
         Facet(
+            "segment",
+            "Segments of networks",
+            (
+                Field(
+                    "segment_id",
+                    Uuid.or_null(),
+                    create=OPTIONAL,
+                    update=OPTIONAL,
+                    source=OrNull("segment_id"),
+                    rule="get_subnet:segment_id",
+                ),
+            ),
+        ),
+        Facet(
             "subnet-service-types",
             "Service types of subnets",
             (
@@ -142,6 +156,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
         ra_mode=wish.get("ipv6_ra_mode") or "",
         address_mode=wish.get("ipv6_address_mode") or "",
         subnetpool_id=pool.id if pool else "",
+        segment_id=wish.get("segment_id") or "",
     )
     row = await operations.make(room, tx, network, new)
     if pool and pool.scope_id:
@@ -183,6 +198,8 @@ async def update(room: Network, call: Call, tx: Transaction, row: SubnetRow, wis
         changes["routes"] = json_text(operations.check_routes(room, wish["host_routes"], row.version))
     if "service_types" in wish:
         changes["service_types"] = json_text(wish["service_types"])
+    if "segment_id" in wish:
+        changes["segment_id"] = await operations.checked_association(tx, row, wish["segment_id"] or "")
     return await operations.update(room, tx, row, changes)
 
 
