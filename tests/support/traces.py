@@ -36,14 +36,17 @@ def traces_of_any_node(host: Host, state: Path) -> Counter[str]:
 
 
 def settled_traces(cloud: Cloud) -> Counter[str]:
-    """Those of a cloud whose node has done all that was ordered."""
-    behind = "SELECT count(*) FROM fleet_assignments WHERE observed <> generation"
+    """Those of a cloud whose nodes are known with what they offer, and have done all that was ordered."""
+    unfinished = (
+        "SELECT count(*) FROM fleet_assignments WHERE observed <> generation",
+        "SELECT count(*) FROM fleet_nodes WHERE name NOT IN (SELECT host FROM network_offers)",
+    )
 
     def settled() -> bool:
         with sqlite3.connect(f"file:{cloud.state}/cumulet.db?mode=ro", uri=True, timeout=10) as connection:
-            return bool(connection.execute(behind).fetchone()[0] == 0)
+            return all(connection.execute(count).fetchone()[0] == 0 for count in unfinished)
 
-    eventually("the node has done its orders", settled)
+    eventually("the nodes have done their orders", settled)
     return traces(cloud)
 
 
