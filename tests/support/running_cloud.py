@@ -29,6 +29,9 @@ SETTINGS = """\
 import_networks = ["127.0.0.0/8"]
 import_ports = [80, 443, {port}]
 
+[network.quotas]
+router = 100
+
 [identity]
 trusted_dashboards = ["{dashboard}"]
 

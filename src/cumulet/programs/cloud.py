@@ -13,6 +13,7 @@ from typing import TypedDict
 import msgspec
 
 from cumulet.core.access.policy_file import PolicyFileError, PolicyFiles
+from cumulet.core.access.quota import Quota
 from cumulet.core.access.rules import Rules
 from cumulet.core.bus import Bus
 from cumulet.core.db import Database
@@ -59,7 +60,7 @@ from cumulet.services.network import policies as network_policies
 from cumulet.services.network import seed as network_seed
 from cumulet.services.network import service as network_service
 from cumulet.services.network.public import NetworkDoor
-from cumulet.services.network.room import Network
+from cumulet.services.network.room import QUOTAS, Network
 from cumulet.services.placement import policies as placement_policies
 from cumulet.services.placement import service as placement_service
 from cumulet.services.placement.public import PlacementDoor
@@ -138,6 +139,7 @@ class Cloud:
             vni_range=settings.network.vni_range,
             vlan_range=settings.network.vlan_range,
             physical_networks=settings.network.physical_networks,
+            quota=Quota("network", {**QUOTAS, **settings.network.quotas}),
             rules=make_rules("network", network_policies.DEFAULTS),
             **self._ground(),
         )

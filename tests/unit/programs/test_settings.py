@@ -29,7 +29,13 @@ def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("prot = 1", "prot"), ('port = "many"', "port"), ("port = ", "cumulet.toml")],
+    [
+        ("prot = 1", "prot"),
+        ('port = "many"', "port"),
+        ("port = ", "cumulet.toml"),
+        ("[network.quotas]\nroters = 5", "roters = 5"),
+        ("[network.quotas]\nrouter = -2", "router = -2"),
+    ],
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "cumulet.toml"
