@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import sqlalchemy as sa
 
-from cumulet.core.db import Query, Transaction
+from cumulet.core.db import Query, Row, Transaction
 from cumulet.lib.ids import new_uuid
 from cumulet.services.placement.below import Ask, Asks, Below, DoesNotFit, Offer, refusals, serve, set_below, set_offers
 from cumulet.services.placement.candidates.load import load_world
@@ -48,6 +48,17 @@ class Held(msgspec.Struct):
     below: dict[str, int] = msgspec.field(default_factory=dict)
 
 
+def _of_roots(row: type[Row], *columns: str) -> Query:
+    """These columns of what belongs to nodes themselves: below them stand many more providers."""
+    chosen = sa.select(*(row.c[name] for name in ("provider_id", *columns)))
+    return Query(
+        chosen.join(ProviderRow.table, ProviderRow.c.id == row.c.provider_id).where(ProviderRow.c.parent_id == "")
+    )
+
+
+_root_inventories = _of_roots(InventoryRow, "resource_class", "total", "used", "reserved", "allocation_ratio")
+_root_traits = _of_roots(ProviderTraitRow, "name")
+_root_aggregates = _of_roots(ProviderAggregateRow, "aggregate_id")
 _held = Query(
     sa.select(
         _ROOT.c.name, AllocationRow.c.provider_id == _ROOT.c.id, AllocationRow.c.resource_class, AllocationRow.c.used
@@ -67,22 +78,21 @@ class PlacementDoor:
     async def hosts(self) -> list[HostRoom]:
         """Every root provider, with what it offers and has given out."""
         async with self._room.database.read() as tx:
-            providers = [row for row in await tx.find(ProviderRow, order_by="name") if not row.parent_id]
-            inventories = await tx.find(InventoryRow)
-            traits = await tx.find(ProviderTraitRow)
-            aggregates = await tx.find(ProviderAggregateRow)
+            providers = await tx.find(ProviderRow, parent_id="", order_by="name")
+            inventories = await tx.tuples(_root_inventories)
+            traits = await tx.tuples(_root_traits)
+            aggregates = await tx.tuples(_root_aggregates)
         rooms = {row.id: HostRoom(row.name, row.id, {}, {}, {}, {}, set(), set(), row.generation) for row in providers}
-        for inventory in inventories:
-            if room := rooms.get(inventory.provider_id):
-                name = inventory.resource_class
-                room.total[name], room.used[name] = inventory.total, inventory.used
-                room.reserved[name], room.ratio[name] = inventory.reserved, inventory.allocation_ratio
-        for trait in traits:
-            if room := rooms.get(trait.provider_id):
-                room.traits.add(trait.name)
-        for membership in aggregates:
-            if room := rooms.get(membership.provider_id):
-                room.aggregates.add(membership.aggregate_id)
+        for provider_id, name, total, used, reserved, ratio in inventories:
+            if room := rooms.get(provider_id):
+                room.total[name], room.used[name] = total, used
+                room.reserved[name], room.ratio[name] = reserved, ratio
+        for provider_id, name in traits:
+            if room := rooms.get(provider_id):
+                room.traits.add(name)
+        for provider_id, aggregate_id in aggregates:
+            if room := rooms.get(provider_id):
+                room.aggregates.add(aggregate_id)
         return list(rooms.values())
 
     async def ensure_provider(self, node: str, inventory: Mapping[str, Offer]) -> str:

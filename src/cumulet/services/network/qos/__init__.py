@@ -1,1 +1,1 @@
-"""Quality of service: policies, and the limits and marks that are their rules."""
+"""Quality of service: policies, and the limits, promises and marks that are their rules."""
