@@ -49,6 +49,18 @@ async def test_without_the_wire_the_network_says_so(world: LinuxWorld, make_worl
     assert facts[Kind.PORT][0].fault is not None
 
 
+async def test_a_promise_that_cannot_be_kept_is_the_fault_of_its_port_alone(make_world: MakeWorld) -> None:
+    elm = make_world(name="elm", host_gateway=False, wires=(("cable", "wire0"),), rates=(("cable", 1000),))
+    blue = tenant_network("blue")
+    promised = msgspec.structs.replace(FABRIC.ports[0], egress_least_kbps=600)
+    dan = port("dan", "blue", "10.0.0.13", host="elm")
+    facts = await elm.driver.apply(Fabric(networks=(RED, blue), ports=(promised, dan), groups=(OPEN,)))
+    faults = {found.id: found.fault for found in (*facts[Kind.NETWORK], *facts[Kind.PORT])}
+    assert faults[promised.id] is not None
+    assert faults[blue.id] is None
+    assert faults[dan.id] is None
+
+
 async def test_promised_frames_leave_in_a_class_of_their_own(make_world: MakeWorld) -> None:
     promised = msgspec.structs.replace(port("ann", "red", "10.0.0.10", host="elm"), egress_least_kbps=600)
     others = (port("cid", "red", "10.0.0.12", host="elm"), port("bob", "red", "10.0.0.11", host="oak"))

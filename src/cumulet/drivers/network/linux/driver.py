@@ -21,6 +21,7 @@ from cumulet.drivers.network.linux.checks import checked
 from cumulet.drivers.network.linux.commands import Commands, Run
 from cumulet.drivers.network.linux.dnsmasq import Dnsmasq
 from cumulet.drivers.network.linux.faults import of_failure
+from cumulet.drivers.network.linux.guarantees import promised
 from cumulet.drivers.network.linux.guarding import Guarding
 from cumulet.drivers.network.linux.held import FIELDS, Held, read_held, write_held
 from cumulet.drivers.network.linux.insides import Insides
@@ -189,7 +190,8 @@ class LinuxNetwork:
         note(await self._insides.ensure_interiors(i for i in wanted.interiors if i.element not in faults))
         note(await _guarded(everything, self._wiring.ensure_entries(wanted.entries)))
         note(await _guarded(everything, self._wiring.ensure_queues(wanted.queues)))
-        note(await _guarded(everything, self._wiring.ensure_shares(wanted.shares)))
+        sharers = {(Kind.PORT, id_) for id_ in promised(fabric, self._node)}
+        note(await _guarded(sharers, self._wiring.ensure_shares(wanted.shares)))
         note(await _guarded(everything, self._wiring.ensure_tagged(wanted.tagged)))
         note(await self._serve(wanted, faults.keys()))
         note(await self._retire(wanted, everything))
