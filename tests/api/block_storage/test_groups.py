@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.api.block_storage.shop import Shop
+from tests.support.personas import DEMO
 
 pytestmark = pytest.mark.db
 
@@ -162,3 +163,14 @@ async def test_consistency_groups_that_are_none(shop: Shop) -> None:
     await shop.client.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": made}}, 400)
     await shop.client.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": "nobody"}}, 404)
     await shop.client.post(f"{path}/create_from_src", {"consistencygroup-from-src": {}}, 400)
+
+
+async def test_a_refused_snapshot_of_a_group_leaves_nothing_behind(shop: Shop) -> None:
+    key = await group(shop)
+    for _ in range(2):
+        await shop.make(group_id=key, volume_type="__DEFAULT__")
+    await shop.client.as_("admin").put(f"/os-quota-sets/{DEMO}", {"quota_set": {"snapshots": 1}})
+    await shop.client.post("/group_snapshots", {"group_snapshot": {"group_id": key}}, 413)
+    await shop.settle()
+    assert (await shop.client.get("/group_snapshots"))["group_snapshots"] == []
+    assert (await shop.client.get("/snapshots"))["snapshots"] == []

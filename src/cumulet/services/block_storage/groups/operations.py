@@ -9,6 +9,7 @@ import msgspec
 
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Transaction
+from cumulet.core.errors import CloudError
 from cumulet.lib.ids import new_uuid
 from cumulet.services.block_storage.errors import (
     GroupNotFound,
@@ -202,17 +203,21 @@ async def take(room: BlockStorage, caller: Caller, group: GroupRow, wish: dict[s
         created_at=room.clock.now(),
     )
     await room.database.write(lambda tx: tx.insert(row))
-    for member in members:
-        await snapshots.take(
-            room,
-            member,
-            new_uuid(),
-            user_id=caller.user_id,
-            name=row.name,
-            description=row.description,
-            in_use=True,
-            group_snapshot_id=row.id,
-        )
+    try:
+        for member in members:
+            await snapshots.take(
+                room,
+                member,
+                new_uuid(),
+                user_id=caller.user_id,
+                name=row.name,
+                description=row.description,
+                in_use=True,
+                group_snapshot_id=row.id,
+            )
+    except CloudError:
+        await drop(room, row)
+        raise
     return row
 
 
