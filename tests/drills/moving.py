@@ -19,6 +19,8 @@ from tests.support.tenants import Tenant
 INTERVAL, ENOUGH = 0.1, 20
 MOST_SECONDS = 30.0
 """What a guest may take to answer while it moves."""
+PASSWORD = "c2VjcmV0"
+LEAVE_PASSWORD = f"curl -d {PASSWORD} http://169.254.169.254/openstack/latest/password"
 WORD_AND_UPTIME = "sudo cat /root/word; cut -d. -f1 /proc/uptime"
 
 
@@ -34,6 +36,8 @@ def _go_there_and_come_back(scene: Scene) -> None:
     address = blue.reachable(server)
     cloud.ssh_answers(address, 90)
     cloud.ssh(address, "echo kept | sudo tee /root/word && sudo sync")
+    cloud.ssh(address, LEAVE_PASSWORD)
+    assert password(client, server) == PASSWORD
     with Talk(cloud, address) as talk:
         scene.say("a guest on near says back what it is told, ten times a second, over one and the same TCP connection")
         watch = Watch()
@@ -46,6 +50,7 @@ def _go_there_and_come_back(scene: Scene) -> None:
         scene.say(
             f"its connection is kept: {talk.heard} words said back in order, the longest pause {talk.longest:.2f} s"
         )
+    assert password(client, server) == PASSWORD
     word, uptime = cloud.ssh(address, WORD_AND_UPTIME).splitlines()
     assert word == "kept"
     (move,) = client.compute.migrations(instance_uuid=server.id)
@@ -57,12 +62,18 @@ def _go_there_and_come_back(scene: Scene) -> None:
     client.compute.confirm_server_resize(server.id)
     blue.become(server, "ACTIVE")
     assert [len(host.running(QEMU)) for host in (cloud.host, far.host)] == [1, 0]
+    assert password(client, server) == PASSWORD
     cloud.ssh_answers(address, 90)
     word, again = cloud.ssh(address, WORD_AND_UPTIME).splitlines()
     assert word == "kept"
     assert int(again) < int(uptime) + 30, "it was started anew here"
     scene.say(f"it came back turned off and on, with its disk; SSH {watch} later")
     blue.leave()
+
+
+def password(client: Connection, server: Any) -> str:
+    """What the guest has left for its owner."""
+    return str(client.compute.get(f"/servers/{server.id}/os-server-password").json()["password"])
 
 
 def why_not(client: Connection, server: Any) -> str:

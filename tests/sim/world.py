@@ -32,7 +32,7 @@ from cumulet.node.volumes.backends import Backends
 from cumulet.programs.cloud import Cloud
 from cumulet.programs.direct import DirectControlPlane
 from cumulet.programs.settings import Settings
-from cumulet.programs.simulate import SimulatedNode, World
+from cumulet.programs.simulate import SimulatedNode, World, nobody_home
 from cumulet.programs.simulated_volumes import VolumeWorlds, Worlds
 from cumulet.programs.volume_settings import FilesBackend, NfsBackend, VolumeSettings
 from cumulet.services.compute import seed as compute_seed
@@ -146,7 +146,9 @@ class NodeProcess:
         self.stone = stone
         self.world = world
         wire, rack = Mortal(_Wire(api, name), stone), Mortal(_Rack(others), stone)
-        self.hypervisor = Mortal(FakeHypervisor(world.machines, HandedOn(wire), rack.carry, rack.reach), stone)
+        self.hypervisor = Mortal(
+            FakeHypervisor(world.machines, HandedOn(wire, nobody_home), rack.carry, rack.reach), stone
+        )
         self.agent = Agent(
             control_plane=wire,
             clock=clock,

@@ -122,6 +122,10 @@ class NodeFacts(Record, frozen=True, kw_only=True):
     ingress_kpps: int = 0
 
 
+NOT_YET = 503
+"""The code of a fault that is none so far: the node goes on trying by itself."""
+
+
 class Fault(Record, frozen=True, kw_only=True):
     """Why something could not be done, in words for its owner: the cause and the remedy."""
 

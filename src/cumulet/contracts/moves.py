@@ -89,3 +89,5 @@ class Luggage(Record, frozen=True, kw_only=True):
     memory_mib: int = 0
     """As the machine runs."""
     started_at: int = 0
+    password: bytes = b""
+    """What its guest has left for its owner; only the owner can read it."""

@@ -116,16 +116,16 @@ async def _run(settings: Settings, url: str, token: str | None) -> None:
         await sandbox.prepare_rootless(commands)
     await sandbox.ensure_namespace(commands, namespace)
     await _lay_wires(commands, namespace, settings)
+    passwords = FilePasswords(state / "node" / "passwords")
     drivers = _Drivers(
         settings,
         abilities,
         user,
         lambda image: control_plane.image(image.id),
         control_plane,
-        HandedOn(control_plane),
+        HandedOn(control_plane, passwords.write),
     )
     network, hypervisor = drivers.network, drivers.hypervisor
-    passwords = FilePasswords(state / "node" / "passwords")
     agent = Agent(
         control_plane=control_plane,
         clock=clock,
@@ -315,7 +315,9 @@ def _answers(
         return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))
 
     async def luggage(parameters: Mapping[str, str]) -> bytes:
-        return msgspec.json.encode(await hypervisor.luggage(parameters["machine"]))
+        machine = parameters["machine"]
+        found = await hypervisor.luggage(machine)
+        return msgspec.json.encode(msgspec.structs.replace(found, password=passwords.read(machine)))
 
     async def meters(parameters: Mapping[str, str]) -> bytes:
         return msgspec.json.encode(await network.metered(parameters["router"]))

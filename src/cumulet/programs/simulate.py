@@ -83,6 +83,10 @@ class Wires:
             raise OutOfReach(error.message) from error
 
 
+def nobody_home(machine_id: str, password: bytes) -> None:
+    """In a simulated machine nobody leaves a password."""
+
+
 class SimulatedNode:
     """One node of the simulated world."""
 
@@ -91,7 +95,9 @@ class SimulatedNode:
         self.world = world or World(cloud.clock)
         control_plane = DirectControlPlane(cloud.fleet, name)
         wires = Wires(cloud.fleet)
-        self.hypervisor = FakeHypervisor(self.world.machines, HandedOn(control_plane), wires.carry, wires.reach)
+        self.hypervisor = FakeHypervisor(
+            self.world.machines, HandedOn(control_plane, nobody_home), wires.carry, wires.reach
+        )
         self.backends = self.world.volumes.backends(control_plane, name)
         self.network = FakeNetwork(self.world.fabric)
         self.agent = Agent(

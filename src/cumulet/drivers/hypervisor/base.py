@@ -31,6 +31,10 @@ class MachineFailed(Exception):
         self.details = details
 
 
+class GuestHolds(MachineFailed):
+    """The guest has not let go of a device. It may be booting, or use it; asked again later, it may."""
+
+
 class ImageFiles(Protocol):
     """Where a driver finds the bytes of an image on this node."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from cumulet.contracts.assignments import Fault
+from cumulet.contracts.assignments import NOT_YET, Fault
 from cumulet.contracts.machines import DiskSpec, MachineFacts, MachineSpec, Power, VolumeConnection
 from cumulet.contracts.moves import Arrival, Departure, DiskFile, Luggage, MoveFacts, Progress, Stage
 from cumulet.contracts.record import digest_of
@@ -75,7 +75,7 @@ class FakeHypervisor:
         fault = await self._find_volumes(machine) if spec.wanted is not Power.STOPPED else None
         fault = fault or await self._make_power(machine)
         if machine.power in ON and fault is None:
-            _plug(machine)
+            fault = _plug(machine, holds=world.holds)
         if machine.power not in ON:
             machine.relays.clear()
         if fault is not None:
@@ -310,13 +310,20 @@ def _progress(machine: FakeMachine, stage: Stage) -> Progress:
     return Progress(memory_total=memory, memory_processed=memory - left, memory_remaining=left)
 
 
-def _plug(machine: FakeMachine) -> None:
-    """Volumes and cards follow the order at once; the rest with the next start."""
-    wanted = {disk.id: disk for disk in machine.spec.disks if disk.volume is not None}
+def _plug(machine: FakeMachine, *, holds: bool) -> Fault | None:
+    """Volumes and cards follow the order at once, but for those that the guest holds; the rest with the next start."""
+    running, wanted = machine.running, {disk.id: disk for disk in machine.spec.disks if disk.volume is not None}
+    cards = {nic.port_id: nic for nic in machine.spec.nics}
+    held = 0
+    if holds:
+        disks_held = {disk.id: disk for disk in running.disks if disk.volume is not None and disk.id not in wanted}
+        cards_held = {nic.port_id: nic for nic in running.nics if nic.port_id not in cards}
+        wanted, cards, held = wanted | disks_held, cards | cards_held, len(disks_held) + len(cards_held)
     kept = [disk for disk in machine.running.disks if disk.volume is None]
     order = {disk.id: place for place, disk in enumerate(machine.spec.disks)}
     disks = sorted([*kept, *wanted.values()], key=lambda disk: order.get(disk.id, 0))
-    machine.running = msgspec.structs.replace(machine.running, disks=tuple(disks), nics=machine.spec.nics)
+    machine.running = msgspec.structs.replace(running, disks=tuple(disks), nics=tuple(cards.values()))
+    return Fault(message="The guest has not let go of a device.", code=NOT_YET) if held else None
 
 
 def _count(machine: FakeMachine) -> None:

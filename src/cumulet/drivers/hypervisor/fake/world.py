@@ -79,6 +79,8 @@ class FakeMachines:
         self.disk_bytes = disk_gib * GIB
         self.sticks = False
         """Machines that are to leave while they run do not come to an end with it."""
+        self.holds = False
+        """Guests let go of no device while they run."""
         self._random = random.Random(seed)  # noqa: S311 - chance, not secrets
         self._mean_life_seconds = mean_life_seconds
         self._deaf_share = deaf_share

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from cumulet.contracts.machines import Bus, DiskSpec, MachineSpec, NicSpec
-from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
+from cumulet.drivers.hypervisor.base import GuestHolds, MachineFailed, Unfit
 from cumulet.drivers.hypervisor.qemu import devices, volumes
 from cumulet.drivers.hypervisor.qemu.devices import Nic
 from cumulet.drivers.hypervisor.qemu.disks import secret_id
@@ -151,7 +151,7 @@ async def _remove_device(machine: Machine, device: str, name: str) -> None:
         try:
             await asyncio.wait_for(gone, _SECONDS_TO_LET_GO)
         except TimeoutError:
-            raise MachineFailed(
+            raise GuestHolds(
                 f"The guest has not let go of {name}. Stop using it in the guest, or restart the guest."
             ) from None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from cumulet.contracts.assignments import Fault
+from cumulet.contracts.assignments import NOT_YET, Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
-from cumulet.drivers.hypervisor.base import ImageUnusable, MachineFailed, OutOfReach, Unfit
+from cumulet.drivers.hypervisor.base import GuestHolds, ImageUnusable, MachineFailed, OutOfReach, Unfit
 from cumulet.drivers.hypervisor.qemu import luggage, plugging, power, receiving, sending
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.steps import Act, Step, facts_of, next_step, rescue_of
@@ -53,11 +53,12 @@ async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
 
 
 def fault_of(error: Exception) -> Fault:
-    """A failure in words for the machine's owner. 400: only another order can help; 500: trying again may."""
+    """A failure in words for the machine's owner. 400: only another order can help; 500, 503: trying again may."""
     if isinstance(error, Unfit | ImageUnusable):
         return Fault(message=str(error), code=400)
     if isinstance(error, MachineFailed):
-        return Fault(message=str(error), details=error.details)
+        code = NOT_YET if isinstance(error, GuestHolds) else 500
+        return Fault(message=str(error), code=code, details=error.details)
     if isinstance(error, OutOfReach):
         return Fault(message="The node that has the machine's disks does not give them.", details=str(error))
     return Fault(message="The node could not do what was ordered.", details=f"{type(error).__name__}: {error}")

@@ -75,7 +75,7 @@ async def topology(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
 async def show_password(room: Compute, call: Call, row: ServerRow) -> dict[str, str]:
     """What the guest has left at its metadata service, encrypted with its owner's key; empty if it has left none.
 
-    It lives where the guest does, and only there: a server that moves to another node comes without it.
+    It lives where the guest does, and only there: a server that moves takes it along, one that is evacuated cannot.
     """
     left = await room.fleet.ask(row.host, "password", machine=row.id) if row.host else b""
     return {"password": left.decode("utf-8", "replace")}

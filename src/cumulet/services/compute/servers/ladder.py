@@ -9,7 +9,7 @@ from functools import partial
 
 import msgspec
 
-from cumulet.contracts.assignments import Fault, Kind
+from cumulet.contracts.assignments import NOT_YET, Fault, Kind
 from cumulet.core.db import Transaction
 from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Failed, Goal, Outcome
@@ -17,6 +17,7 @@ from cumulet.lib.clock import SECOND
 from cumulet.services.compute.history import finish_action
 from cumulet.services.compute.neighbours import NicLike, NicRequest, VolumeLike
 from cumulet.services.compute.room import Compute
+from cumulet.services.compute.servers import detaching
 from cumulet.services.compute.servers.look import Look, look_at, resources_of
 from cumulet.services.compute.servers.place import NO_VALID_HOST, claim_best, elders_wait, request_for
 from cumulet.services.compute.servers.reimaging import is_reimaged, reimage
@@ -316,6 +317,8 @@ class Ladder:
         machine = look.machine
         spoke = held is not None and held.observed == held.generation and held.observed >= server.generation
         if machine is not None and spoke and machine.fault is not None:
+            if machine.fault.code == NOT_YET:
+                return await detaching.wait_for_guest(self.room, look, machine, machine.fault)
             return Failed(machine.fault)
         return self.waiting(look, POWERING_SECONDS, "its node has not reported", "The node did not obey in time")
 

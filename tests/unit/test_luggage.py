@@ -1,0 +1,38 @@
+"""What a machine brings from its old node."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from cumulet.contracts.moves import Luggage
+from cumulet.node.machines.belongings import HandedOn
+from cumulet.node.passwords import FilePasswords
+
+MACHINE = "5c0d5a8e-4a8b-4b0c-9a57-3d8a3d1f0001"
+
+
+class OldNode:
+    """As the control plane hands it on."""
+
+    def __init__(self, password: bytes) -> None:
+        self.password = password
+
+    async def luggage(self, machine_id: str) -> Luggage:
+        return Luggage(password=self.password)
+
+    async def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
+        yield b""
+
+
+async def test_a_password_is_kept_on_the_new_node_once(tmp_path: Path) -> None:
+    kept = FilePasswords(tmp_path)
+    old: Any = OldNode(b"")
+    handed = HandedOn(old, kept.write)
+    await handed.luggage(MACHINE)
+    assert kept.read(MACHINE) == b""
+    old.password = b"sealed"
+    for _ in "twice":
+        assert (await handed.luggage(MACHINE)).password == b"sealed"
+        assert kept.read(MACHINE) == b"sealed"
