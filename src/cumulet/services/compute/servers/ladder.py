@@ -30,6 +30,7 @@ ATTACHING_SECONDS = 1800
 """A volume may have to be filled from an image first."""
 POWERING_SECONDS = 1800
 LOOK_AGAIN, LOOK_AT_LEAST = 2.0, 30.0
+TRY_AGAIN = "Reboot it hard to try again; an administrator finds more in the log of its host."
 
 
 def root_is_volume(look: Look) -> bool:
@@ -78,7 +79,8 @@ class Ladder:
             return self.waiting(look, ATTACHING_SECONDS, "its volumes are not made", "Block Device Mapping is Invalid")
         only = {name for name in (server.host or server.host_wanted, *near) if name}
         if len(only) > 1:
-            return Failed(Fault(message=NO_VALID_HOST + "Its volumes lie on different hosts.", code=500))
+            apart = "Its volumes lie on different hosts; migrate one of them to the other's."
+            return Failed(Fault(message=NO_VALID_HOST + apart, code=500))
         avoid = look.lingers_on
         request = await request_for(
             self.room, server, look.flavor, wanted, host="".join(only), avoid=avoid, disks=look.kept
@@ -364,7 +366,7 @@ class Ladder:
         host = look.server.host
         waited = self.room.clock.now() - max(look.server.wished_at, look.server.updated_at)
         if waited > seconds * SECOND and (not host or look.alive(host)):
-            return Failed(Fault(message=f"{fault}: {reason} after {seconds} seconds.", code=500))
+            return Failed(Fault(message=f"{fault}: {reason} after {seconds} seconds. {TRY_AGAIN}", code=500))
         return Again(min(max(LOOK_AGAIN, waited / SECOND / 4), LOOK_AT_LEAST), reason)
 
 
