@@ -36,3 +36,16 @@ async def test_a_password_is_kept_on_the_new_node_once(tmp_path: Path) -> None:
     for _ in "twice":
         assert (await handed.luggage(MACHINE)).password == b"sealed"
         assert kept.read(MACHINE) == b"sealed"
+
+
+def test_of_passwords_that_are_forgotten_nothing_is_left(tmp_path: Path) -> None:
+    other = MACHINE.replace("1", "2")
+    kept = FilePasswords(tmp_path / "passwords")
+    kept.clear(MACHINE)
+    assert kept.write(MACHINE, b"one")
+    assert not kept.write(MACHINE, b"two")
+    assert kept.write(other, b"three")
+    kept.clear(MACHINE)
+    assert (kept.read(MACHINE), kept.read(other)) == (b"", b"three")
+    kept.clear(other)
+    assert list(tmp_path.iterdir()) == []

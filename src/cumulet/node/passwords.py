@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class FilePasswords:
     def clear(self, machine_id: str) -> None:
         """Forget it; the guest may leave another one."""
         self._file(machine_id).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there are others, or there never was one
+            self._folder.rmdir()
 
     def _file(self, machine_id: str) -> Path:
         if not is_uuid(machine_id):
