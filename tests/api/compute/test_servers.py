@@ -178,3 +178,19 @@ async def test_given_files_come_with_a_config_drive(cloud: SmallCloud) -> None:
     assert placed is not None
     spec = cloud.nodes.worlds[placed[0]].machines[made["id"]].spec
     assert (spec.guest.files, spec.config_drive) == ((("/etc/motd", "aGVsbG8="),), True)
+
+
+async def test_what_no_machine_has_is_refused_with_the_reason(cloud: SmallCloud) -> None:
+    image = await cloud.make_image()
+    admin = cloud.compute.as_("admin")
+    flavor = {"name": "own", "ram": 64, "vcpus": 1, "disk": 1}
+    made = (await admin.post("/flavors", {"flavor": flavor}, 200))["flavor"]["id"]
+    server = await cloud.make_server(image=image)
+    await admin.post(f"/flavors/{made}/os-extra_specs", {"extra_specs": {"hw:cpu_policy": "dedicated"}}, 200)
+    wish = {"name": "s", "flavorRef": made, "imageRef": image, "networks": []}
+    answer = await cloud.compute.post("/servers", {"server": wish}, 400)
+    assert "hw:cpu_policy dedicated: processors are shared" in answer["badRequest"]["message"]
+    await cloud.do(server["id"], "resize", {"flavorRef": made}, 400)
+    secret = await cloud.make_image("secret", hw_mem_encryption="True")
+    answer = await cloud.do(server["id"], "rebuild", {"imageRef": secret}, 400)
+    assert "memory is not encrypted" in answer["badRequest"]["message"]

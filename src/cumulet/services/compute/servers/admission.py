@@ -28,6 +28,7 @@ from cumulet.services.compute.servers.block_devices import (
     usable_volume,
     wished,
 )
+from cumulet.services.compute.servers.promises import unkept_by_flavor, unkept_by_image
 
 CREATE = "os_compute_api:servers:create"
 SHARES_SINCE = version("2.72")
@@ -83,7 +84,11 @@ async def flavor_for(room: Compute, call: Call, flavor_id: str) -> Flavor:
     row = await visible_flavor(room, call, flavor_id)
     if row is None:
         raise InvalidServer(f"Flavor {flavor_id[:255]} could not be found.")
-    return copy_of(row)
+    flavor = copy_of(row)
+    unkept = unkept_by_flavor(flavor.extra_specs)
+    if unkept:
+        raise InvalidServer(f"Flavor {flavor.name} asks for what this cloud does not have: {unkept}.")
+    return flavor
 
 
 async def image_for(room: Compute, call: Call, image_id: str) -> ImageLike:
@@ -108,9 +113,12 @@ async def image_text(room: Compute, image_id: str) -> str:
 
 
 def fits(image: ImageLike, flavor: Flavor, *, root_is_volume: bool = False) -> None:
-    """Raises InvalidServer when the flavor is too small for the image."""
+    """Raises InvalidServer when the flavor is too small for the image, or no machine is what the image asks for."""
     if image.min_ram > flavor.ram:
         raise InvalidServer("Flavor's memory is too small for requested image.")
+    unkept = unkept_by_image(image.properties)
+    if unkept:
+        raise InvalidServer(f"Image {image.id} asks for what this cloud does not have: {unkept}.")
     if root_is_volume or not flavor.disk:
         return
     if image.min_disk > flavor.disk:
