@@ -24,9 +24,9 @@ STORE_BYTES = 4 << 30
 _CONF = """
 [global]
 fsid = {fsid}
-mon host = [v2:127.0.0.1:{first},v1:127.0.0.1:{second}]
-public addr = 127.0.0.1
-cluster addr = 127.0.0.1
+mon host = [v2:{address}:{first},v1:{address}:{second}]
+public addr = {address}
+cluster addr = {address}
 auth cluster required = cephx
 auth service required = cephx
 auth client required = cephx
@@ -84,17 +84,20 @@ class Ceph:
 
 
 @contextmanager
-def ceph() -> Iterator[Ceph]:
+def ceph(address: str = "127.0.0.1") -> Iterator[Ceph]:
+    """`address` is where hosts reach it."""
     with tempfile.TemporaryDirectory(prefix="ceph-") as name, ExitStack() as running:
         folder = Path(name)
         for part in ("mon", "mgr", "osd", "run"):
             (folder / part).mkdir()
         fsid, first, second = str(uuid.uuid4()), free_port(), free_port()
         conf = folder / "ceph.conf"
-        conf.write_text(_CONF.format(fsid=fsid, first=first, second=second, folder=folder, bytes=STORE_BYTES))
+        conf.write_text(
+            _CONF.format(address=address, fsid=fsid, first=first, second=second, folder=folder, bytes=STORE_BYTES)
+        )
         cluster = Ceph(conf)
         _make_keys(folder)
-        places = f"[v2:127.0.0.1:{first},v1:127.0.0.1:{second}]"
+        places = f"[v2:{address}:{first},v1:{address}:{second}]"
         monmap = str(folder / "monmap")
         _call("monmaptool", "--create", "--addv", "a", places, "--fsid", fsid, monmap)
         cluster.run("ceph-mon", "--mkfs", "-i", "a", "--monmap", monmap, "--keyring", str(folder / "keyring"))

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,10 +126,13 @@ class Rack:
 
 
 @contextmanager
-def real_rack(nodes: int = 2, *, street: bool = False, share: bool = False) -> Iterator[Rack]:
+def real_rack(
+    nodes: int = 2, *, street: bool = False, share: bool = False, more: Callable[[int], str] = lambda place: ""
+) -> Iterator[Rack]:
     """A cloud of so many nodes that is up, and this thread in its first host's network. With a street, each node has a
     wire to the network outside; else floating IPs are the first host's. With a share, each has a backend of that name,
-    of one storage."""
+    of one storage. `more` tells what else is set for the host in a place, once all hosts are there; it may start what
+    that speaks of, in the first one's network."""
     folder = Path(tempfile.mkdtemp(prefix="cml-", dir="/tmp"))
     folder.chmod(0o755)
     hosts: list[Host] = []
@@ -143,16 +146,19 @@ def real_rack(nodes: int = 2, *, street: bool = False, share: bool = False) -> I
         _connect(hosts)
         if street:
             _open_street(hosts)
-        settings = folder / "settings.toml"
+        with hosts[0].entered():
+            settings = [folder / f"{NAMES[place]}.toml" for place in range(nodes)]
+            for place, file in enumerate(settings):
+                file.write_text((BACKENDS if share else "") + more(place))
         reached = f'tunnel_address = "{address(0)}"\nnode_address = "{address(0)}:{NODE_PORT}"\n'
         wires = f'wires = {{public = "{PLUG}"}}\n' if street else ""
-        backends = BACKENDS if share else ""
-        settings.write_text(f'host = "{address(0)}"\nnode_name = "{NAMES[0]}"\n{reached}{wires}{backends}')
+        own = f'host = "{address(0)}"\nnode_name = "{NAMES[0]}"\n{reached}{wires}'
+        settings[0].write_text(own + settings[0].read_text())
         cloud = Cloud(hosts[0], folder)
-        cloud.up("--image", str(tiny_image()), "--config", str(settings))
+        cloud.up("--image", str(tiny_image()), "--config", str(settings[0]))
         with hosts[0].entered():
             for place, host in enumerate(hosts[1:], 1):
-                others.append(_join(cloud, host, place, street, share))
+                others.append(_join(cloud, host, place, settings[place], street))
             for far in others:
                 _await(cloud, far)
             yield Rack(cloud, others)
@@ -207,7 +213,7 @@ def _give(hosts: Sequence[Host], folder: Path) -> None:
         host.run("mount", "--bind", str(folder / SHARE), str(point))
 
 
-def _join(cloud: Cloud, host: Host, place: int, street: bool, share: bool) -> FarNode:
+def _join(cloud: Cloud, host: Host, place: int, settings: Path, street: bool) -> FarNode:
     cumulet = [sys.executable, "-m", "cumulet"]
     token = cloud.host.run("env", f"CUMULET_CONFIG={cloud.state}/cumulet.toml", *cumulet, "node-token").strip()
     name = NAMES[place]
@@ -215,8 +221,6 @@ def _join(cloud: Cloud, host: Host, place: int, street: bool, share: bool) -> Fa
     ways = ["--tunnel-address", address(place), "--address", f"{address(place)}:{NODE_PORT}"]
     who = ["--join", f"http://{address(0)}:{API_PORT}", "--token", token, "--state", str(state), "--name", name]
     wires = ["--wire", f"public={PLUG}"] if street else []
-    settings = cloud.folder / f"{name}.toml"
-    settings.write_text(BACKENDS if share else "")
     argv = ["env", f"CUMULET_CONFIG={settings}", *cumulet, "node", *who, *ways, *wires]
     return FarNode(host, name, state, log, argv, started(host, argv, log))
 

@@ -34,8 +34,8 @@ _SECONDS_TO_ANSWER = 10.0
 _SECONDS_TO_START = 20.0
 _PAUSE = 0.02
 _OPEN_FILES = 4096
-_SET_USER = {"x86_64": 117, "aarch64": 147}
-"""The number of setresuid, by machine."""
+_SET_IDS = {"x86_64": (117, 119), "aarch64": (147, 149)}
+"""The numbers of setresuid and setresgid, by machine."""
 
 
 class Mode(IntEnum):
@@ -137,7 +137,7 @@ class Tgtd:
                 line.connect(f"{self._socket}.0")
             else:
                 with ThreadPoolExecutor(1) as thread:
-                    thread.submit(_connect_as, line, f"{self._socket}.0", self._user.uid).result()
+                    thread.submit(_connect_as, line, f"{self._socket}.0", self._user).result()
             line.sendall(request)
             with line.makefile("rb") as reader:
                 head = reader.read(_ANSWER.size)
@@ -183,16 +183,25 @@ class _Noted(msgspec.Struct):
     process: Identity
 
 
-def _connect_as(line: socket.socket, path: str, uid: int) -> None:
-    """The kernel tells the daemon who connects: the user of this one thread at this moment."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    number = _SET_USER[platform.machine()]
-    same, ours = ctypes.c_uint32(-1), os.geteuid()
-    libc.syscall(number, same, ctypes.c_uint32(uid), same)
+def _connect_as(line: socket.socket, path: str, user: User) -> None:
+    """The kernel tells the daemon who connects: the user and the group of this one thread at this moment."""
+    ours = User(os.geteuid(), os.getegid())
+    set_user, set_group = _SET_IDS[platform.machine()]
+    _set_id(set_group, user.gid)
+    _set_id(set_user, user.uid)
     try:
         line.connect(path)
     finally:
-        libc.syscall(number, same, ctypes.c_uint32(ours), same)
+        _set_id(set_user, ours.uid)
+        _set_id(set_group, ours.gid)
+
+
+def _set_id(call: int, number: int) -> None:
+    """Of this thread, and the effective one alone, so that it can be set back."""
+    libc, same = ctypes.CDLL(None, use_errno=True), ctypes.c_uint32(-1)
+    if libc.syscall(call, same, ctypes.c_uint32(number), same) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
 
 
 def parsed(text: str) -> Iterator[Target]:

@@ -244,6 +244,21 @@ async def test_a_volume_that_grew_is_remembered_among_what_happened(cloud: Small
     assert len((await cloud.compute.get(f"{path}/os-instance-actions"))["instanceActions"]) == 3
 
 
+async def test_a_machine_is_told_what_a_volume_behind_a_relay_has_grown_by(cloud: SmallCloud) -> None:
+    cloud.volume_room.always_exports = True
+    server, volume = await cloud.make_server(), await cloud.make_volume()
+    path = f"/servers/{server['id']}/os-volume_attachments"
+    await cloud.compute.post(path, {"volumeAttachment": {"volumeId": volume}}, 200)
+    await cloud.settle()
+    for size in (1, 3):
+        if size > 1:
+            grow = {"os-extend": {"new_size": size}}
+            await cloud.volume.at("3.42").post(f"/volumes/{volume}/action", grow, 202)
+            await cloud.settle()
+        [machine] = [machine for world in cloud.nodes.worlds.values() for machine in world.machines.values()]
+        assert [disk.size_gib for disk in machine.spec.disks if disk.id == volume] == [size]
+
+
 async def test_bare_metal_is_another_service_s(compute: Client) -> None:
     admin, path = compute.as_("admin").at("2.35"), "/os-baremetal-nodes"
     await admin.get(path, 503)

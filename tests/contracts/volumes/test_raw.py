@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from cumulet.contracts.volumes import VolumeSpec
+from cumulet.contracts.volumes import CONTENT, VolumeSpec
 from cumulet.drivers.volume.base import CopyFailed
+from cumulet.lib.sparse import BrokenOff, Parcel, parcel
 from tests.support.raw_volumes import RawBackend
-from tests.support.volume_drivers import MAPLE, MONDAY, RBD, RED, TUESDAY, Backend, ensured, of
+from tests.support.volume_drivers import BIRCH, CEDAR, MAPLE, MONDAY, RBD, RED, TUESDAY, Backend, ensured, of
 
 
 @of("iscsi")
@@ -63,3 +67,30 @@ async def test_whoever_has_a_volume_of_a_pool_open_is_seen(backend: Backend) -> 
     about = await backend.volumes.about()
     assert (about.driver, about.protocol, about.opened, about.many) == ("rbd", "ceph", "rbd", True)
     assert about.cluster.endswith("-volumes")
+
+
+@of("iscsi")
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_the_content_of_a_volume_arrives_from_another_backend(backend: Backend, encrypted: bool) -> None:
+    assert isinstance(backend, RawBackend)
+    await ensured(backend, VolumeSpec(id=BIRCH, size_gib=1))
+    backend.write(BIRCH, "one")
+    async with backend.volumes.copied(BIRCH, "raw") as copy:
+        await backend.send(MAPLE, data_of(copy))
+    whole = await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1, arrives="file"))
+    assert whole.fault is not None
+    assert (whole.fault.code, whole.size_gib) == (400, 0)
+    spec = VolumeSpec(id=MAPLE, size_gib=1, arrives=CONTENT, reverts=2, encrypted=encrypted)
+    for _ in range(2):
+        facts = await ensured(backend, spec)
+        assert (facts.size_gib, facts.reverts, facts.encrypted) == (1, 2, encrypted)
+        assert backend.holds(MAPLE, "one")
+    with pytest.raises(BrokenOff):
+        await backend.volumes.ensure(VolumeSpec(id=CEDAR, size_gib=1, arrives=CONTENT))
+    assert {facts.id for facts in await backend.volumes.found()} == {MAPLE, BIRCH}
+
+
+@asynccontextmanager
+async def data_of(file: Path) -> AsyncIterator[Parcel]:
+    with file.open("rb") as opened:
+        yield parcel(opened.fileno())

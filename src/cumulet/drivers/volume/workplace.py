@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +13,13 @@ from weakref import WeakValueDictionary
 from cumulet.drivers.hypervisor.base import ImageFiles
 from cumulet.drivers.volume.base import OpenVolumes, Supplies
 from cumulet.drivers.volume.exports import Exports
+from cumulet.drivers.volume.fetching import emptied, fetched
 from cumulet.drivers.volume.folder import Folder
 from cumulet.drivers.volume.holders import Holders
 from cumulet.drivers.volume.tool import Tool, VolumeKeys
 from cumulet.lib import qemu_img
 from cumulet.lib.process import User
-from cumulet.lib.qemu_img import DiskFull, NoSuchSnapshot
-from cumulet.lib.sparse import receive
-from cumulet.lib.whole_file import finished
+from cumulet.lib.qemu_img import NoSuchSnapshot
 
 _AT_ONCE = 2
 OPENINGS = 8
@@ -68,14 +64,11 @@ class Workplace:
 
     def _furnish(self, place: Path) -> None:
         """The user passes through, and nobody can list."""
-        shutil.rmtree(self.parts, ignore_errors=True)
         for path in (place, self.folder.path):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o711)
         self.parts.parent.mkdir(mode=0o711, exist_ok=True)
-        self.parts.mkdir(mode=0o700)
-        if self.user is not None:
-            os.chown(self.parts, self.user.uid, self.user.gid)
+        emptied(self.parts, self.user)
 
     @contextlib.asynccontextmanager
     async def alone(self, volume_id: str) -> AsyncIterator[None]:
@@ -127,14 +120,4 @@ class Workplace:
 
     async def fetch(self, stream: AsyncIterator[bytes], part: Path, most: int) -> None:
         """A file from elsewhere, of at most so many bytes. Raises as `receive` and as fetching does."""
-        file = await finished(self.pool, part.open, "xb")
-        try:
-            if self.user is not None:
-                os.chown(part, self.user.uid, self.user.gid)
-            await receive(file.fileno(), stream, most=most)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise DiskFull(str(error)) from error
-            raise
-        finally:
-            file.close()
+        await fetched(self.pool, stream, part, most, self.user)

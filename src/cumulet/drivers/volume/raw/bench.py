@@ -136,10 +136,11 @@ class Bench:
 
 async def _finished(monitor: Monitor, command: str, arguments: dict[str, Any]) -> str:
     """Why a job failed; empty: it did not."""
-    await monitor.ask(command, {"job-id": "job", **arguments})
+    # While it makes a key it does not answer.
+    await monitor.ask(command, {"job-id": "job", **arguments}, timeout=_SECONDS_FOR_KEYS)
     async with asyncio.timeout(_SECONDS_FOR_KEYS):
         while True:
-            [job] = await monitor.ask("query-jobs")
+            [job] = await monitor.ask("query-jobs", timeout=_SECONDS_FOR_KEYS)
             if job["status"] == "concluded":
                 break
             await asyncio.sleep(_PAUSE)

@@ -114,6 +114,7 @@ class RbdStore:
         return ""
 
     async def about(self) -> Storage:
+        await self.names()  # what was set aside goes some time, even if nobody asks for anything else
         total, free = await self._call(self._pool.room)
         return Storage(
             driver="rbd",

@@ -1,4 +1,5 @@
-"""Volumes that grew under a server: that its machine has the new size is written down among what happened to it.
+"""Volumes that grew under a server: its machine is told, where it does not see it by itself, and it is written down
+among what happened to the server.
 
 Nobody reports it: block storage wakes whom it concerns, and the size that a disk was last known to have tells.
 """
@@ -14,7 +15,9 @@ from cumulet.core.db import Query, Transaction
 from cumulet.core.reconcile import Done, Outcome
 from cumulet.services.compute import history
 from cumulet.services.compute.room import Compute
+from cumulet.services.compute.servers import store
 from cumulet.services.compute.servers.row import DiskRow, ServerRow
+from cumulet.services.compute.servers.spec import is_open_as_file
 
 
 class ExtensionReconciler:
@@ -43,6 +46,11 @@ class ExtensionReconciler:
             # A disk whose size nobody had asked for is only now known.
             if grown and disk.size and server is not None:
                 await history.record_ended(tx, server, "extend_volume", self._room.clock.now())
+                if not is_open_as_file(disk) and not server.deleted_at:
+                    row = store.copy_of(server)
+                    store.touch(row, self._room.clock.now())
+                    await store.save(tx, self._room, server, row)
+                    tx.wake("server", server.id)
 
         await self._room.database.write(write)
 

@@ -123,6 +123,8 @@ def disk_spec(disk: DiskRow, bus: Bus) -> DiskSpec | None:
     return DiskSpec(
         id=disk.volume_id,
         device=disk.device,
+        # What opens a file sees its size; behind a relay a machine has to be told.
+        size_gib=0 if is_open_as_file(disk) else disk.size,
         volume=_connection.decode(disk.connection),
         bus=chosen,
         device_type=kind,
