@@ -27,7 +27,8 @@ REST_SECONDS = 0.5
 @cache
 def _hosts_query() -> Query:
     c = PortRow.c
-    here = c.network_id == sa.bindparam("network", type_=sa.String)
+    network = sa.bindparam("network", type_=sa.String)
+    here = c.network_id == network
     living = sa.select(c.host).where(here, c.host != "")
     prepared = sa.select(BindingRow.c.host).join(PortRow.table, c.id == BindingRow.c.port_id).where(here)
     holding = (
@@ -35,7 +36,7 @@ def _hosts_query() -> Query:
         .join(PortRow.table, c.device_id == RouterHostRow.c.router_id)
         .where(here, c.device_owner.in_(OF_ROUTERS))
     )
-    given = sa.select(NetworkHostRow.c.host).where(NetworkHostRow.c.network_id == sa.bindparam("network"))
+    given = sa.select(NetworkHostRow.c.host).where(NetworkHostRow.c.network_id == network)
     return Query(sa.union(living, prepared, holding, given))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cumulet.core.db import Transaction
+from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.body import REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
@@ -94,12 +94,16 @@ async def _add_network(room: Network, call: Call) -> msgspec.Raw:
 
     async def write(tx: Transaction) -> None:
         network = await networks.sought(tx, call, network_id)
+        refusal = errors.NetworkHostedByDHCPAgent(
+            f"The network {network.id} has been already hosted by the DHCP Agent {agent['id']}."
+        )
         if (await _serving(tx, network.id))(agent["host"]):
-            raise errors.NetworkHostedByDHCPAgent(
-                f"The network {network.id} has been already hosted by the DHCP Agent {agent['id']}."
-            )
+            raise refusal
         await include(tx, network.id, agent["host"])
-        await tx.insert(NetworkHostRow(network.id, agent["host"]))
+        try:
+            await tx.insert(NetworkHostRow(network.id, agent["host"]))
+        except Duplicate as race:
+            raise refusal from race
         await stir(tx, NetworkRow, "network", [network.id])
 
     await room.database.write(write)
