@@ -102,6 +102,9 @@ NETWORKS = (
         }
     }),
     Piece("", "network", "/networks/$network/tags/a", method="PUT"),
+    Piece("local_ip", "network", "/local_ips", {"local_ip": {"network_id": "$network"}}),
+    Piece("", "network", "/local_ips/$local_ip/port_associations", {"port_association": {"fixed_port_id": "$port"}}),
+    _by_admin("", "network", "/log/logs", {"log": {"resource_type": "security_group", "target_id": "$port"}}),
     Piece("pool", "network", "/subnetpools", {
         "subnetpool": {"name": "pool", "prefixes": ["10.9.0.0/16"], "default_prefixlen": 24}
     }),
