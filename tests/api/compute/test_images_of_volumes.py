@@ -128,3 +128,31 @@ async def test_a_stopped_server_has_its_image_too(cloud: SmallCloud) -> None:
     found = cloud.machine(server_id)
     assert found is not None
     assert found[1] is Power.STOPPED
+
+
+async def test_volumes_are_made_of_such_an_image(cloud: SmallCloud) -> None:
+    server_id, volumes = await booted_from_volume(cloud)
+    image = await image_of(cloud, server_id)
+    wish = {"volume": {"size": 2, "imageRef": image["id"]}}
+    answer = await cloud.volume.at("3.45").post("/volumes", wish, 400)
+    assert "has no bytes" in answer["badRequest"]["message"]
+    made = (await cloud.volume.at("3.46").post("/volumes", wish, 202))["volume"]
+    await cloud.settle()
+    volume = (await cloud.volume.get(f"/volumes/{made['id']}"))["volume"]
+    root = next(one["id"] for one in await snapshots(cloud) if one["volume_id"] == volumes[0])
+    assert (volume["status"], volume["snapshot_id"], volume["bootable"]) == ("available", root, "true")
+    contents = {key: found.content for world in cloud.nodes.volumes.values() for key, found in world.volumes.items()}
+    assert contents[made["id"]] == contents[volumes[0]]
+
+
+@pytest.mark.parametrize("mapping", ["x", "{}", "[]", '[{"source_type": 7}]', '[{"source_type": "blank"}]'])
+async def test_an_image_without_bytes_that_stands_for_nothing_makes_no_volume(cloud: SmallCloud, mapping: str) -> None:
+    body = {"name": "odd", "disk_format": "raw", "container_format": "bare", "block_device_mapping": mapping}
+    made = await cloud.image.post("/images", body)
+    octets = {"content-type": "application/octet-stream"}
+    await cloud.image("PUT", f"/images/{made['id']}/file", content=b"", headers=octets)
+    wish = {"volume": {"size": 2, "imageRef": made["id"]}}
+    await cloud.volume.at("3.46").post("/volumes", wish, 400)
+    volume = await cloud.make_volume()
+    wish = {"os-reimage": {"image_id": made["id"]}}
+    await cloud.volume.as_("admin").at("3.68").post(f"/volumes/{volume}/action", wish, 400)

@@ -69,6 +69,9 @@ async def test_an_image_that_the_volume_cannot_hold_is_refused(cloud: SmallCloud
     large = await cloud.make_image("large", min_disk=3)
     answer = await cloud.do(server_id, "rebuild", {"imageRef": large}, 400, version="2.93")
     assert "too small" in answer["badRequest"]["message"]
+    copy = await cloud.do(server_id, "createImage", {"name": "copy"}, version="2.45")
+    answer = await cloud.do(server_id, "rebuild", {"imageRef": copy["image_id"]}, 400, version="2.93")
+    assert "no bytes" in answer["badRequest"]["message"]
     assert (await cloud.page(server_id))["status"] == "ACTIVE"
     assert content(cloud, volumes[0]) != f"image {large}"
 

@@ -134,6 +134,8 @@ async def _image_content(room: BlockStorage, caller: Caller, image_id: str) -> C
     image = await room.image.get(caller, image_id)
     if image.status != "active":
         raise InvalidInput(f"image {image_id} is {image.status}; only an active image can become a volume")
+    if not image.size and "block_device_mapping" in image.properties:
+        raise InvalidInput(f"image {image_id} has no bytes of its own: it stands for snapshots of volumes")
     size = image.virtual_size or image.size or 0
     least = max(1, image.min_disk, -(-size // 2**30))
     metadata = {

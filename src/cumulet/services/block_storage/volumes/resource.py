@@ -21,7 +21,7 @@ from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.metadata import Metadata, decoded
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.types import choice
-from cumulet.services.block_storage.volumes import hints, operations, store
+from cumulet.services.block_storage.volumes import hints, operations, server_images, store
 from cumulet.services.block_storage.volumes.operations import Source
 from cumulet.services.block_storage.volumes.row import VolumeRow
 from cumulet.services.block_storage.zones import zones
@@ -131,6 +131,7 @@ volumes = Resource(
 
 
 _SINCE_FIELDS_ARE_CHECKED = "3.53"
+_SINCE_IMAGES_OF_SERVERS = version("3.46")
 _Lenient = Body("volume", volumes.fields, beside=volumes.beside, extra=True)
 _LenientUpdate = Body("volume", volumes.fields, verb="update", extra=True)
 
@@ -168,6 +169,12 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
         raise InvalidInput("multiattach is a property of volume types; choose a type that has it")
     if source.image_id:
         call.allow(RULE + "create_from_image")
+        snapshot_id = await server_images.snapshot_of(room, call.caller, source.image_id)
+        if snapshot_id and call.version < _SINCE_IMAGES_OF_SERVERS:
+            raise InvalidInput(
+                f"image {source.image_id} has no bytes; microversion 3.46 takes the snapshot it stands for"
+            )
+        source = Source(snapshot_id=snapshot_id) if snapshot_id else source
     content = await operations.admit(room, call.caller, source)
     size = wish.get("size") or (
         content.least_gib if source.volume_id or source.snapshot_id or source.backup_id else None

@@ -124,6 +124,8 @@ async def may_reimage(room: Compute, call: Call, row: ServerRow, image: ImageLik
     if not roots:
         raise InvalidServer(f"Instance {row.id} has no volume that it boots from.")
     if call.version >= REIMAGES:
+        if not image.size:
+            raise InvalidServer(f"Image {image.id} has no bytes of its own that could be written over a volume.")
         size = (await room.volumes.sizes([roots[0].volume_id])).get(roots[0].volume_id, 0)
         if size and image.min_disk > size:
             raise InvalidServer(
