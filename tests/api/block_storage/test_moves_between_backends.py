@@ -14,8 +14,6 @@ from tests.api.block_storage.test_backends import SHARED, host, kind
 from tests.api.block_storage.test_exports import HOST, attach, detach, server_on
 from tests.support.personas import DEMO
 
-pytestmark = pytest.mark.db
-
 OTHER = Storage(driver="fake", protocol="ceph", cluster="pool", many=True)
 """A storage that hands on nothing but content."""
 
