@@ -74,7 +74,7 @@ class RbdBackend(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class IscsiBackend(_Common, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="iscsi"):
-    """Volumes of this node that every machine, and every other initiator of iSCSI, reaches at a target."""
+    """Volumes of this node that machines of all nodes reach at a target of iSCSI."""
 
     path: str = ""
     """Where their files are; empty: below the state directory."""
