@@ -90,6 +90,23 @@ async def test_no_host_is_an_error_with_its_reason(cloud: SmallCloud) -> None:
     await cloud.compute.get(f"/servers/{server['id']}", 404)
 
 
+async def test_a_server_that_found_no_host_and_is_turned_off_is_built_off_when_there_is_one(cloud: SmallCloud) -> None:
+    for host in ("one", "two"):
+        cloud.nodes.kill(host)
+    await cloud.settle()
+    server = await cloud.make_server()
+    assert server["status"] == "ERROR"
+    for host in ("one", "two"):
+        cloud.nodes.revive(host)
+    await cloud.settle()
+    await cloud.do(server["id"], "os-stop")
+    page = await cloud.page(server["id"])
+    assert (page["status"], page["OS-EXT-STS:task_state"], page["OS-EXT-STS:power_state"]) == ("SHUTOFF", None, 4)
+    assert page["OS-SRV-USG:launched_at"] is not None
+    await cloud.do(server["id"], "os-start")
+    assert (await cloud.page(server["id"]))["status"] == "ACTIVE"
+
+
 async def test_a_server_on_a_dead_node_can_be_deleted(cloud: SmallCloud) -> None:
     server = await cloud.make_server()
     host = (await cloud.page(server["id"]))["OS-EXT-SRV-ATTR:host"]

@@ -48,11 +48,12 @@ def _tell_machine(row: ServerRow, machine: MachineFacts, now: int) -> None:
     row.rebuilds_met = machine.rebuilds
     row.interrupts_met = machine.interrupts
     row.rescued = machine.rescued
-    if machine.power in (Power.RUNNING, Power.PAUSED):
-        if not row.launched_at:
-            row.launched_at = now
-        if row.wanted != Wanted.SHELVED:
-            row.offloaded = False
+    runs = machine.power in (Power.RUNNING, Power.PAUSED)
+    # Whose owner turned off a server that could not be built has it built, once it can be, and left off.
+    if runs or (machine.power == Power.STOPPED and row.wanted == Wanted.STOPPED):
+        row.launched_at = row.launched_at or now
+    if runs and row.wanted != Wanted.SHELVED:
+        row.offloaded = False
 
 
 def addresses(ports: Sequence[NicLike]) -> dict[str, list[dict[str, Any]]]:
