@@ -15,6 +15,7 @@ HISTORY = re.compile(
     r"compute_instance_actions|compute_moves|compute_console_tokens|.*_templates|identity_.*|quota_usages|fleet_nodes"
 )
 """Tables that remember what is gone, or hold what ends by its own time or is not a resource."""
+LINK = re.compile(r"^\d+: ([^:@]+)", re.MULTILINE)
 GUEST_PROGRAMS = ("qemu-system-x86_64", "dnsmasq", "qemu-storage-daemon", "qemu-nbd")
 
 
@@ -72,8 +73,8 @@ def _networks(host: Host) -> list[str]:
     names = host.run("ls", "/run/netns").split()
     found = [f"namespace {name}" for name in names]
     for name in names:
-        links = host.run("ip", "-n", name, "-o", "link", check=False).splitlines()
-        found += [f"link {name} {line.split(':')[1].strip().partition('@')[0]}" for line in links]
+        links = LINK.findall(host.run("ip", "-n", name, "-o", "link", check=False))  # the namespace may go meanwhile
+        found += [f"link {name} {link}" for link in links]
         rules = host.run("ip", "netns", "exec", name, "nft", "-s", "list", "ruleset", check=False).splitlines()
         found += [f"rule {name} {line.strip()}" for line in rules if line.strip() not in ("", "}")]
     return found
