@@ -92,6 +92,10 @@ class Cloud:
         self.has_server = bool(database)
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port)
 
+    def rest(self) -> None:
+        """Let the connection go that the API closes when nothing comes for a while; the next question opens another."""
+        self._connection.close()
+
     def cumulet(self, *arguments: str) -> None:
         command = [*self.command, *arguments]
         subprocess.run(command, check=True, capture_output=True, timeout=120, env=self.environment)

@@ -85,6 +85,7 @@ def fill(cloud: Cloud, known: str, count: int) -> None:
             (there + 1, count, known),
         )
     database.close()
+    cloud.rest()
 
 
 def cost(cloud: Cloud, question: str, after: str) -> float:
