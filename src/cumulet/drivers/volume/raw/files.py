@@ -6,6 +6,7 @@ A snapshot is a copy, which costs nothing where the file system shares blocks, a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -125,13 +126,17 @@ class FileStore:
         return self._disk(name).with_name(f"{check_name(snapshot)}.snapshot")
 
     def _state(self, folder: Path) -> State:
+        snapshots = []
         try:
             size = (folder / "disk").stat().st_size
+            for file in list(folder.glob("*.snapshot")):
+                # Another volume made from this one may drop its snapshot at this very moment.
+                with contextlib.suppress(FileNotFoundError):
+                    status = file.stat()
+                    snapshots.append((status.st_ctime_ns, file.stem, status.st_size))
         except FileNotFoundError:
             raise NotThere(folder.name) from None
-        files = [(file.stat().st_ctime_ns, file) for file in folder.glob("*.snapshot")]
-        snapshots = {file.stem: file.stat().st_size for _, file in sorted(files)}
-        return State(size, snapshots, self._words(folder))
+        return State(size, {name: size for _, name, size in sorted(snapshots)}, self._words(folder))
 
     @staticmethod
     def _words(folder: Path) -> dict[str, str]:
