@@ -11,10 +11,11 @@ from cumulet.core.db import PRIMARY, BigInt, Duplicate, Instant, Name, Query, Ro
 from cumulet.core.room import Room
 from cumulet.lib.ids import new_uuid
 from cumulet.services.compute.aggregates import AggregateHostRow, AggregateRow, aggregate_of
-from cumulet.services.compute.neighbours import HostRoomLike, NodeLike
 from cumulet.services.compute.placing.hosts import Aggregate, Host
 from cumulet.services.compute.room import ZONE, Compute
 from cumulet.services.compute.servers.row import ServerRow
+from cumulet.services.fleet.public import NodeView
+from cumulet.services.placement.public import HostRoom
 
 
 @stored(
@@ -70,7 +71,7 @@ _where_are = Query(
 )
 
 
-def status_of(node: NodeLike | None) -> str:
+def status_of(node: NodeView | None) -> str:
     """A host's status as server pages show it."""
     if node is None or not node.alive:
         return "DOWN" if node is not None and node.forced_down else "UNKNOWN"
@@ -94,7 +95,7 @@ async def members_of(tx: Transaction) -> dict[str, list[Aggregate]]:
     return found
 
 
-def zones_of(nodes: Iterable[NodeLike], members: Mapping[str, Sequence[Aggregate]]) -> dict[str, str]:
+def zones_of(nodes: Iterable[NodeView], members: Mapping[str, Sequence[Aggregate]]) -> dict[str, str]:
     found = {node.name: node.zone or ZONE for node in nodes}
     for host, aggregates in members.items():
         for aggregate in aggregates:
@@ -104,7 +105,7 @@ def zones_of(nodes: Iterable[NodeLike], members: Mapping[str, Sequence[Aggregate
     return found
 
 
-def free_of(room: HostRoomLike) -> dict[str, float]:
+def free_of(room: HostRoom) -> dict[str, float]:
     """What may still be claimed of each resource."""
     return {
         name: (total - room.reserved.get(name, 0)) * room.ratio.get(name, 1.0) - room.used.get(name, 0)

@@ -16,15 +16,16 @@ from cumulet.core.web.wire import parse_bool
 from cumulet.lib.clock import SECOND
 from cumulet.lib.ids import is_uuid
 from cumulet.services.compute.hosts import ComputeServiceRow, services
-from cumulet.services.compute.neighbours import HostRoomLike, NodeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.row import ServerRow
+from cumulet.services.fleet.public import NodeView
+from cumulet.services.placement.public import HostRoom
 
 RULE = "os_compute_api:os-hypervisors:"
 BY_UUID, SLIM = version("2.53"), version("2.88")
 
 
-def brief(call: Call, row: ComputeServiceRow, node: NodeLike) -> dict[str, Any]:
+def brief(call: Call, row: ComputeServiceRow, node: NodeView) -> dict[str, Any]:
     return {
         "id": row.hypervisor_id if call.version >= BY_UUID else row.number,
         "hypervisor_hostname": node.name,
@@ -37,8 +38,8 @@ def full(
     room: Compute,
     call: Call,
     row: ComputeServiceRow,
-    node: NodeLike,
-    held: HostRoomLike | None,
+    node: NodeView,
+    held: HostRoom | None,
     servers: list[ServerRow],
 ) -> dict[str, Any]:
     """All that is known of a node; since 2.88 without what placement tells better."""
@@ -79,7 +80,7 @@ def _address(address: str) -> str:
     return "" if ":" not in address or address.startswith(("unix:", "local:")) else address.rpartition(":")[0]
 
 
-def _uptime(room: Compute, node: NodeLike) -> str:
+def _uptime(room: Compute, node: NodeView) -> str:
     joined = getattr(node, "joined_at", 0) or node.last_seen
     minutes = max(0, room.clock.now() - joined) // SECOND // 60
     return (
@@ -87,7 +88,7 @@ def _uptime(room: Compute, node: NodeLike) -> str:
     )
 
 
-Found = tuple[ComputeServiceRow, NodeLike]
+Found = tuple[ComputeServiceRow, NodeView]
 
 
 async def everyone(room: Compute) -> list[Found]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from cumulet.core.db import Transaction
 from cumulet.core.reconcile import Done, Outcome
 from cumulet.services.compute.hosts import ensure_service, services, status_of
-from cumulet.services.compute.neighbours import Inventory, NodeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.row import ServerRow
+from cumulet.services.fleet.public import NodeView
+from cumulet.services.placement.public import Offer
 
 CPU_RATIO = 16.0
 RAM_RATIO = 1.5
@@ -17,16 +18,16 @@ DISK_RATIO = 1.0
 RESERVED_MEMORY_MIB = 512
 
 
-def inventory_of(node: NodeLike) -> dict[str, Inventory]:
+def inventory_of(node: NodeView) -> dict[str, Offer]:
     """What a node offers to servers."""
     facts = node.facts
     spare = RESERVED_MEMORY_MIB if facts.memory_mib > 4 * RESERVED_MEMORY_MIB else 0
     return {
-        "VCPU": Inventory(facts.vcpus, max_unit=max(1, facts.vcpus), allocation_ratio=CPU_RATIO),
-        "MEMORY_MB": Inventory(
+        "VCPU": Offer(facts.vcpus, max_unit=max(1, facts.vcpus), allocation_ratio=CPU_RATIO),
+        "MEMORY_MB": Offer(
             facts.memory_mib, reserved=spare, max_unit=max(1, facts.memory_mib), allocation_ratio=RAM_RATIO
         ),
-        "DISK_GB": Inventory(facts.disk_gib, max_unit=max(1, facts.disk_gib), allocation_ratio=DISK_RATIO),
+        "DISK_GB": Offer(facts.disk_gib, max_unit=max(1, facts.disk_gib), allocation_ratio=DISK_RATIO),
     }
 
 

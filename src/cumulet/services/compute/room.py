@@ -7,8 +7,13 @@ from functools import partial
 
 from cumulet.core.access.quota import Quota
 from cumulet.core.room import Room
-from cumulet.services.compute.neighbours import Fleet, Identity, Images, Networks, Placement, Volumes
+from cumulet.services.block_storage.public import VolumeDoor
 from cumulet.services.compute.placing.recent import Recent
+from cumulet.services.fleet.public import FleetDoor
+from cumulet.services.identity.public import IdentityDoor
+from cumulet.services.image.public import ImageDoor
+from cumulet.services.network.public import NetworkDoor
+from cumulet.services.placement.public import PlacementDoor
 
 QUOTAS = {
     "instances": 10,
@@ -55,12 +60,12 @@ ZONE = "nova"
 class Compute(Room):
     """The compute service's room."""
 
-    images: Images
-    networks: Networks
-    volumes: Volumes
-    placement: Placement
-    fleet: Fleet
-    identity: Identity
+    images: ImageDoor
+    networks: NetworkDoor
+    volumes: VolumeDoor
+    placement: PlacementDoor
+    fleet: FleetDoor
+    identity: IdentityDoor
     quota: Quota = field(init=False)
     recent: Recent = field(init=False)
     console_url: str = ""

@@ -14,9 +14,9 @@ from cumulet.core.web.wire import Bool, Enum, Text
 from cumulet.lib.clock import iso_micros
 from cumulet.services.compute.errors import HostNotFound
 from cumulet.services.compute.hosts import ComputeServiceRow, services, zones
-from cumulet.services.compute.neighbours import NodeLike
 from cumulet.services.compute.room import ZONE, Compute
 from cumulet.services.compute.servers.row import ServerRow
+from cumulet.services.fleet.public import NodeView
 
 RULE = "os_compute_api:os-services:"
 BINARY = "nova-compute"
@@ -28,7 +28,7 @@ CONTROL = (
 )
 
 
-def shown(call: Call, row: ComputeServiceRow, node: NodeLike, zone: str) -> dict[str, Any]:
+def shown(call: Call, row: ComputeServiceRow, node: NodeView, zone: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": row.id if call.version >= BY_UUID else row.number,
         "binary": BINARY,
@@ -71,7 +71,7 @@ async def index(room: Compute, call: Call) -> dict[str, Any]:
     return {"services": [one for one in found if host in (None, one["host"]) and binary in (None, one["binary"])]}
 
 
-async def _found(room: Compute, key: str) -> tuple[ComputeServiceRow, NodeLike]:
+async def _found(room: Compute, key: str) -> tuple[ComputeServiceRow, NodeView]:
     for row in (await services(room)).values():
         if key in (row.id, str(row.number)):
             node = await room.fleet.node(row.host)

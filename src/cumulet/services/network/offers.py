@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import msgspec
 import sqlalchemy as sa
 
 from cumulet.contracts.assignments import NodeFacts, Wire
@@ -21,7 +20,7 @@ from cumulet.services.network.qos.kinds import MOST
 from cumulet.services.network.qos.requests import TUNNELS, physical_trait, vnic_trait
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import json_text
-from cumulet.services.placement.public import Below
+from cumulet.services.placement.public import Below, Offer
 
 AGENT = "Linux bridge agent"
 TUNNEL_WIRE = "rp_tunnelled"
@@ -38,17 +37,6 @@ class OfferRow(Row):
 
     host: Annotated[str, sa.String(255), PRIMARY]
     offered: Json
-
-
-class Offer(msgspec.Struct, frozen=True):
-    """How much of one resource is offered, to be given out in any portion."""
-
-    total: int
-    reserved: int = 0
-    min_unit: int = 1
-    max_unit: int = MOST
-    step_size: int = 1
-    allocation_ratio: float = 1.0
 
 
 def provider_id(name: str) -> str:

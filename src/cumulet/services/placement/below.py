@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 
 import msgspec
 
@@ -24,21 +23,15 @@ from cumulet.services.placement.rows import (
 )
 
 
-class Offer(Protocol):
-    """How much of one resource is offered."""
+class Offer(msgspec.Struct, frozen=True):
+    """How much of one resource is offered; to be given out in any portion, unless it says otherwise."""
 
-    @property
-    def total(self) -> int: ...
-    @property
-    def reserved(self) -> int: ...
-    @property
-    def min_unit(self) -> int: ...
-    @property
-    def max_unit(self) -> int: ...
-    @property
-    def step_size(self) -> int: ...
-    @property
-    def allocation_ratio(self) -> float: ...
+    total: int
+    reserved: int = 0
+    min_unit: int = 1
+    max_unit: int = 2**31 - 1
+    step_size: int = 1
+    allocation_ratio: float = 1.0
 
 
 class Below(msgspec.Struct, frozen=True):
@@ -92,14 +85,7 @@ async def set_offers(tx: Transaction, provider_id: str, inventory: Mapping[str, 
     known = {row.resource_class: row for row in await tx.find(InventoryRow, provider_id=provider_id)}
     changed = False
     for name, offer in inventory.items():
-        terms: dict[str, Any] = {
-            "total": offer.total,
-            "reserved": offer.reserved,
-            "min_unit": offer.min_unit,
-            "max_unit": offer.max_unit,
-            "step_size": offer.step_size,
-            "allocation_ratio": offer.allocation_ratio,
-        }
+        terms = msgspec.structs.asdict(offer)
         row = known.get(name)
         if row is None:
             await tx.insert(InventoryRow(provider_id, name, **terms))

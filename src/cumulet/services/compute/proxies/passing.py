@@ -8,15 +8,15 @@ from urllib.parse import quote
 
 from cumulet.core.errors import BadRequest, Conflict, NotFound, OverQuota
 from cumulet.core.web.call import Call
+from cumulet.core.web.within import Within
 from cumulet.lib.ids import is_uuid
-from cumulet.services.compute.neighbours import Api
 
 LAST = "2.35"
 """The last microversion at which compute stood in for its neighbours."""
 
 
 async def ask(
-    neighbour: Api,
+    neighbour: Within,
     call: Call,
     method: str,
     path: str,

@@ -17,7 +17,6 @@ from cumulet.services.compute.flavors import Flavor, copy_of, visible_flavor
 from cumulet.services.compute.hosts import zones
 from cumulet.services.compute.keypairs import KeyPairRow
 from cumulet.services.compute.links import ref_id
-from cumulet.services.compute.neighbours import ImageLike, NicRequest
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import ServerGroupRow
 from cumulet.services.compute.servers.block_devices import (
@@ -29,6 +28,8 @@ from cumulet.services.compute.servers.block_devices import (
     wished,
 )
 from cumulet.services.compute.servers.promises import unkept_by_flavor, unkept_by_image
+from cumulet.services.image.public import ImageView
+from cumulet.services.network.public import NicRequest
 
 CREATE = "os_compute_api:servers:create"
 SHARES_SINCE = version("2.72")
@@ -91,7 +92,7 @@ async def flavor_for(room: Compute, call: Call, flavor_id: str) -> Flavor:
     return flavor
 
 
-async def image_for(room: Compute, call: Call, image_id: str) -> ImageLike:
+async def image_for(room: Compute, call: Call, image_id: str) -> ImageView:
     """An image that the caller may start from."""
     try:
         image = await room.images.get(call.caller, image_id)
@@ -112,7 +113,7 @@ async def image_text(room: Compute, image_id: str) -> str:
     return msgspec.json.encode(found).decode()
 
 
-def fits(image: ImageLike, flavor: Flavor, *, root_is_volume: bool = False) -> None:
+def fits(image: ImageView, flavor: Flavor, *, root_is_volume: bool = False) -> None:
     """Raises InvalidServer when the flavor is too small for the image, or no machine is what the image asks for."""
     if image.min_ram > flavor.ram:
         raise InvalidServer("Flavor's memory is too small for requested image.")
@@ -133,7 +134,7 @@ def fits(image: ImageLike, flavor: Flavor, *, root_is_volume: bool = False) -> N
         )
 
 
-def kept_properties(image: ImageLike) -> dict[str, str]:
+def kept_properties(image: ImageView) -> dict[str, str]:
     """What a server keeps of its image: its properties and what its size demands."""
     found = {name: str(value) for name, value in image.properties.items() if len(name) <= 255 and value is not None}
     found |= {"min_disk": str(image.min_disk), "min_ram": str(image.min_ram)}

@@ -14,11 +14,12 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.versions import version
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.numbers import whole
+from cumulet.services.block_storage.public import SnapshotView, VolumeView
 from cumulet.services.compute.errors import InvalidServer
 from cumulet.services.compute.flavors import Flavor
-from cumulet.services.compute.neighbours import ImageLike, SnapshotLike, VolumeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.spec import free_device
+from cumulet.services.image.public import ImageView
 
 INVALID = "Block Device Mapping is Invalid: "
 MULTIATTACH = version("2.60")
@@ -56,7 +57,7 @@ def wished(wish: dict[str, Any]) -> list[Plan]:
     return plans + [of_new(item) for item in new if not item.get("no_device")]
 
 
-def of_image(image: ImageLike, wished: Sequence[Plan]) -> list[Plan]:
+def of_image(image: ImageView, wished: Sequence[Plan]) -> list[Plan]:
     """The disks that an image stands for, but for those in whose place others are wished. Raises InvalidServer."""
     text = image.properties.get("block_device_mapping")
     if not text:
@@ -226,7 +227,7 @@ def ordered(plans: Sequence[Plan], flavor: Flavor, *, image: bool, root: str = "
     return found
 
 
-async def usable_volume(room: Compute, call: Call, volume_id: str, *, bootable: bool) -> VolumeLike:
+async def usable_volume(room: Compute, call: Call, volume_id: str, *, bootable: bool) -> VolumeView:
     """A given volume that a server may have. Raises InvalidServer."""
     try:
         volume = await room.volumes.get(call.caller, volume_id)
@@ -244,7 +245,7 @@ async def usable_volume(room: Compute, call: Call, volume_id: str, *, bootable: 
     return volume
 
 
-async def usable_snapshot(room: Compute, call: Call, plan: Plan) -> SnapshotLike:
+async def usable_snapshot(room: Compute, call: Call, plan: Plan) -> SnapshotView:
     """The snapshot of which a server's volume is to be made. Raises InvalidServer."""
     try:
         snapshot = await room.volumes.snapshot(call.caller, plan.source_id)

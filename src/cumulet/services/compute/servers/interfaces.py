@@ -13,7 +13,6 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Ip, ListOf, Obj, Uuid
 from cumulet.lib.ids import new_uuid
-from cumulet.services.compute.neighbours import NicLike, NicRequest
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.ladder import Ladder
 from cumulet.services.compute.servers.operations import VERBS, act, check
@@ -21,6 +20,7 @@ from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.servers.row import NicRow, ServerRow
 from cumulet.services.compute.servers.show import plain_addresses
 from cumulet.services.compute.servers.wishes import DeviceTag
+from cumulet.services.network.public import NicRequest, NicView
 
 RULE = "os_compute_api:os-attach-interfaces:"
 TAGGED = version("2.70")
@@ -37,7 +37,7 @@ Attach = Body(
 )
 
 
-def shown(call: Call, nic: NicLike) -> dict[str, Any]:
+def shown(call: Call, nic: NicView) -> dict[str, Any]:
     found: dict[str, Any] = {
         "port_state": nic.status,
         "port_id": nic.port_id,
@@ -55,7 +55,7 @@ async def index(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     return {"interfaceAttachments": [shown(call, nic) for nic in await room.networks.nics(row.id)]}
 
 
-async def card(room: Compute, row: ServerRow, port_id: str) -> NicLike:
+async def card(room: Compute, row: ServerRow, port_id: str) -> NicView:
     for nic in await room.networks.nics(row.id):
         if nic.port_id == port_id:
             return nic
@@ -85,7 +85,7 @@ async def attach(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
     return {"interfaceAttachment": shown(call, await plug(room, call, row, chosen[0]))}
 
 
-async def plug(room: Compute, call: Call, row: ServerRow, request: NicRequest) -> NicLike:
+async def plug(room: Compute, call: Call, row: ServerRow, request: NicRequest) -> NicView:
     """Write the card as an intent, make its port, then let the reconciler give it to the machine."""
     async with room.database.read() as tx:
         place = 1 + max((nic.place for nic in await tx.find(NicRow, server_id=row.id)), default=-1)

@@ -14,8 +14,8 @@ from cumulet.core.db import Transaction
 from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Failed, Goal, Outcome
 from cumulet.lib.clock import SECOND
+from cumulet.services.block_storage.public import VolumeView
 from cumulet.services.compute.history import finish_action
-from cumulet.services.compute.neighbours import NicLike, NicRequest, VolumeLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers import detaching
 from cumulet.services.compute.servers.look import Look, look_at, resources_of
@@ -23,6 +23,7 @@ from cumulet.services.compute.servers.place import NO_VALID_HOST, claim_best, el
 from cumulet.services.compute.servers.reimaging import is_reimaged, reimage
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
 from cumulet.services.compute.servers.store import note
+from cumulet.services.network.public import NicRequest, NicView
 
 DEVICE_OWNER = "compute:"
 WIRING_SECONDS = 300
@@ -108,7 +109,7 @@ class Ladder:
             found.add(disk.node)
         return found - {""}
 
-    async def make_volume(self, server: ServerRow, disk: DiskRow) -> VolumeLike:
+    async def make_volume(self, server: ServerRow, disk: DiskRow) -> VolumeView:
         """The volume that is made for this server, as it is now."""
         volume = await self.room.volumes.create(
             server.project_id,
@@ -180,7 +181,7 @@ class Ladder:
                 raise
         return port.port_id
 
-    async def bind(self, server: ServerRow, port: NicLike) -> None:
+    async def bind(self, server: ServerRow, port: NicView) -> None:
         """Give the port to the server's host, by whose providers it is given what it asks for."""
         shares: dict[str, str] = {}
         if port.request is not None:

@@ -14,19 +14,14 @@ from cumulet.contracts.moves import Arrival
 from cumulet.contracts.record import digest_of
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.moves.row import EVACUATION, LIVE, MoveRow
-from cumulet.services.compute.neighbours import (
-    Asks,
-    Held,
-    HeldLike,
-    NicLike,
-    NicRequest,
-    NodeLike,
-    ResourceRequest,
-)
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
 from cumulet.services.compute.servers.shares import asks_at
 from cumulet.services.compute.servers.spec import machine_spec
+from cumulet.services.fleet import public as fleet
+from cumulet.services.fleet.public import NodeView
+from cumulet.services.network.public import NicRequest, NicView, ResourceRequest
+from cumulet.services.placement.public import Asks, Held
 
 _flavor_decoder = msgspec.json.Decoder(Flavor)
 _facts_decoder = msgspec.json.Decoder(MachineFacts)
@@ -39,11 +34,11 @@ class Look:
     server: ServerRow
     disks: list[DiskRow]
     nics: list[NicRow]
-    ports: dict[str, NicLike]
-    held: dict[str, HeldLike]
+    ports: dict[str, NicView]
+    held: dict[str, fleet.Held]
     """By node."""
     claims: dict[str, Held]
-    nodes: dict[str, NodeLike]
+    nodes: dict[str, NodeView]
     """Those that have to do with this server."""
     move: MoveRow | None = None
     servers_of_group: Sequence[str] = field(default=())
@@ -134,7 +129,7 @@ async def look_at(room: Compute, server_id: str) -> Look | None:
     ports = {nic.port_id: nic for nic in await room.networks.nics(server_id)}
     held = {held.node: held for held in await room.fleet.held(Kind.MACHINE, server_id)}
     claims = await room.placement.claims(server_id)
-    nodes: dict[str, NodeLike] = {}
+    nodes: dict[str, NodeView] = {}
     for name in {server.host, *held, *claims} - {""}:
         node = await room.fleet.node(name)
         if node is not None:

@@ -15,12 +15,12 @@ from cumulet.contracts.assignments import Fault
 from cumulet.core.db import Query
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import survey
-from cumulet.services.compute.neighbours import Asks
 from cumulet.services.compute.placing.choose import choose
 from cumulet.services.compute.placing.hosts import Host, Request
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import group_of
 from cumulet.services.compute.servers.row import DiskRow, ServerRow
+from cumulet.services.placement.public import Asks
 
 NO_VALID_HOST = "No valid host was found. "
 

@@ -23,7 +23,6 @@ from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import zones
 from cumulet.services.compute.links import ref_id
 from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, RESIZE, MoveRow
-from cumulet.services.compute.neighbours import ImageLike
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers import admission, wishes
 from cumulet.services.compute.servers.actions import API, SERVERS, given
@@ -35,6 +34,7 @@ from cumulet.services.compute.servers.reimaging import wish_for
 from cumulet.services.compute.servers.resource import answered, servers
 from cumulet.services.compute.servers.row import DiskRow, ServerRow, Wanted
 from cumulet.services.compute.servers.tell import json_of
+from cumulet.services.image.public import ImageView
 
 REIMAGES = version("2.93")
 """Since then a rebuild writes the image over the volume that a server boots from."""
@@ -117,7 +117,7 @@ async def rebuild(room: Compute, call: Call, row: ServerRow) -> Response:
     return Response.json(202, {"server": shown}, {"Location": f"{call.base}/servers/{row.id}"})
 
 
-async def may_reimage(room: Compute, call: Call, row: ServerRow, image: ImageLike) -> bool:
+async def may_reimage(room: Compute, call: Call, row: ServerRow, image: ImageView) -> bool:
     """Whether the volume that the server boots from is to hold this image anew. Raises InvalidServer if it cannot."""
     async with room.database.read() as tx:
         roots = await tx.find(DiskRow, server_id=row.id, boot_index=0, local=False, wanted="attached")

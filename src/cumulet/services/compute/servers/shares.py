@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cumulet.services.compute.flavors import Flavor
-from cumulet.services.compute.neighbours import NicLike, ResourceRequest
 from cumulet.services.compute.servers.row import NicRow
+from cumulet.services.network.public import NicView, ResourceRequest
 from cumulet.services.placement.public import Ask, Asks
 
 
 def asks_at(
     host: str,
     cards: Sequence[NicRow],
-    ports: Mapping[str, NicLike],
+    ports: Mapping[str, NicView],
     pending: Mapping[str, ResourceRequest],
     flavor: Flavor,
 ) -> Asks:

@@ -23,8 +23,8 @@ from cumulet.contracts.machines import (
 )
 from cumulet.contracts.moves import Arrival
 from cumulet.services.compute.flavors import Flavor
-from cumulet.services.compute.neighbours import NicLike
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, Wanted
+from cumulet.services.network.public import NicView
 
 _connection = msgspec.json.Decoder(VolumeConnection)
 _image = msgspec.json.Decoder(ImageRef)
@@ -43,7 +43,7 @@ def machine_spec(
     flavor: Flavor,
     disks: Sequence[DiskRow],
     nics: Sequence[NicRow],
-    ports: Mapping[str, NicLike],
+    ports: Mapping[str, NicView],
     arrival: Arrival | None = None,
 ) -> MachineSpec:
     """The whole machine, of what is connected at this moment."""
@@ -151,7 +151,7 @@ def free_device(taken: set[str]) -> str:
     raise ValueError("there are no free device names left")
 
 
-def nic_spec(card: NicLike, properties: Mapping[str, Any]) -> NicSpec:
+def nic_spec(card: NicView, properties: Mapping[str, Any]) -> NicSpec:
     model = properties.get("hw_vif_model")
     return NicSpec(
         port_id=card.port_id,
@@ -163,7 +163,7 @@ def nic_spec(card: NicLike, properties: Mapping[str, Any]) -> NicSpec:
     )
 
 
-def guest_data(server: ServerRow, flavor: Flavor, cards: Sequence[NicLike]) -> GuestData:
+def guest_data(server: ServerRow, flavor: Flavor, cards: Sequence[NicView]) -> GuestData:
     """What the guest may learn about itself."""
     keys: tuple[PublicKey, ...] = ()
     if server.key:

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from cumulet.contracts.machines import MachineFacts, Power
-from cumulet.services.compute.neighbours import NicLike
 from cumulet.services.compute.servers.look import Look
 from cumulet.services.compute.servers.row import DiskRow, ServerRow, Wanted
+from cumulet.services.network.public import NicView
 
 OFF = (Power.STOPPED, Power.CRASHED)
 
@@ -56,7 +56,7 @@ def _tell_machine(row: ServerRow, machine: MachineFacts, now: int) -> None:
         row.offloaded = False
 
 
-def addresses(ports: Sequence[NicLike]) -> dict[str, list[dict[str, Any]]]:
+def addresses(ports: Sequence[NicView]) -> dict[str, list[dict[str, Any]]]:
     """`{network name: [address, …]}`, floating ones behind the fixed."""
     found: dict[str, list[dict[str, Any]]] = {}
     for port in ports:
