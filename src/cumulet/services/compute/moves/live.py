@@ -22,8 +22,9 @@ from cumulet.services.compute.history import note_settled
 from cumulet.services.compute.moves.row import MoveRow
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.row import DiskRow, ServerRow
+from cumulet.services.compute.servers.rungs.waiting import waiting
 from cumulet.services.compute.servers.spec import is_open_as_file, machine_spec
-from cumulet.services.compute.servers.store import wish_again
+from cumulet.services.compute.servers.store import change, wish_again
 
 if TYPE_CHECKING:
     from cumulet.services.compute.moves.steps import Moves
@@ -89,7 +90,7 @@ class LiveMoves:
         if fault is not None and (move.status == "running" or self.since(move) > FAULT_SECONDS):
             return Failed(fault)
         if arrival is None:
-            return self.moves.ladder.waiting(look, 1800, f"it is not expected on {there} yet", "Migration error")
+            return waiting(self.room, look, 1800, f"it is not expected on {there} yet", "Migration error")
         if move.status != "running":
             await self.moves.write(look, move, lambda row: None, status="running")
             return Again()
@@ -153,10 +154,7 @@ class LiveMoves:
         for disk in look.kept:
             moved = await self.connected_there(disk, look.server.host)
             if moved.connection != disk.connection:
-                values = {"connection": moved.connection}
-                await self.room.database.write(
-                    lambda tx, disk=disk, values=values: tx.update(DiskRow, {"id": disk.id}, **values)  # type: ignore[misc]
-                )
+                await change(self.room, disk, connection=moved.connection)
                 disk.connection = moved.connection
         waiting = await self.moves.climb(look)
         if waiting is not None:

@@ -23,8 +23,8 @@ from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.counted import growth
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.place import claim_best, request_for
-from cumulet.services.compute.servers.row import DiskRow, ServerRow
-from cumulet.services.compute.servers.store import copy_of, save, wish_again
+from cumulet.services.compute.servers.row import ServerRow
+from cumulet.services.compute.servers.store import change, copy_of, save, wish_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,7 +65,7 @@ class Moves:
 
     async def climb(self, look: Look) -> Outcome | None:
         """The next step of the server's ladder where it stands; None: all is as ordered there."""
-        step = next_step(self.ladder.goals, look, wanted=True)
+        step = next_step(self.ladder, look, wanted=True)
         return await step.act(look) if step else None
 
     # ---- there -----------------------------------------------------------------------------------------------------
@@ -163,9 +163,7 @@ class Moves:
         for disk in look.kept:
             if not disk.local and disk.connection:
                 await self.room.volumes.keep(disk.id)
-                await self.room.database.write(
-                    lambda tx, disk=disk: tx.update(DiskRow, {"id": disk.id}, connection="", connected=False)  # type: ignore[misc]
-                )
+                await change(self.room, disk, connection="", connected=False)
         for nic in look.cards:
             if nic.port_id:
                 await self.room.networks.unbind(nic.port_id, host)

@@ -14,11 +14,12 @@ from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Ip, ListOf, Obj, Uuid
 from cumulet.lib.ids import new_uuid
 from cumulet.services.compute.room import Compute
-from cumulet.services.compute.servers.ladder import Ladder
 from cumulet.services.compute.servers.operations import VERBS, act, check
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.servers.row import NicRow, ServerRow
+from cumulet.services.compute.servers.rungs import wired
 from cumulet.services.compute.servers.show import plain_addresses
+from cumulet.services.compute.servers.store import forget
 from cumulet.services.compute.servers.wishes import DeviceTag
 from cumulet.services.network.public import NicRequest, NicView
 
@@ -108,11 +109,10 @@ async def plug(room: Compute, call: Call, row: ServerRow, request: NicRequest) -
         await tx.insert(nic)
 
     stored = await act(room, call, row, "attach_interface", lambda found: None, also)
-    ladder = Ladder(room)
     try:
-        port_id = await ladder.plug(stored, nic)
+        port_id = await wired.plug(room, stored, nic)
     except CloudError:
-        await ladder.forget(nic)
+        await forget(room, nic)
         raise
     return await card(room, row, port_id)
 

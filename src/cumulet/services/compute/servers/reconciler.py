@@ -18,11 +18,12 @@ from cumulet.services.compute.moves.steps import Moves
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import leave
 from cumulet.services.compute.servers.counted import held
-from cumulet.services.compute.servers.ladder import LOOK_AGAIN, Ladder
+from cumulet.services.compute.servers.ladder import ladder
 from cumulet.services.compute.servers.look import Look, look_at
-from cumulet.services.compute.servers.reimaging import give_up
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, TagRow, Wanted
-from cumulet.services.compute.servers.store import copy_of, note, save, touch
+from cumulet.services.compute.servers.rungs import powered, reimaged, told
+from cumulet.services.compute.servers.rungs.waiting import LOOK_AGAIN
+from cumulet.services.compute.servers.store import change, copy_of, note, save, touch
 from cumulet.services.compute.servers.tell import json_of, tell_facts
 
 INTENT_SECONDS = 60
@@ -37,7 +38,7 @@ class ServerReconciler:
 
     def __init__(self, room: Compute) -> None:
         self.room = room
-        self.ladder = Ladder(room)
+        self.ladder = ladder(room)
         self.moves = Moves(room, self.ladder)
 
     async def step(self, key: str) -> Outcome:
@@ -92,7 +93,7 @@ class ServerReconciler:
             return await self.moves.step(look)
         if look.server.wanted == Wanted.SHELVED:
             return await self.shelve(look)
-        step = next_step(self.ladder.goals, look, wanted=True)
+        step = next_step(self.ladder, look, wanted=True)
         if step is not None:
             return await step.act(look)
         if look.server.shelved_image_id:
@@ -134,8 +135,8 @@ class ServerReconciler:
 
         never_ran = not look.server.launched_at
         if never_ran:
-            if self.ladder.has_machine(look):
-                await self.ladder.withdraw(look)
+            if powered.has_machine(look):
+                await powered.withdraw(self.room, look)
             for nic in look.cards:
                 if nic.port_id and look.server.host:
                     await self.room.networks.unbind(nic.port_id, look.server.host)
@@ -149,7 +150,7 @@ class ServerReconciler:
                     row.host = row.host_status = row.power = ""
 
         await note(self.room, look.server.id, alter)
-        await give_up(self.room, look)
+        await reimaged.give_up(self.room, look)
 
     # ---- shelving ----------------------------------------------------------------------------------------------------
 
@@ -158,16 +159,14 @@ class ServerReconciler:
         server = look.server
         if server.job:
             return Again(LOOK_AGAIN, "the image of its disk is being stored")
-        if self.ladder.has_machine(look):
-            return await self.ladder.withdraw(look)
+        if powered.has_machine(look):
+            return await powered.withdraw(self.room, look)
         if look.dropped:
-            return await self.ladder.trim(look)
+            return await told.trim(self.room, look)
         for disk in look.kept:
             if not disk.local and disk.connection:
                 await self.room.volumes.keep(disk.id)
-                await self.room.database.write(
-                    lambda tx, disk=disk: tx.update(DiskRow, {"id": disk.id}, connection="", connected=False)  # type: ignore[misc]
-                )
+                await change(self.room, disk, connection="", connected=False)
         for nic in look.cards:
             if nic.port_id and nic.port_id in look.ports and look.ports[nic.port_id].host:
                 await self.room.networks.unbind(nic.port_id, look.ports[nic.port_id].host)
@@ -201,7 +200,7 @@ class ServerReconciler:
 
     async def end(self, look: Look) -> Outcome:
         """Release everything, last things first; then only a tombstone is left."""
-        step = next_step(self.ladder.goals, look, wanted=False)
+        step = next_step(self.ladder, look, wanted=False)
         if step is not None:
             return await step.act(look)
         for port_id in look.ports:

@@ -30,9 +30,9 @@ from cumulet.services.compute.servers.counted import growth
 from cumulet.services.compute.servers.create import exceeded
 from cumulet.services.compute.servers.look import flavor_of
 from cumulet.services.compute.servers.operations import VERBS, act, check
-from cumulet.services.compute.servers.reimaging import wish_for
 from cumulet.services.compute.servers.resource import answered, servers
 from cumulet.services.compute.servers.row import DiskRow, ServerRow, Wanted
+from cumulet.services.compute.servers.rungs.reimaged import wish_for
 from cumulet.services.compute.servers.tell import json_of
 from cumulet.services.image.public import ImageView
 

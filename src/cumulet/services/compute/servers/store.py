@@ -9,7 +9,7 @@ from cumulet.core.db import Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.compute.history import note_settled
 from cumulet.services.compute.room import Compute
-from cumulet.services.compute.servers.row import ServerRow
+from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
 from cumulet.services.compute.servers.status import refresh
 
 Alter = Callable[[ServerRow], None]
@@ -45,6 +45,15 @@ async def note(room: Compute, server_id: str, alter: Alter) -> ServerRow | None:
         return row
 
     return await room.database.write(write)
+
+
+async def change(room: Compute, row: DiskRow | NicRow, **columns: str | bool | int) -> None:
+    """Write down what became of a disk or a card."""
+    await room.database.write(lambda tx: tx.update(type(row), {"id": row.id}, **columns))
+
+
+async def forget(room: Compute, row: DiskRow | NicRow) -> None:
+    await room.database.write(lambda tx: tx.delete(type(row), id=row.id))
 
 
 def copy_of(row: ServerRow) -> ServerRow:
