@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
+from cumulet.services.network.networks.errors import NetworkAmbiguous, NetworkNotFound
+from cumulet.services.network.ports.errors import IpAddressInUse, PortInUse
 from cumulet.services.network.public import NetworkDoor, NicRequest
 from cumulet.services.network.room import Network
+from cumulet.services.network.security_groups.errors import SecurityGroupNotFound
 from tests.api.network.conftest import Maker
 from tests.support.client import Client
 from tests.support.personas import DEMO, PERSONAS
@@ -51,7 +54,7 @@ async def test_a_given_port_is_freed_not_deleted(room: Network, network: Client,
     (request,) = await door.check(MEMBER, [NicRequest(port_id=port["id"], tag="t")])
     nic = await door.plug("server", "", DEMO, request, key="k")
     assert (nic.preserve, nic.tag, nic.port_id) == (True, "t", port["id"])
-    with pytest.raises(errors.PortInUse):
+    with pytest.raises(PortInUse):
         await door.check(MEMBER, [NicRequest(port_id=port["id"])])
     await door.unplug("server", port["id"])
     assert (await network.get(f"/ports/{port['id']}"))["port"]["device_id"] == ""
@@ -62,15 +65,15 @@ async def test_what_cannot_be_is_refused_in_words(room: Network, network: Client
     assert await door.check(MEMBER, "auto") == []
     assert await door.check(MEMBER, "none") == []
     net, other = await make.network(), await make.network()
-    with pytest.raises(errors.InvalidInput, match="requires a subnet"):
+    with pytest.raises(InvalidInput, match="requires a subnet"):
         await door.check(MEMBER, [NicRequest(network_id=net["id"])])
     await make.subnet(net)
     await make.subnet(other)
-    with pytest.raises(errors.NetworkAmbiguous):
+    with pytest.raises(NetworkAmbiguous):
         await door.check(MEMBER, "auto")
-    with pytest.raises(errors.NetworkNotFound):
+    with pytest.raises(NetworkNotFound):
         await door.check(STRANGER, [NicRequest(network_id=net["id"])])
-    with pytest.raises(errors.SecurityGroupNotFound):
+    with pytest.raises(SecurityGroupNotFound):
         await door.check(MEMBER, [NicRequest(network_id=net["id"])], ["nothing"])
-    with pytest.raises(errors.IpAddressInUse):
+    with pytest.raises(IpAddressInUse):
         await door.check(MEMBER, [NicRequest(network_id=net["id"], fixed_ip="10.0.0.2")])

@@ -9,18 +9,29 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import Json, LongText, Transaction, stored
+from cumulet.core.errors import Conflict, NotFound
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Cidr, ListOf, Text, Wire
 from cumulet.lib.numbers import whole
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
 from cumulet.services.network.attributes import clean
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.facets import Facet, Passed
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.standard import UNTAGGED, Standard, json_text, standard
 from cumulet.services.network.stirring import stir
+
+
+class AddressGroupNotFound(NotFound):
+    pass
+
+
+class AddressGroupInUse(Conflict):
+    pass
+
 
 MOST_ADDRESSES = 1000
 
@@ -65,7 +76,7 @@ address_groups = Noun(
         ),
         Facet("rbac-address-group", "Shares of address groups"),
     ],
-    missing=errors.AddressGroupNotFound,
+    missing=AddressGroupNotFound,
     veiled=True,
     sees=lambda call: None if rbac.sees_all(call) else rbac.own_or_shared(AddressGroupRow, "address_group"),
 )
@@ -96,7 +107,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: AddressGroupRo
     rules = await tx.find(RuleRow, remote_address_group_id=row.id)
     if rules:
         used = ", ".join(sorted(rule.id for rule in rules)[:20])
-        raise errors.AddressGroupInUse(f"Address group {row.id} is in use on one or more security group rules: {used}")
+        raise AddressGroupInUse(f"Address group {row.id} is in use on one or more security group rules: {used}")
     await rbac.unshare(room, tx, row.id)
 
 
@@ -108,7 +119,7 @@ async def add_addresses(
     given = _given(body)
     doubled = sorted(set(has) & set(given))
     if doubled:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Addresses {', '.join(doubled)[:400]} already exist in the address group {row.id}.",
             type_name="AddressesAlreadyExist",
         )
@@ -123,7 +134,7 @@ async def remove_addresses(
     given = _given(body, ListOf(Cidr, most=MOST_ADDRESSES))
     missing = sorted(set(given) - set(has))
     if missing:
-        raise errors.AddressGroupNotFound(
+        raise AddressGroupNotFound(
             f"Addresses {', '.join(missing)[:400]} not found in the address group {row.id}.",
             type_name="AddressesNotFound",
         )
@@ -133,14 +144,14 @@ async def remove_addresses(
 def _given(body: dict[str, Any], kind: Wire = Addresses) -> list[str]:
     inner = body.get("address_group", body)
     if not isinstance(inner, dict) or "addresses" not in inner:
-        raise errors.HTTPBadRequest("Failed to parse request. Required attribute 'addresses' not specified")
+        raise HTTPBadRequest("Failed to parse request. Required attribute 'addresses' not specified")
     found: list[str] = clean(Field("addresses", kind), inner["addresses"])
     return found
 
 
 async def _set(room: Network, tx: Transaction, row: AddressGroupRow, addresses: set[str]) -> AddressGroupRow:
     if len(addresses) > MOST_ADDRESSES:
-        raise errors.InvalidInput(f"An address group holds at most {MOST_ADDRESSES} addresses.")
+        raise InvalidInput(f"An address group holds at most {MOST_ADDRESSES} addresses.")
     changed: AddressGroupRow = await address_groups.save(room, tx, row, addresses=json_text(sorted(addresses)))
     rules = await tx.find(RuleRow, remote_address_group_id=row.id)
     await stir(tx, SecurityGroupRow, "group", {rule.group_id for rule in rules})

@@ -13,9 +13,9 @@ from cumulet.core.db import PRIMARY, Duplicate, Ref, Row, Transaction, stored
 from cumulet.core.db.engine import Collision
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
-from cumulet.services.network import errors
 from cumulet.services.network.address_pools.allocation import allocate
 from cumulet.services.network.address_pools.row import SubnetPoolRow
+from cumulet.services.network.errors import HTTPNotFound, ResourceInUse
 from cumulet.services.network.networks import networks
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.operations import erase
@@ -42,7 +42,7 @@ def _project(call: Call) -> str:
     project = call.caller.project_id if named in ("null", "None") else named
     target = {"project_id": project, "tenant_id": project}
     if not call.may("get_auto_allocated_topology", target):
-        raise errors.HTTPNotFound(f"Auto-allocated topology of {project[:64]} could not be found.")
+        raise HTTPNotFound(f"Auto-allocated topology of {project[:64]} could not be found.")
     return project
 
 
@@ -73,10 +73,8 @@ async def _prepared(tx: Transaction) -> tuple[NetworkRow, list[SubnetPoolRow]]:
     return external[0], pools
 
 
-def _missing(what: str) -> errors.ResourceInUse:
-    return errors.ResourceInUse(
-        f"Deployment error: {what}. An administrator must set one.", type_name="AutoAllocationFailure"
-    )
+def _missing(what: str) -> ResourceInUse:
+    return ResourceInUse(f"Deployment error: {what}. An administrator must set one.", type_name="AutoAllocationFailure")
 
 
 async def _make(room: Network, call: Call, tx: Transaction, project: str) -> AutoTopologyRow:
@@ -111,7 +109,7 @@ async def _delete(room: Network, call: Call) -> None:
     async def write(tx: Transaction) -> None:
         row = await tx.get(AutoTopologyRow, project_id=project)
         if row is None:
-            raise errors.HTTPNotFound(f"Auto-allocated topology of {project[:64]} could not be found.")
+            raise HTTPNotFound(f"Auto-allocated topology of {project[:64]} could not be found.")
         network = await tx.get(NetworkRow, id=row.network_id)
         router = await tx.get(RouterRow, id=row.router_id)
         if router:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cumulet.core.errors import NotFound
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
-from cumulet.services.network.errors import ExtensionNotFound
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
+
+
+class ExtensionNotFound(NotFound):
+    pass
+
 
 MANNERS = (
     Facet("project-id", "project_id as another name of tenant_id"),

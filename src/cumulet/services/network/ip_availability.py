@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from cumulet.core.db import Query
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
-from cumulet.services.network import errors, ipam, rbac
+from cumulet.services.network import ipam, rbac
+from cumulet.services.network.errors import HTTPBadRequest
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.row import NetworkRow
@@ -87,7 +88,7 @@ async def _list(room: Network, call: Call) -> dict[str, Any]:
         found = await tx.find(NetworkRow, order_by="id", **where)
     version = request.one("ip_version") or "0"
     if version not in ("0", "4", "6"):
-        raise errors.HTTPBadRequest("Invalid input for ip_version. Reason: use 4 or 6.")
+        raise HTTPBadRequest("Invalid input for ip_version. Reason: use 4 or 6.")
     return {"network_ip_availabilities": await availability(room, found, int(version))}
 
 

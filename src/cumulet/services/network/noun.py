@@ -21,8 +21,9 @@ from cumulet.core.web.listing import Clause, Filter, Listing, Question, ask
 from cumulet.core.web.resource import Endpoint, Listed, Owner, Resource
 from cumulet.core.web.wire import parse_bool
 from cumulet.lib.numbers import whole, whole_or_none
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
 from cumulet.services.network.attributes import Attributes, read_object, read_one, read_some
+from cumulet.services.network.errors import HTTPBadRequest, RevisionNumberConstraintFailed
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import TagRow, set_tags
@@ -254,7 +255,7 @@ class Noun(Resource):
         """Fill in the owner, ask the rules, count it."""
         project = wish.setdefault("project_id", call.caller.project_id)
         if project != call.caller.project_id and not call.may("context_is_admin") and not call.may("service_api"):
-            raise errors.HTTPBadRequest(
+            raise HTTPBadRequest(
                 "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires "
                 "admin privileges"
             )
@@ -302,9 +303,9 @@ class Noun(Resource):
         try:
             revision = whole(number.strip() if name.strip() == "revision_number" else "")
         except ValueError as error:
-            raise errors.HTTPBadRequest("If-Match must say revision_number=N") from error
+            raise HTTPBadRequest("If-Match must say revision_number=N") from error
         if revision != row.revision:
-            raise errors.RevisionNumberConstraintFailed(
+            raise RevisionNumberConstraintFailed(
                 f"Constrained to {revision}, but current revision is {row.revision}. Read it again, then retry."
             )
 
@@ -368,14 +369,14 @@ class Noun(Resource):
         names = {name for name, _ in call.request.query}
         if names - known:
             invalid = ", ".join(repr(name[:60]) for name in sorted(names - known))
-            raise errors.HTTPBadRequest(f"[{invalid}] is invalid attribute for filtering")
+            raise HTTPBadRequest(f"[{invalid}] is invalid attribute for filtering")
         try:
             question = ask(self.listing, self.row, call)
         except ValueError as error:
-            raise errors.HTTPBadRequest(f"Invalid value for a filter: {error}") from error
+            raise HTTPBadRequest(f"Invalid value for a filter: {error}") from error
         keys, directions = call.request.all("sort_key"), call.request.all("sort_dir")
         if len(keys) != len(directions) and directions:
-            raise errors.HTTPBadRequest("The number of sort_keys and sort_dirs must be same")
+            raise HTTPBadRequest("The number of sort_keys and sort_dirs must be same")
         question.sort = self._sort(keys, directions)
         reverse = call.request.one("page_reverse")
         question.reverse = reverse is not None and reverse.lower() in ("true", "1")
@@ -385,10 +386,10 @@ class Noun(Resource):
         chosen: dict[str, str] = {}
         for place, key in enumerate(keys):
             if key not in self.columns:
-                raise errors.HTTPBadRequest(f"['{key[:60]}'] is invalid attribute for sort_key")
+                raise HTTPBadRequest(f"['{key[:60]}'] is invalid attribute for sort_key")
             direction = directions[place] if directions else "asc"
             if direction not in ("asc", "desc"):
-                raise errors.HTTPBadRequest(f"'{direction[:20]}' is invalid value for sort_dir; use asc or desc")
+                raise HTTPBadRequest(f"'{direction[:20]}' is invalid value for sort_dir; use asc or desc")
             chosen.setdefault(self.columns[key], direction)
         for column, direction in self.listing.default_sort:
             chosen.setdefault(column, direction)

@@ -16,12 +16,15 @@ from cumulet.contracts.networks import Metered
 from cumulet.core.access.caller import Caller
 from cumulet.core.db import Query, Transaction
 from cumulet.core.web.within import Within
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
+from cumulet.services.network.errors import InvalidInput, NotAuthorized
 from cumulet.services.network.floating_ips.row import FloatingIpRow, release_port
 from cumulet.services.network.metering.row import LabelRow
+from cumulet.services.network.networks.errors import NetworkAmbiguous, NetworkNotFound
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.ports.errors import IpAddressInUse, PortInUse, PortNotFound
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.prepared import give_up, prepare
 from cumulet.services.network.ports.row import BindingRow, PortRow
@@ -30,6 +33,7 @@ from cumulet.services.network.qos.requests import NOTHING, ResourceRequest, allo
 from cumulet.services.network.qos.row import QosRuleRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
+from cumulet.services.network.security_groups.errors import SecurityGroupNotFound
 from cumulet.services.network.security_groups.groups import default_group
 from cumulet.services.network.security_groups.row import SecurityGroupRow
 from cumulet.services.network.service import service
@@ -134,32 +138,32 @@ class NetworkDoor:
             assert not isinstance(requests, str)
             named = [request.port_id for request in requests if request.port_id]
             if len(named) != len(set(named)):
-                raise errors.PortInUse("The same port was given twice.")
+                raise PortInUse("The same port was given twice.")
             return [await self._checked(tx, caller, request) for request in requests]
 
     async def _checked(self, tx: Transaction, caller: Caller, request: NicRequest) -> NicRequest:
         if request.port_id:
             port = await tx.get(PortRow, id=request.port_id)
             if port is None or (port.project_id != caller.project_id and not caller.is_admin):
-                raise errors.PortNotFound(f"Port {request.port_id} could not be found.")
+                raise PortNotFound(f"Port {request.port_id} could not be found.")
             if port.device_id:
-                raise errors.PortInUse(f"Port {port.id} is still in use.")
+                raise PortInUse(f"Port {port.id} is still in use.")
             if not given_of(port.fixed_ips):
-                raise errors.PortInUse(
+                raise PortInUse(
                     f"Port {port.id} requires a FixedIP in order to be used.", type_name="PortRequiresFixedIP"
                 )
             asks = port.resource_request != NOTHING
             return NicRequest(network_id=port.network_id, port_id=port.id, tag=request.tag, asks=asks)
         network = await tx.get(NetworkRow, id=request.network_id)
         if network is None or not _usable(caller, network):
-            raise errors.NetworkNotFound(f"Network {request.network_id} could not be found.")
+            raise NetworkNotFound(f"Network {request.network_id} could not be found.")
         if network.external and not _owns(caller, network) and "*" not in network.shared_with:
-            raise errors.NotAuthorized(
+            raise NotAuthorized(
                 f"It is not allowed to create an interface on external network {network.id}",
                 type_name="ExternalNetworkAttachForbidden",
             )
         if network.subnets == "[]" and network.port_security:
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"Network {network.id} requires a subnet in order to boot instances on.",
                 type_name="NetworkRequiresSubnet",
             )
@@ -170,7 +174,7 @@ class NetworkDoor:
     async def _refuse_taken(self, tx: Transaction, network: NetworkRow, ip: str) -> None:
         used = await tx.find(AddressRow, ip=ip, network_id=network.id)
         if used:
-            raise errors.IpAddressInUse(f"Fixed IP address {ip} is already in use by port {used[0].port_id}.")
+            raise IpAddressInUse(f"Fixed IP address {ip} is already in use by port {used[0].port_id}.")
 
     async def _by_itself(self, tx: Transaction, caller: Caller) -> list[NicRequest]:
         """The only network that the project has, or else the only one shared with it; none is well."""
@@ -180,7 +184,7 @@ class NetworkDoor:
             shared = await tx.rows(NetworkRow, _SHARED, {"caller_project": caller.project_id})
             usable = [network for network in shared if network.subnets != "[]" and not network.external]
         if len(usable) > 1:
-            raise errors.NetworkAmbiguous(
+            raise NetworkAmbiguous(
                 "Multiple possible networks found, use a Network ID to be more specific.",
             )
         return [NicRequest(network_id=network.id, asks=await _promises(tx, network)) for network in usable]
@@ -237,7 +241,7 @@ class NetworkDoor:
                 return await self._adopt(tx, request, device_id, owner, hostname, key)
             network = await tx.get(NetworkRow, id=request.network_id)
             if network is None:
-                raise errors.NetworkNotFound(f"Network {request.network_id} could not be found.")
+                raise NetworkNotFound(f"Network {request.network_id} could not be found.")
             ids = await self._group_ids(tx, caller, groups)
             if not ids and network.port_security:
                 ids = [(await default_group(room, tx, project_id)).id]
@@ -263,9 +267,9 @@ class NetworkDoor:
     ) -> str:
         port = await tx.get(PortRow, id=request.port_id)
         if port is None:
-            raise errors.PortNotFound(f"Port {request.port_id} could not be found.")
+            raise PortNotFound(f"Port {request.port_id} could not be found.")
         if port.device_id not in ("", device_id):
-            raise errors.PortInUse(f"Port {port.id} is still in use.")
+            raise PortInUse(f"Port {port.id} is still in use.")
         changes: dict[str, Any] = {
             "device_id": device_id,
             "device_owner": owner,
@@ -318,7 +322,7 @@ class NetworkDoor:
             port = await tx.get(PortRow, id=port_id)
             if port is None:
                 if only_from is None:
-                    raise errors.PortNotFound(f"Port {port_id} could not be found.")
+                    raise PortNotFound(f"Port {port_id} could not be found.")
                 return
             if only_from is None or port.host == only_from:
                 await operations.change(self._room, tx, port, host=host, allocation=allocation)
@@ -429,12 +433,12 @@ def _named(name: str, known: dict[str, SecurityGroupRow]) -> str:
         return name
     found = [row.id for row in known.values() if row.name == name]
     if len(found) > 1:
-        raise errors.NetworkAmbiguous(
+        raise NetworkAmbiguous(
             f"Multiple security groups found matching '{name}'. Use an ID to be more specific.",
             type_name="NoUniqueMatch",
         )
     if not found:
-        raise errors.SecurityGroupNotFound(f"Security group {name} not found.")
+        raise SecurityGroupNotFound(f"Security group {name} not found.")
     return found[0]
 
 

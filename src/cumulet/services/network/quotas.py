@@ -6,12 +6,18 @@ from typing import Any
 
 from cumulet.core.access.quota import QuotaRow
 from cumulet.core.db import Transaction
+from cumulet.core.errors import NotFound
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
-from cumulet.services.network import errors
 from cumulet.services.network.attributes import read_one
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.room import Network
+
+
+class TenantQuotaNotFound(NotFound):
+    pass
+
 
 QUOTAS = Facet("quotas", "Quotas")
 DETAILS = Facet("quota_details", "Quotas with what is used")
@@ -80,7 +86,7 @@ async def _update(room: Network, call: Call) -> dict[str, Any]:
         used = await room.quota.usage(tx, project)
         for name, limit in limits.items():
             if force is not True and 0 <= limit < used.get(name, 0):
-                raise errors.InvalidInput(
+                raise InvalidInput(
                     f"Quota limit for {name} cannot be set to {limit}: {used[name]} are in use. Remove some first, or "
                     f"use force.",
                     type_name="InvalidQuotaValue",
@@ -93,13 +99,13 @@ async def _update(room: Network, call: Call) -> dict[str, Any]:
 
 def _limit(room: Network, name: str, value: Any) -> int:
     if name not in room.quota.defaults:
-        raise errors.HTTPBadRequest(f"Unrecognized attribute(s) '{name[:60]}'")
+        raise HTTPBadRequest(f"Unrecognized attribute(s) '{name[:60]}'")
     try:
         limit = int(value) if not isinstance(value, bool) else -2
     except (TypeError, ValueError):
         limit = -2
     if not -1 <= limit <= MOST:
-        raise errors.HTTPBadRequest(
+        raise HTTPBadRequest(
             f"Invalid input for {name}. Reason: '{str(value)[:40]}' is not an integer of -1 (any number) or more."
         )
     return limit
@@ -112,7 +118,7 @@ async def _delete(room: Network, call: Call) -> None:
     async def write(tx: Transaction) -> None:
         rows = await tx.find(QuotaRow, room=room.quota.room, project_id=project)
         if not any(row.allowed is not None for row in rows):
-            raise errors.TenantQuotaNotFound(f"Quota for tenant {project[:64]} could not be found.")
+            raise TenantQuotaNotFound(f"Quota for tenant {project[:64]} could not be found.")
         for row in rows:
             await room.quota.set_limit(tx, project, row.resource, None)
 

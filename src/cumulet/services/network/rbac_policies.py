@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from cumulet.core.db import Duplicate, Row, Transaction
+from cumulet.core.errors import Conflict, NotFound
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Enum, Text, Uuid
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
 from cumulet.services.network.address_groups import AddressGroupRow
 from cumulet.services.network.address_pools.row import AddressScopeRow, SubnetPoolRow
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
@@ -23,6 +25,19 @@ from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.standard import OWNED, bump
 from cumulet.services.network.subnets.row import SubnetRow
+
+
+class RbacPolicyNotFound(NotFound):
+    pass
+
+
+class RbacPolicyInUse(Conflict):
+    pass
+
+
+class RbacPolicyExists(Conflict):
+    pass
+
 
 OBJECTS: dict[str, type[Row]] = {
     "network": NetworkRow,
@@ -51,7 +66,7 @@ rbac_policies = Noun(
             ),
         ),
     ],
-    missing=errors.RbacPolicyNotFound,
+    missing=RbacPolicyNotFound,
     quota="rbac_policy",
 )
 rbac_policies.reads()
@@ -62,12 +77,12 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     kind = wish["object_type"]
     shared: Any = await tx.get(OBJECTS[kind], id=wish["object_id"])
     if shared is None:
-        raise errors.RbacPolicyNotFound(f"The {kind} {wish['object_id']} could not be found.")
+        raise RbacPolicyNotFound(f"The {kind} {wish['object_id']} could not be found.")
     if shared.project_id != call.caller.project_id and not rbac.sees_all(call):
-        raise errors.InvalidInput("Only admins can manipulate policies on objects they do not own.")
+        raise InvalidInput("Only admins can manipulate policies on objects they do not own.")
     allowed = {rbac.SHARED, rbac.EXTERNAL} if kind == "network" else {rbac.SHARED}
     if wish["action"] not in allowed:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Invalid action '{wish['action'][:60]}' for object type '{kind}'; use {', '.join(sorted(allowed))}"
         )
     if kind == "subnetpool":
@@ -85,14 +100,14 @@ async def _refuse_hidden_scope(tx: Transaction, pool: SubnetPoolRow, target: str
     if scope is None or target == scope.project_id:
         return
     if not rbac.shared_with(await rbac.targets(tx, scope.id), target):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Subnet pool {pool.id} cannot be shared with {target[:64]}: its address scope {scope.id} is not."
         )
 
 
 async def _insert(tx: Transaction, row: RbacRow) -> None:
     same = {"object_id": row.object_id, "action": row.action, "target": row.target}
-    refusal = errors.RbacPolicyExists(
+    refusal = RbacPolicyExists(
         f"An RBAC policy for {row.object_type} {row.object_id}, {row.action} and {row.target} exists already.",
         type_name="DuplicateRbacPolicy",
     )
@@ -121,7 +136,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: RbacRow, wish:
     try:
         changed: RbacRow = await rbac_policies.save(room, tx, row, target=target)
     except Duplicate as taken:
-        raise errors.RbacPolicyExists(f"Such an RBAC policy for {row.object_id} exists already.") from taken
+        raise RbacPolicyExists(f"Such an RBAC policy for {row.object_id} exists already.") from taken
     await _show(tx, changed)
     await bump(room, tx, OBJECTS[row.object_type], row.object_id)
     return changed
@@ -150,7 +165,7 @@ async def refuse_in_use(tx: Transaction, row: RbacRow, but: str = "") -> None:
         left -= {but, owner.project_id if owner else ""}
     stranded = left if row.target == rbac.EVERYBODY else left & {row.target}
     if stranded:
-        raise errors.RbacPolicyInUse(
+        raise RbacPolicyInUse(
             f"RBAC policy on object {row.object_id} cannot be removed: the object is used by project {min(stranded)}."
         )
 

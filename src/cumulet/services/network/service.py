@@ -5,10 +5,11 @@ from __future__ import annotations
 from cumulet.core.reconcile import Reconciler
 from cumulet.core.web.dialects.network import NetworkDialect
 from cumulet.core.web.service import Service
-from cumulet.services.network import agents, auto_topology, ip_availability, quotas, scheduling, service_providers, tags
+from cumulet.services.network import auto_topology, ip_availability, quotas, service_providers, tags
 from cumulet.services.network.address_groups import address_groups
 from cumulet.services.network.address_pools.pools import subnetpools
 from cumulet.services.network.address_pools.scopes import address_scopes
+from cumulet.services.network.agents import agents, scheduling
 from cumulet.services.network.extensions import extension_endpoints
 from cumulet.services.network.flavors import flavors
 from cumulet.services.network.flavors.service_profiles import service_profiles

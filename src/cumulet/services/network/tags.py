@@ -8,15 +8,21 @@ from typing import Any
 import msgspec
 
 from cumulet.core.db import Transaction
+from cumulet.core.errors import NotFound
 from cumulet.core.web.body import Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import ListOf
-from cumulet.services.network import errors
 from cumulet.services.network.attributes import clean, read_object
+from cumulet.services.network.errors import HTTPBadRequest
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import MOST_TAGS, Tag, set_tags, tags_text
+
+
+class TagNotFound(NotFound):
+    pass
+
 
 Change = Callable[[Call, list[str], Any], list[str]]
 TAGS = Field("tags", ListOf(Tag, most=MOST_TAGS, unique=True))
@@ -42,7 +48,7 @@ def endpoints(noun: Noun, path: str = "") -> list[Endpoint]:
 
 def _replaced(call: Call, has: list[str], body: Any) -> list[str]:
     if not isinstance(body, dict) or set(body) != {"tags"}:
-        raise errors.HTTPBadRequest("Invalid tags body. The body must hold 'tags', a list of text, and nothing else.")
+        raise HTTPBadRequest("Invalid tags body. The body must hold 'tags', a list of text, and nothing else.")
     found: list[str] = clean(TAGS, body["tags"])
     return found
 
@@ -51,16 +57,14 @@ def _added(call: Call, has: list[str], body: Any) -> list[str]:
     tag = call.path["tag"]
     clean(Field("tag", Tag), tag)
     if tag not in has and len(has) >= MOST_TAGS:
-        raise errors.HTTPBadRequest(
-            f"Invalid input for tags. Reason: there are {MOST_TAGS} tags, the most there may be."
-        )
+        raise HTTPBadRequest(f"Invalid input for tags. Reason: there are {MOST_TAGS} tags, the most there may be.")
     return [*has, tag]
 
 
 def _removed(call: Call, has: list[str], body: Any) -> list[str]:
     tag = call.path["tag"]
     if tag not in has:
-        raise errors.TagNotFound(f"Tag {tag[:60]} could not be found.")
+        raise TagNotFound(f"Tag {tag[:60]} could not be found.")
     return [other for other in has if other != tag]
 
 
@@ -74,7 +78,7 @@ def _reader(noun: Noun, *, single: bool) -> Callable[[Network, Call], Awaitable[
         if not single:
             return {"tags": msgspec.Raw(row.tags.encode())}
         if call.path["tag"] not in msgspec.json.decode(row.tags):
-            raise errors.TagNotFound(f"Tag {call.path['tag'][:60]} could not be found.")
+            raise TagNotFound(f"Tag {call.path['tag'][:60]} could not be found.")
         return None
 
     return run

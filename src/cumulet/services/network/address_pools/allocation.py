@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from cumulet.core.db import Query, Transaction
 from cumulet.core.web.call import Call
-from cumulet.services.network import errors, ipam, rbac
+from cumulet.services.network import ipam, rbac
+from cumulet.services.network.address_pools.errors import SubnetAllocationError, SubnetPoolNotFound
 from cumulet.services.network.address_pools.prefixes import contains, first_free, overlapping
 from cumulet.services.network.address_pools.row import SubnetPoolRow
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput, ResourceInUse
 from cumulet.services.network.room import Network
 from cumulet.services.network.subnets.row import SubnetRow
 
@@ -24,10 +26,10 @@ async def chosen_pool(tx: Transaction, call: Call, wish: Mapping[str, Any]) -> S
     version = wish.get("ip_version")
     if wish.get("use_default_subnetpool"):
         if pool_id or wish.get("cidr"):
-            raise errors.HTTPBadRequest("subnetpool_id, cidr and use_default_subnetpool cannot be given together")
+            raise HTTPBadRequest("subnetpool_id, cidr and use_default_subnetpool cannot be given together")
         found = await tx.find(SubnetPoolRow, is_default=True, version=version or 4)
         if not found:
-            raise errors.HTTPBadRequest(f"No default subnetpool found for IPv{version or 4}")
+            raise HTTPBadRequest(f"No default subnetpool found for IPv{version or 4}")
         return found[0]
     if not pool_id:
         return None
@@ -37,11 +39,11 @@ async def chosen_pool(tx: Transaction, call: Call, wish: Mapping[str, Any]) -> S
         or pool.project_id == call.caller.project_id
         or rbac.shared_with(pool.shared_with, call.caller.project_id)
     ):
-        raise errors.SubnetPoolNotFound(f"Subnet pool {pool_id} could not be found.")
+        raise SubnetPoolNotFound(f"Subnet pool {pool_id} could not be found.")
     if version is not None and version != pool.version:
-        raise errors.HTTPBadRequest("Cannot allocate a subnet of one IP version from a subnet pool of another one")
+        raise HTTPBadRequest("Cannot allocate a subnet of one IP version from a subnet pool of another one")
     if wish.get("cidr") and wish.get("prefixlen") is not None:
-        raise errors.HTTPBadRequest("cidr and prefixlen must not be supplied together")
+        raise HTTPBadRequest("cidr and prefixlen must not be supplied together")
     return pool
 
 
@@ -66,13 +68,13 @@ async def allocate(room: Network, tx: Transaction, pool: SubnetPoolRow, wish: Ma
     await _refuse_over_quota(tx, pool, wish["project_id"], length)
     if asked:
         if not contains(prefixes, ipam.network_of(asked)) or overlapping([asked], taken):
-            raise errors.SubnetAllocationError(
+            raise SubnetAllocationError(
                 f"Failed to allocate subnet: Cannot allocate requested subnet {asked} from the pool's prefixes."
             )
         return str(asked)
     found = first_free(prefixes, taken, length)
     if not found:
-        raise errors.SubnetAllocationError(
+        raise SubnetAllocationError(
             f"Failed to allocate subnet: Insufficient prefix space to allocate subnet size /{length}."
         )
     return found
@@ -80,12 +82,12 @@ async def allocate(room: Network, tx: Transaction, pool: SubnetPoolRow, wish: Ma
 
 def _refuse_odd_length(pool: SubnetPoolRow, length: int) -> None:
     if length < pool.min_prefixlen:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Unable to allocate subnet with prefix length {length}, minimum allowed prefix is {pool.min_prefixlen}.",
             type_name="MinPrefixSubnetAllocationError",
         )
     if length > pool.max_prefixlen:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Unable to allocate subnet with prefix length {length}, maximum allowed prefix is {pool.max_prefixlen}.",
             type_name="MaxPrefixSubnetAllocationError",
         )
@@ -99,4 +101,4 @@ async def _refuse_over_quota(tx: Transaction, pool: SubnetPoolRow, project_id: s
     mine = await tx.find(SubnetRow, subnetpool_id=pool.id, project_id=project_id)
     used = sum(1 << max(0, whole - ipam.network_of(subnet.cidr).prefixlen) for subnet in mine)
     if used + (1 << max(0, whole - length)) > pool.default_quota:
-        raise errors.ResourceInUse("Per-tenant subnet pool prefix quota exceeded.", type_name="SubnetPoolQuotaExceeded")
+        raise ResourceInUse("Per-tenant subnet pool prefix quota exceeded.", type_name="SubnetPoolQuotaExceeded")

@@ -12,11 +12,14 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter
 from cumulet.core.web.wire import Bool, Cidr, Int, ListOf, Text, Uuid, parse_bool
-from cumulet.services.network import errors, ipam, rbac
+from cumulet.services.network import ipam, rbac
+from cumulet.services.network.address_pools.errors import AddressScopeNotFound, SubnetPoolInUse, SubnetPoolNotFound
 from cumulet.services.network.address_pools.prefixes import compacted, contains, overlapping
 from cumulet.services.network.address_pools.row import AddressScopeRow, SubnetPoolRow
 from cumulet.services.network.attributes import clean
+from cumulet.services.network.errors import InvalidInput, ResourceInUse
 from cumulet.services.network.facets import Facet, OrNull, Passed
+from cumulet.services.network.networks.errors import NetworkNotFound
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun, number_within
 from cumulet.services.network.room import Network
@@ -74,7 +77,7 @@ subnetpools = Noun(
         Facet("subnet_onboard", "Subnets brought into a pool"),
         Facet("rbac-subnetpool", "Shares of subnet pools"),
     ],
-    missing=errors.SubnetPoolNotFound,
+    missing=SubnetPoolNotFound,
     quota="subnetpool",
     sees=lambda call: None if rbac.sees_all(call) else rbac.own_or_shared(SubnetPoolRow, "subnetpool"),
     filters=[
@@ -122,7 +125,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: SubnetPoolRow,
     if "prefixes" in wish:
         fresh, version = _checked(wish["prefixes"])
         if version != row.version or not all(contains(fresh, ipam.network_of(prefix)) for prefix in prefixes):
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 "Illegal subnetpool update : Existing prefixes must be a subset of the new prefixes.",
                 type_name="IllegalSubnetPoolPrefixUpdate",
             )
@@ -146,7 +149,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: SubnetPoolRow,
 @subnetpools.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: SubnetPoolRow) -> None:
     if await tx.count(SubnetRow, subnetpool_id=row.id):
-        raise errors.SubnetPoolInUse(
+        raise SubnetPoolInUse(
             f"Unable to delete subnet pool: {row.id}. Subnet pool has existing allocations.",
             type_name="SubnetPoolDeleteError",
         )
@@ -172,7 +175,7 @@ async def remove_prefixes(
     given = _prefixes_of(body, row)
     taken = [subnet.cidr for subnet in await tx.find(SubnetRow, subnetpool_id=row.id)]
     if overlapping(given, taken):
-        raise errors.SubnetPoolInUse(
+        raise SubnetPoolInUse(
             "A prefix cannot be removed while subnets that were taken from it exist.",
             type_name="IllegalSubnetPoolPrefixUpdate",
         )
@@ -190,10 +193,10 @@ async def onboard(
     network_id = inner.get("network_id") if isinstance(inner, dict) else None
     network = await tx.get(NetworkRow, id=network_id) if isinstance(network_id, str) else None
     if network is None or (network.project_id != call.caller.project_id and not rbac.sees_all(call)):
-        raise errors.NetworkNotFound(f"Network {str(network_id)[:64]} could not be found.")
+        raise NetworkNotFound(f"Network {str(network_id)[:64]} could not be found.")
     subnets = await tx.find(SubnetRow, network_id=network.id, version=row.version)
     if not subnets or any(subnet.subnetpool_id for subnet in subnets):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Network {network.id} has no subnets of IPv{row.version}, or some are of a pool already.",
             type_name="IllegalSubnetPoolUpdate",
         )
@@ -212,7 +215,7 @@ def _prefixes_of(body: dict[str, Any], row: SubnetPoolRow) -> list[str]:
     given = inner.get("prefixes") if isinstance(inner, dict) else None
     prefixes, version = _checked(clean(Field("prefixes", Prefixes), given))
     if version != row.version:
-        raise errors.InvalidInput("The prefixes must be of the subnet pool's IP version.")
+        raise InvalidInput("The prefixes must be of the subnet pool's IP version.")
     return prefixes
 
 
@@ -232,9 +235,7 @@ def _without(prefixes: list[str], given: list[str]) -> list[str]:
 def _checked(prefixes: list[str]) -> tuple[list[str], int]:
     versions = {ipam.network_of(prefix).version for prefix in prefixes}
     if len(versions) != 1:
-        raise errors.InvalidInput(
-            "Cannot mix IPv4 and IPv6 prefixes in a subnet pool.", type_name="PrefixVersionMismatch"
-        )
+        raise InvalidInput("Cannot mix IPv4 and IPv6 prefixes in a subnet pool.", type_name="PrefixVersionMismatch")
     return compacted(prefixes), versions.pop()
 
 
@@ -245,11 +246,11 @@ def _lengths(wish: dict[str, Any], version: int, row: SubnetPoolRow | None) -> d
     most = wish.get("max_prefixlen", row.max_prefixlen if row else bits)
     usual = wish.get("default_prefixlen", row.default_prefixlen if row else least)
     if most > bits:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Prefix length {most} is longer than {bits} bits.", type_name="IllegalSubnetPoolPrefixBounds"
         )
     if not least <= usual <= most:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Illegal prefix bounds: min_prefixlen={least}, default_prefixlen={usual}, max_prefixlen={most}.",
             type_name="IllegalSubnetPoolPrefixBounds",
         )
@@ -265,16 +266,16 @@ async def _scope(
     scope = await tx.get(AddressScopeRow, id=scope_id)
     mine = scope and (scope.project_id == call.caller.project_id or rbac.sees_all(call))
     if scope is None or not (mine or rbac.shared_with(scope.shared_with, call.caller.project_id)):
-        raise errors.AddressScopeNotFound(f"Address scope {scope_id} could not be found.")
+        raise AddressScopeNotFound(f"Address scope {scope_id} could not be found.")
     if scope.version != version:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Illegal subnetpool association: subnetpool cannot associate with address scope {scope_id} because "
             f"subnetpool ip_version is not {scope.version}.",
             type_name="IllegalSubnetPoolIpVersionAssociationToAddressScope",
         )
     for other in await tx.find(SubnetPoolRow, scope_id=scope_id):
         if other.id != pool_id and overlapping(prefixes, msgspec.json.decode(other.prefixes)):
-            raise errors.ResourceInUse(
+            raise ResourceInUse(
                 f"Subnetpool prefixes overlap with those of subnet pool {other.id} in address scope {scope_id}.",
                 type_name="AddressScopePrefixConflict",
             )
@@ -285,7 +286,7 @@ async def _refuse_other_scope(tx: Transaction, call: Call, scope_id: str) -> Non
     """What stands in a scope of somebody else's changes by him, or by an administrator."""
     scope = await tx.get(AddressScopeRow, id=scope_id)
     if scope and scope.project_id != call.caller.project_id and not rbac.sees_all(call):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Illegal subnetpool association: subnetpool cannot be associated with address scope {scope_id}.",
             type_name="IllegalSubnetPoolAssociationToAddressScope",
         )
@@ -295,6 +296,6 @@ async def _refuse_second_default(tx: Transaction, row: SubnetPoolRow) -> None:
     if row.is_default:
         for other in await tx.find(SubnetPoolRow, is_default=True, version=row.version):
             if other.id != row.id:
-                raise errors.InvalidInput(
+                raise InvalidInput(
                     f"A default subnetpool for this IP family has already been set: {other.id}.",
                 )

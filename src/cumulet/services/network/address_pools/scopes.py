@@ -9,8 +9,10 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Int
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
+from cumulet.services.network.address_pools.errors import AddressScopeInUse, AddressScopeNotFound
 from cumulet.services.network.address_pools.row import AddressScopeRow, SubnetPoolRow
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
@@ -40,7 +42,7 @@ address_scopes = Noun(
         ),
         Facet("rbac-address-scope", "Shares of address scopes"),
     ],
-    missing=errors.AddressScopeNotFound,
+    missing=AddressScopeNotFound,
     sees=lambda call: None if rbac.sees_all(call) else rbac.own_or_shared(AddressScopeRow, "address_scope"),
 )
 address_scopes.reads()
@@ -49,7 +51,7 @@ address_scopes.reads()
 @address_scopes.creating
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> AddressScopeRow:
     if wish["ip_version"] not in (4, 6):
-        raise errors.HTTPBadRequest(f"Invalid input for ip_version. Reason: '{wish['ip_version']}' is not in [4, 6].")
+        raise HTTPBadRequest(f"Invalid input for ip_version. Reason: '{wish['ip_version']}' is not in [4, 6].")
     shared = rbac.EVERYBODY if wish["shared"] else ""
     row = AddressScopeRow(new_uuid(), wish["project_id"], wish["name"], wish["ip_version"], shared)
     await tx.insert(row)
@@ -65,7 +67,7 @@ async def update(
     changes = {"name": wish["name"]} if "name" in wish else {}
     if "shared" in wish:
         if not wish["shared"] and rbac.EVERYBODY in row.shared_with:
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"Unable to update address scope {row.id}: a shared scope cannot be unshared.",
                 type_name="AddressScopeUpdateError",
             )
@@ -78,7 +80,7 @@ async def update(
 @address_scopes.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: AddressScopeRow) -> None:
     if await tx.count(SubnetPoolRow, scope_id=row.id):
-        raise errors.AddressScopeInUse(
+        raise AddressScopeInUse(
             f"Unable to complete operation on address scope {row.id}. There are one or more subnet pools in use on the "
             f"address scope"
         )

@@ -11,9 +11,15 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Bool, Enum, ListOf, Text, Uuid
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors
 from cumulet.services.network.attributes import clean, read_one
 from cumulet.services.network.facets import Facet, Passed
+from cumulet.services.network.flavors.errors import (
+    FlavorInUse,
+    FlavorNotFound,
+    FlavorServiceProfileBindingExists,
+    FlavorServiceProfileBindingNotFound,
+    ServiceProfileNotFound,
+)
 from cumulet.services.network.flavors.row import FlavorProfileRow, FlavorRow, ServiceProfileRow, next_profile
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
@@ -45,7 +51,7 @@ flavors = Noun(
             ),
         )
     ],
-    missing=errors.FlavorNotFound,
+    missing=FlavorNotFound,
     owner="",
 )
 flavors.reads()
@@ -68,7 +74,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: FlavorRow, wis
 @flavors.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: FlavorRow) -> None:
     if await tx.count(RouterRow, flavor_id=row.id):
-        raise errors.FlavorInUse(f"Flavor {row.id} is used by some service instance.")
+        raise FlavorInUse(f"Flavor {row.id} is used by some service instance.")
     await tx.delete(FlavorProfileRow, flavor_id=row.id)
 
 
@@ -76,7 +82,7 @@ async def _have(room: Network, tx: Transaction, row: FlavorRow, profiles: Sequen
     """Let a flavor have just these profiles."""
     known = {profile.id for profile in await tx.find(ServiceProfileRow, id=list(profiles))} if profiles else set()
     for missing in sorted(set(profiles) - known):
-        raise errors.ServiceProfileNotFound(f"Service Profile {missing} could not be found.")
+        raise ServiceProfileNotFound(f"Service Profile {missing} could not be found.")
     await tx.delete(FlavorProfileRow, flavor_id=row.id)
     await tx.insert_all(FlavorProfileRow(row.id, profile) for profile in sorted(set(profiles)))
     return await flavors.save(room, tx, row, profiles=json_text(sorted(set(profiles))))  # type: ignore[no-any-return]
@@ -91,7 +97,7 @@ async def _bind(room: Network, call: Call) -> dict[str, Any]:
         flavor: FlavorRow = await flavors.sought(tx, call, call.path["flavor_id"])
         has = [row.profile_id for row in await tx.find(FlavorProfileRow, flavor_id=flavor.id)]
         if id in has:
-            raise errors.FlavorServiceProfileBindingExists(
+            raise FlavorServiceProfileBindingExists(
                 f"Service Profile {id} is already associated with flavor {flavor.id}."
             )
         await _have(room, tx, flavor, [*has, id])
@@ -108,7 +114,7 @@ async def _release(room: Network, call: Call) -> None:
         flavor: FlavorRow = await flavors.sought(tx, call, call.path["flavor_id"])
         has = [row.profile_id for row in await tx.find(FlavorProfileRow, flavor_id=flavor.id)]
         if id not in has:
-            raise errors.FlavorServiceProfileBindingNotFound(
+            raise FlavorServiceProfileBindingNotFound(
                 f"Service Profile {id[:64]} is not associated with flavor {flavor.id}."
             )
         await _have(room, tx, flavor, [profile for profile in has if profile != id])

@@ -7,7 +7,12 @@ from typing import Annotated
 import sqlalchemy as sa
 
 from cumulet.core.db import PRIMARY, Id, Json, LongText, Name, Row, Short, Transaction, stored
-from cumulet.services.network import errors
+from cumulet.services.network.flavors.errors import (
+    FlavorDisabled,
+    FlavorServiceProfileBindingNotFound,
+    ServiceProfileDisabled,
+    ServiceProfileDriverNotFound,
+)
 from cumulet.services.network.service_providers import Provider, provider_of
 
 
@@ -46,15 +51,15 @@ class FlavorProfileRow(Row):
 async def next_profile(tx: Transaction, flavor: FlavorRow) -> tuple[ServiceProfileRow, Provider]:
     """The profile that what is made next gets, and who makes it. Raises."""
     if not flavor.enabled:
-        raise errors.FlavorDisabled("Flavor is not enabled.")
+        raise FlavorDisabled("Flavor is not enabled.")
     bound = [row.profile_id for row in await tx.find(FlavorProfileRow, flavor_id=flavor.id)]
     profiles = await tx.find(ServiceProfileRow, id=bound, order_by="id") if bound else []
     if not profiles:
-        raise errors.FlavorServiceProfileBindingNotFound(f"Flavor {flavor.id} has no service profile.")
+        raise FlavorServiceProfileBindingNotFound(f"Flavor {flavor.id} has no service profile.")
     profile = next((row for row in profiles if row.enabled), None)
     if profile is None:
-        raise errors.ServiceProfileDisabled("Service Profile is not enabled.")
+        raise ServiceProfileDisabled("Service Profile is not enabled.")
     provider = provider_of(profile.driver)
     if provider is None:
-        raise errors.ServiceProfileDriverNotFound(f"Service Profile driver {profile.driver[:255]} could not be found.")
+        raise ServiceProfileDriverNotFound(f"Service Profile driver {profile.driver[:255]} could not be found.")
     return profile, provider

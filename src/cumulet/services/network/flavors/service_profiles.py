@@ -11,8 +11,13 @@ from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Text
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
+from cumulet.services.network.flavors.errors import (
+    ServiceProfileDriverNotFound,
+    ServiceProfileInUse,
+    ServiceProfileNotFound,
+)
 from cumulet.services.network.flavors.row import FlavorProfileRow, ServiceProfileRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
@@ -38,7 +43,7 @@ service_profiles = Noun(
             ),
         )
     ],
-    missing=errors.ServiceProfileNotFound,
+    missing=ServiceProfileNotFound,
     owner="",
 )
 service_profiles.reads()
@@ -54,11 +59,9 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 
 def _refuse_odd(row: ServiceProfileRow) -> None:
     if row.driver and provider_of(row.driver) is None:
-        raise errors.ServiceProfileDriverNotFound(f"Service Profile driver {row.driver[:255]} could not be found.")
+        raise ServiceProfileDriverNotFound(f"Service Profile driver {row.driver[:255]} could not be found.")
     if not row.driver and not row.metainfo:
-        raise errors.InvalidInput(
-            "Empty Service Profile: it needs a driver or metainfo.", type_name="ServiceProfileEmpty"
-        )
+        raise InvalidInput("Empty Service Profile: it needs a driver or metainfo.", type_name="ServiceProfileEmpty")
 
 
 @service_profiles.updating
@@ -79,4 +82,4 @@ async def delete(room: Network, call: Call, tx: Transaction, row: ServiceProfile
 
 async def _refuse_in_use(tx: Transaction, row: ServiceProfileRow) -> None:
     if await tx.count(FlavorProfileRow, profile_id=row.id):
-        raise errors.ServiceProfileInUse(f"Service Profile {row.id} is used by some service instance.")
+        raise ServiceProfileInUse(f"Service Profile {row.id} is used by some service instance.")

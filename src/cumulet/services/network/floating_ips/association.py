@@ -6,10 +6,17 @@ import ipaddress
 
 from cumulet.core.db import Transaction
 from cumulet.core.web.call import Call
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
+from cumulet.services.network.errors import InvalidInput, ResourceInUse
+from cumulet.services.network.floating_ips.errors import (
+    ExternalGatewayForFloatingIPNotFound,
+    FloatingIPPortAlreadyAssociated,
+)
 from cumulet.services.network.floating_ips.row import FloatingIpRow
 from cumulet.services.network.ports.addressing import Given, given_of
+from cumulet.services.network.ports.errors import PortNotFound
 from cumulet.services.network.ports.row import INTERFACE, PortRow
+from cumulet.services.network.routers.errors import RouterNotFound
 from cumulet.services.network.routers.legs import leads_out
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
@@ -20,7 +27,7 @@ async def usable_port(tx: Transaction, call: Call, port_id: str) -> PortRow:
     port = await tx.get(PortRow, id=port_id)
     caller = call.caller.project_id
     if port is None or not (caller in (port.project_id, port.network_project_id) or rbac.sees_all(call)):
-        raise errors.PortNotFound(f"Port {port_id} could not be found.")
+        raise PortNotFound(f"Port {port_id} could not be found.")
     return port
 
 
@@ -53,7 +60,7 @@ async def router_between(tx: Transaction, network_id: str, port: PortRow, addres
         router = await tx.get(RouterRow, id=leg.device_id)
         if router and await leads_out(tx, router, network_id):
             return router
-    raise errors.ExternalGatewayForFloatingIPNotFound(
+    raise ExternalGatewayForFloatingIPNotFound(
         f"External network {network_id} is not reachable from subnet {address.subnet_id}. Therefore, cannot associate "
         f"Port {port.id} with a Floating IP."
     )
@@ -63,9 +70,9 @@ async def chosen_router(tx: Transaction, call: Call, router_id: str, network_id:
     """The router that is to lead to a port which may lie behind further routers. Raises."""
     router = await tx.get(RouterRow, id=router_id)
     if router is None or not (router.project_id == call.caller.project_id or rbac.sees_all(call)):
-        raise errors.RouterNotFound(f"Router {router_id} could not be found.")
+        raise RouterNotFound(f"Router {router_id} could not be found.")
     if not await leads_out(tx, router, network_id):
-        raise errors.ResourceInUse(
+        raise ResourceInUse(
             f"Router {router_id} has no gateway on the external network {network_id} of the floating IP.",
             type_name="FloatingIPRouterWithoutGateway",
         )
@@ -76,7 +83,7 @@ async def refuse_second(tx: Transaction, row_id: str, port: PortRow, address: Gi
     """Raise when another floating IP leads to the address already."""
     other = await tx.get(FloatingIpRow, fixed_of=fixed_of(port.id, address.ip_address))
     if other and other.id != row_id:
-        raise errors.FloatingIPPortAlreadyAssociated(
+        raise FloatingIPPortAlreadyAssociated(
             f"Cannot associate floating IP with port {port.id} using fixed IP {address.ip_address}, as that fixed IP "
             f"already has a floating IP on external network {other.network_id}."
         )
@@ -86,5 +93,5 @@ def fixed_of(port_id: str, ip: str) -> str:
     return f"{port_id} {ip}"
 
 
-def _bad(why: str) -> errors.InvalidInput:
-    return errors.InvalidInput(f"Bad floatingip request: {why}.", type_name="BadRequest")
+def _bad(why: str) -> InvalidInput:
+    return InvalidInput(f"Bad floatingip request: {why}.", type_name="BadRequest")

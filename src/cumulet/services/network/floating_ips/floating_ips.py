@@ -11,7 +11,7 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Ip, Text, Uuid
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.association import (
     chosen_router,
@@ -20,6 +20,11 @@ from cumulet.services.network.floating_ips.association import (
     refuse_second,
     router_between,
     usable_port,
+)
+from cumulet.services.network.floating_ips.errors import (
+    FloatingIPNotFound,
+    FloatingIPPortAlreadyAssociated,
+    FloatingIPUsedByPortForwarding,
 )
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow, details_of
 from cumulet.services.network.noun import Noun
@@ -76,7 +81,7 @@ floatingips = Noun(
             (Field("dns_name", DnsName, create=""), Field("dns_domain", DnsName, create="")),
         ),
     ],
-    missing=errors.FloatingIPNotFound,
+    missing=FloatingIPNotFound,
     quota="floatingip",
 )
 floatingips.reads()
@@ -86,7 +91,7 @@ floatingips.reads()
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> FloatingIpRow:
     network = await usable_network(tx, call, wish["floating_network_id"])
     if not network.external:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad floatingip request: Network {network.id} is not a valid external network.", type_name="BadRequest"
         )
     asked, subnet_id = wish.get("floating_ip_address") or "", wish.get("subnet_id") or ""
@@ -105,7 +110,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     )
     given = [has for has in given_of(own.fixed_ips) if ":" not in has.ip_address]
     if not given:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad floatingip request: Network {network.id} does not contain any IPv4 subnet.", type_name="BadRequest"
         )
     row = FloatingIpRow(
@@ -127,7 +132,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     if wish.get("port_id"):
         row = msgspec.structs.replace(row, **await _led_to(tx, call, row, wish))
     elif wish.get("fixed_ip_address"):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             "Bad floatingip request: fixed_ip_address cannot be specified without a port_id.", type_name="BadRequest"
         )
     await tx.insert(row)
@@ -138,7 +143,7 @@ async def _led_to(tx: Transaction, call: Call, row: FloatingIpRow, wish: dict[st
     """The columns of a floating IP that leads to a port."""
     port = await usable_port(tx, call, wish["port_id"])
     if port.project_id != row.project_id:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad floatingip request: Port {port.id} is associated with a different tenant than Floating IP {row.id} "
             "and therefore cannot be bound.",
             type_name="BadRequest",
@@ -177,7 +182,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: FloatingIpRow,
     changes: dict[str, Any] = {"description": wish["description"]} if "description" in wish else {}
     if wish.get("port_id"):
         if await tx.count(ForwardingRow, floating_ip_id=row.id):
-            raise errors.FloatingIPUsedByPortForwarding(
+            raise FloatingIPUsedByPortForwarding(
                 f"Floating IP {row.id} is used by port forwardings. Delete them first.",
                 type_name="FipInUseByPortForwarding",
             )
@@ -188,7 +193,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: FloatingIpRow,
     elif (wish.get("fixed_ip_address") or wish.get("router_id")) and row.port_id:
         changes |= await _led_to(tx, call, row, {**wish, "port_id": row.port_id})
     elif wish.get("fixed_ip_address"):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             "Bad floatingip request: fixed_ip_address cannot be specified without a port_id.", type_name="BadRequest"
         )
     elif wish.get("router_id"):
@@ -207,7 +212,7 @@ async def _save(room: Network, tx: Transaction, row: FloatingIpRow, changes: dic
     try:
         changed: FloatingIpRow = await floatingips.save(room, tx, row, **changes)
     except Duplicate as race:
-        raise errors.FloatingIPPortAlreadyAssociated(
+        raise FloatingIPPortAlreadyAssociated(
             f"Cannot associate floating IP {row.address}: the fixed IP has one already."
         ) from race
     return changed
@@ -216,7 +221,7 @@ async def _save(room: Network, tx: Transaction, row: FloatingIpRow, changes: dic
 @floatingips.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: FloatingIpRow) -> None:
     if await tx.count(ForwardingRow, floating_ip_id=row.id):
-        raise errors.FloatingIPUsedByPortForwarding(
+        raise FloatingIPUsedByPortForwarding(
             f"Floating IP {row.id} in use by Port Forwarding resources. Delete them first.",
             type_name="FipInUseByPortForwarding",
         )

@@ -13,9 +13,14 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter
 from cumulet.core.web.wire import Enum, Int, Ip, Text, Uuid
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.floating_ips.association import fixed_address, fixed_of, router_between, usable_port
+from cumulet.services.network.floating_ips.errors import (
+    FloatingIPPortAlreadyAssociated,
+    FloatingIPUsedByPortForwarding,
+    PortForwardingNotFound,
+)
 from cumulet.services.network.floating_ips.floating_ips import floatingips
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow, forwardings_text
 from cumulet.services.network.noun import Noun, number_within
@@ -83,7 +88,7 @@ port_forwardings = Noun(
         Facet("floating-ip-port-forwarding-detail", "Details of port forwardings in floating IPs"),
     ],
     filters=[Filter(f"{side}_port", f"{side}_port", number_within(2**31)) for side in ("external", "internal")],
-    missing=errors.PortForwardingNotFound,
+    missing=PortForwardingNotFound,
     owner="",
     rule="floatingip_port_forwarding",
     parent=floatingips,
@@ -96,7 +101,7 @@ port_forwardings.reads()
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> ForwardingRow:
     floating: FloatingIpRow = call.parent
     if floating.port_id:
-        raise errors.FloatingIPUsedByPortForwarding(
+        raise FloatingIPUsedByPortForwarding(
             f"Floating IP {floating.id} leads to port {floating.port_id} as a whole. Disassociate it first.",
             type_name="FipInUseByPortForwarding",
         )
@@ -125,7 +130,7 @@ def _ports(wish: Mapping[str, Any], side: str) -> tuple[int, int]:
     """The first and the last port of one side. Raises."""
     one, some = wish.get(f"{side}_port"), wish.get(f"{side}_port_range")
     if (one is None) == (some is None):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad port_forwarding request: one of {side}_port and {side}_port_range is needed, and only one.",
             type_name="BadRequest",
         )
@@ -141,13 +146,13 @@ async def _inside(tx: Transaction, call: Call, floating: FloatingIpRow, port_id:
     address = fixed_address(port, ip, floating.address)
     whole = await tx.get(FloatingIpRow, fixed_of=fixed_of(port.id, address.ip_address))
     if whole:
-        raise errors.FloatingIPPortAlreadyAssociated(
+        raise FloatingIPPortAlreadyAssociated(
             f"Port {port.id} has the floating IP {whole.address} for {address.ip_address} as a whole.",
             type_name="PortHasBindingFloatingIP",
         )
     router = await router_between(tx, floating.network_id, port, address)
     if floating.router_id and floating.router_id != router.id:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Port {port_id} lies behind router {router.id}; the floating IP's other forwardings behind "
             f"{floating.router_id}.",
             type_name="BadRequest",
@@ -159,7 +164,7 @@ async def _refuse_clash(room: Network, tx: Transaction, row: ForwardingRow) -> N
     """Raise where the two sides do not fit, or another forwarding has one of the outer ports."""
     width = row.internal_last - row.internal_port
     if width not in (0, row.external_last - row.external_port):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad port_forwarding request: external ports {row.external_port}:{row.external_last} lead to as many "
             f"internal ones, or all to one; not to {row.internal_port}:{row.internal_last}.",
             type_name="BadRequest",
@@ -171,15 +176,15 @@ async def _refuse_clash(room: Network, tx: Transaction, row: ForwardingRow) -> N
             raise _taken(row)
         inner = other.internal_port <= row.internal_last and row.internal_port <= other.internal_last
         if other.id != row.id and inner and (other.port_id, other.internal_ip) == (row.port_id, row.internal_ip):
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"Bad port_forwarding request: internal port {row.internal_port} of {row.internal_ip} has a port "
                 f"forwarding already: {other.id}.",
                 type_name="BadRequest",
             )
 
 
-def _taken(row: ForwardingRow) -> errors.InvalidInput:
-    return errors.InvalidInput(
+def _taken(row: ForwardingRow) -> InvalidInput:
+    return InvalidInput(
         f"Bad port_forwarding request: A duplicate port forwarding entry with same attributes already exists, "
         f"conflicting values are: external_port {row.external_port}, protocol {row.protocol}.",
         type_name="BadRequest",

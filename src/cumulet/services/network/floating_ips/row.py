@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import Id, Json, Name, Number, Ref, Row, Short, Transaction, stored
-from cumulet.services.network import errors
+from cumulet.services.network.floating_ips.errors import FloatingIPPortAlreadyAssociated
 from cumulet.services.network.ports.addressing import given_of
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
@@ -136,7 +136,7 @@ async def refuse_forwarded(tx: Transaction, port_id: str, wanted: set[str], *, k
         return
     for row in await tx.find(FloatingIpRow, port_id=port_id):
         if row.fixed in lost and wanted:
-            raise errors.FloatingIPPortAlreadyAssociated(
+            raise FloatingIPPortAlreadyAssociated(
                 f"Floating IP {row.address} leads to {row.fixed} of port {port_id}. Disassociate it first.",
                 type_name="PortBoundToFloatingIP",
             )

@@ -8,9 +8,10 @@ from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Ip, Text, Uuid
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.floating_ips.association import usable_port
+from cumulet.services.network.local_ips.errors import LocalIPAssociationExists, LocalIPAssociationNotFound
 from cumulet.services.network.local_ips.local_ips import address_of, local_ips
 from cumulet.services.network.local_ips.row import AssociationRow, LocalIpRow
 from cumulet.services.network.noun import Noun
@@ -37,7 +38,7 @@ port_associations = Noun(
             ),
         ),
     ],
-    missing=errors.LocalIPAssociationNotFound,
+    missing=LocalIPAssociationNotFound,
     owner="",
     rule="local_ip_port_association",
     parent=local_ips,
@@ -51,11 +52,11 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     local: LocalIpRow = call.parent
     port = await usable_port(tx, call, wish["fixed_port_id"])
     if port.network_id != local.network_id:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Invalid input for operation: port {port.id} is not in network {local.network_id} of local IP {local.id}."
         )
     if port.id == local.port_id:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Invalid input for operation: port {port.id} has the address of local IP {local.id} itself."
         )
     fixed = address_of(port, wish.get("fixed_ip") or "")
@@ -63,9 +64,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     try:
         await tx.insert(row)
     except Duplicate as taken:
-        raise errors.LocalIPAssociationExists(
-            f"Local IP {local.id} is associated with port {port.id} already."
-        ) from taken
+        raise LocalIPAssociationExists(f"Local IP {local.id} is associated with port {port.id} already.") from taken
     await stir(tx, PortRow, "port", [port.id])
     return row
 

@@ -9,9 +9,15 @@ from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Enum, Ip, Text, Uuid
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.floating_ips.association import usable_port
+from cumulet.services.network.local_ips.errors import (
+    LocalIPInUse,
+    LocalIPNoRequestedIP,
+    LocalIPNotFound,
+    LocalIPPortOrNetworkRequired,
+    LocalIPRequestedIPNotFound,
+)
 from cumulet.services.network.local_ips.row import PASSTHROUGH, AssociationRow, LocalIpRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import operations
@@ -45,7 +51,7 @@ local_ips = Noun(
             ),
         ),
     ],
-    missing=errors.LocalIPNotFound,
+    missing=LocalIPNotFound,
 )
 local_ips.reads()
 
@@ -67,7 +73,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
         )
         port = await operations.make(room, tx, network, new)
     else:
-        raise errors.LocalIPPortOrNetworkRequired("Either Port ID or Network ID must be specified for Local IP create.")
+        raise LocalIPPortOrNetworkRequired("Either Port ID or Network ID must be specified for Local IP create.")
     row = LocalIpRow(
         **columns,
         network_id=port.network_id,
@@ -83,11 +89,11 @@ def address_of(port: PortRow, asked: str) -> str:
     """The IPv4 address of a port that is meant: the one asked for, or its only one."""
     fit = [has.ip_address for has in given_of(port.fixed_ips) if ":" not in has.ip_address]
     if asked and asked not in fit:
-        raise errors.LocalIPRequestedIPNotFound(f"Requested IPv4 address {asked} not found on port {port.id}.")
+        raise LocalIPRequestedIPNotFound(f"Requested IPv4 address {asked} not found on port {port.id}.")
     if not fit:
-        raise errors.LocalIPRequestedIPNotFound(f"Port {port.id} has no IPv4 address.")
+        raise LocalIPRequestedIPNotFound(f"Port {port.id} has no IPv4 address.")
     if not asked and len(fit) > 1:
-        raise errors.LocalIPNoRequestedIP(f"Port {port.id} has several IPv4 addresses. Name one of them.")
+        raise LocalIPNoRequestedIP(f"Port {port.id} has several IPv4 addresses. Name one of them.")
     return asked or fit[0]
 
 
@@ -99,7 +105,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: LocalIpRow, wi
 @local_ips.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: LocalIpRow) -> None:
     if await tx.count(AssociationRow, local_ip_id=row.id):
-        raise errors.LocalIPInUse(f"Local IP {row.id} is still associated with one or more ports.")
+        raise LocalIPInUse(f"Local IP {row.id} is still associated with one or more ports.")
     own = await tx.get(PortRow, id=row.port_id, device_id=row.id, device_owner=LOCAL)
     if own:
         await operations.erase(room, tx, own)

@@ -9,9 +9,15 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Cidr, Enum, Uuid
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
+from cumulet.services.network.errors import InvalidInput, NotAuthorized
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.ipam import network_of
+from cumulet.services.network.metering.errors import (
+    MeteringLabelNotFound,
+    MeteringLabelRuleNotFound,
+    MeteringLabelRuleOverlaps,
+)
 from cumulet.services.network.metering.row import LabelRow, LabelRuleRow, stir_counted
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
@@ -34,7 +40,7 @@ labels = Noun(
             ),
         ),
     ],
-    missing=errors.MeteringLabelNotFound,
+    missing=MeteringLabelNotFound,
 )
 labels.reads()
 
@@ -42,7 +48,7 @@ labels.reads()
 @labels.creating
 async def create_label(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> LabelRow:
     if wish["shared"] and not call.may("context_is_admin"):
-        raise errors.NotAuthorized(
+        raise NotAuthorized(
             "A label that counts every project's traffic is for administrators.", type_name="PolicyNotAuthorized"
         )
     row = LabelRow(new_uuid(), wish["project_id"], wish["name"], wish["description"], wish["shared"])
@@ -82,7 +88,7 @@ rules = Noun(
             ),
         ),
     ],
-    missing=errors.MeteringLabelRuleNotFound,
+    missing=MeteringLabelRuleNotFound,
 )
 rules.reads()
 
@@ -91,7 +97,7 @@ rules.reads()
 async def create_rule(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> LabelRuleRow:
     label = await tx.get(LabelRow, id=wish["metering_label_id"])
     if label is None or not (label.project_id == call.caller.project_id or rbac.sees_all(call)):
-        raise errors.MeteringLabelNotFound(f"Metering label {wish['metering_label_id']} does not exist.")
+        raise MeteringLabelNotFound(f"Metering label {wish['metering_label_id']} does not exist.")
     row = LabelRuleRow(
         new_uuid(),
         label.project_id,
@@ -107,10 +113,10 @@ async def create_rule(room: Network, call: Call, tx: Transaction, wish: dict[str
     await tx.update(LabelRow, {"id": label.id}, shared=label.shared)
     others = await tx.find(LabelRuleRow, label_id=label.id)
     if len(others) >= room.most_meter_rules:
-        raise errors.InvalidInput(f"A metering label has at most {room.most_meter_rules} rules.")
+        raise InvalidInput(f"A metering label has at most {room.most_meter_rules} rules.")
     for other in others:
         if _overlap(row, other):
-            raise errors.MeteringLabelRuleOverlaps(
+            raise MeteringLabelRuleOverlaps(
                 f"Metering label rule with remote_ip_prefix '{row.remote}' overlaps another: {other.id}."
             )
     await tx.insert(row)
@@ -128,11 +134,11 @@ async def delete_rule(room: Network, call: Call, tx: Transaction, row: LabelRule
 def _refuse_odd(row: LabelRuleRow) -> None:
     both = row.source or row.destination
     if bool(row.remote) == bool(both):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             "A metering label rule needs remote_ip_prefix, or else source_ip_prefix or destination_ip_prefix or both."
         )
     if row.source and row.destination and network_of(row.source).version != network_of(row.destination).version:
-        raise errors.InvalidInput("source_ip_prefix and destination_ip_prefix are of different IP versions.")
+        raise InvalidInput("source_ip_prefix and destination_ip_prefix are of different IP versions.")
 
 
 def _overlap(one: LabelRuleRow, other: LabelRuleRow) -> bool:

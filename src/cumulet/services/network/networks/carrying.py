@@ -11,7 +11,12 @@ import sqlalchemy as sa
 from cumulet.core.db import PRIMARY, Duplicate, Json, Row, Transaction, stored
 from cumulet.core.db.engine import Collision
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
+from cumulet.services.network.networks.errors import (
+    NoNetworkAvailable,
+    SegmentInUse,
+    SegmentsSetInConjunctionWithProviders,
+)
 from cumulet.services.network.networks.ranges import free_number
 from cumulet.services.network.networks.row import NetworkRow, SegmentRow
 from cumulet.services.network.room import Network
@@ -68,7 +73,7 @@ async def make_segments(
     """The segments that were asked for: several, one, or by itself a VXLAN with a number of its own."""
     asked = wish.get("segments")
     if asked and any(wish.get(name) is not None for name in PROVIDER):
-        raise errors.SegmentsSetInConjunctionWithProviders(
+        raise SegmentsSetInConjunctionWithProviders(
             "Segments and provider values cannot both be set: give provider:* inside of segments."
         )
     return [
@@ -87,9 +92,7 @@ async def make_segment(
     if chosen:
         number = await free_number(room, tx, kind, wire, project_id)
         if number is None:
-            raise errors.NoNetworkAvailable(
-                "Unable to create the network. No tenant network is available for allocation."
-            )
+            raise NoNetworkAvailable("Unable to create the network. No tenant network is available for allocation.")
     segment = SegmentRow(
         new_uuid(),
         network_id,
@@ -109,7 +112,7 @@ async def make_segment(
         if chosen:
             raise Collision("segment") from taken
         where = f"on physical network {wire} " if wire else ""
-        raise errors.SegmentInUse(
+        raise SegmentInUse(
             f"Unable to create the network. The {kind} segment {where}with id {asked} is in use. Choose another one."
         ) from taken
     return segment
@@ -120,18 +123,18 @@ def _number(room: Network, kind: str, wire: str, asked: int | None) -> int | Non
     if kind in ON_WIRES:
         if wire not in room.physical_networks:
             known = ", ".join(room.physical_networks) or "none"
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"Invalid input for operation: physical_network '{wire[:64]}' unknown for {kind} provider network; "
                 f"known here: {known}."
             )
     elif wire:
-        raise errors.InvalidInput(f"Invalid input for operation: physical_network given for {kind} provider network.")
+        raise InvalidInput(f"Invalid input for operation: physical_network given for {kind} provider network.")
     if kind in ("flat", "local"):
         if asked is not None:
-            raise errors.InvalidInput(f"Invalid input for operation: segmentation_id given for {kind} network.")
+            raise InvalidInput(f"Invalid input for operation: segmentation_id given for {kind} network.")
         return 0 if kind == "flat" else None
     if kind == "vlan" and asked is not None and not 1 <= asked <= 4094:
-        raise errors.InvalidInput("Invalid input for operation: a VLAN's segmentation_id lies between 1 and 4094.")
+        raise InvalidInput("Invalid input for operation: a VLAN's segmentation_id lies between 1 and 4094.")
     return -1 if asked is None else asked
 
 

@@ -13,11 +13,13 @@ from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter
 from cumulet.core.web.wire import Bool, Enum, Int, ListOf, Obj, Text, Uuid, parse_bool
-from cumulet.services.network import errors, rbac
-from cumulet.services.network.exclusions import include
+from cumulet.services.network import rbac
+from cumulet.services.network.agents.exclusions import include
+from cumulet.services.network.errors import InvalidInput, ResourceInUse
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.operations import erase_idle
 from cumulet.services.network.networks.carrying import make_segments, most_mtu, segments_of, shown
+from cumulet.services.network.networks.errors import NetworkInUse, NetworkNotFound
 from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow, SegmentRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
@@ -180,7 +182,7 @@ networks = Noun(
             "l2_adjacency", "Layer 2 adjacency", (Field("l2_adjacency", Bool, source=lambda row, call: not row.routed),)
         ),
     ],
-    missing=errors.NetworkNotFound,
+    missing=NetworkNotFound,
     quota="network",
     sees=_sees,
     aspects=lambda call, row: {"router:external": row.external, "network:project_id": row.project_id},
@@ -240,17 +242,17 @@ async def make(room: Network, tx: Transaction, wish: Mapping[str, Any], qos_poli
 
 def _mtu(wanted: int, most: int) -> int:
     if wanted > most:
-        raise errors.InvalidInput(f"Requested MTU is too big, maximum is {most}")
+        raise InvalidInput(f"Requested MTU is too big, maximum is {most}")
     return wanted
 
 
 async def _refuse_second_default(tx: Transaction, row: NetworkRow) -> None:
     if row.is_default and not row.external:
-        raise errors.InvalidInput("Only an external network can be the default one. Set router:external as well.")
+        raise InvalidInput("Only an external network can be the default one. Set router:external as well.")
     if row.is_default:
         others = [other.id for other in await tx.find(NetworkRow, is_default=True) if other.id != row.id]
         if others:
-            raise errors.ResourceInUse(
+            raise ResourceInUse(
                 f"A default external network already exists: {others[0]}.", type_name="DefaultExternalNetworkExists"
             )
 
@@ -303,7 +305,7 @@ async def refuse_while_others_use(tx: Transaction, row: NetworkRow, keep: set[st
     shared = set(row.shared_with.split()) - {rbac.EVERYBODY}
     for port in await tx.find(PortRow, network_id=row.id):
         if port.project_id not in keep | shared:
-            raise errors.ResourceInUse(
+            raise ResourceInUse(
                 f"Unable to reconfigure sharing settings for network {row.id}: others use it.",
                 type_name="InvalidSharedSetting",
             )
@@ -314,7 +316,7 @@ async def _set_external(room: Network, tx: Transaction, row: NetworkRow, wanted:
         await rbac.share(tx, "network", row.id, row.project_id, rbac.EXTERNAL, rbac.EVERYBODY)
         return
     if await tx.count(PortRow, network_id=row.id, device_owner=[FLOATING, GATEWAY]):
-        raise errors.ResourceInUse(
+        raise ResourceInUse(
             f"External network {row.id} cannot be made non-external: it has gateway ports.",
             type_name="ExternalNetworkInUse",
         )
@@ -332,7 +334,7 @@ async def erase_parts(room: Network, tx: Transaction, row: NetworkRow) -> None:
     ports = await tx.find(PortRow, network_id=row.id)
     users = [port for port in ports if port.device_owner != DHCP]
     if users:
-        raise errors.NetworkInUse(
+        raise NetworkInUse(
             f"Unable to complete operation on network {row.id}. There are one or more ports still in use on the "
             f"network, id for these ports is: {','.join(port.id for port in users[:20])}."
         )

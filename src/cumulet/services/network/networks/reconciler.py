@@ -12,7 +12,7 @@ from cumulet.contracts.record import Record
 from cumulet.core.db import Transaction
 from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.fleet.public import Held
-from cumulet.services.network.exclusions import excluded_hosts
+from cumulet.services.network.agents.exclusions import excluded_hosts
 from cumulet.services.network.following import (
     REST_SECONDS,
     TEXT_ONLY,

@@ -12,8 +12,14 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Question
 from cumulet.core.web.wire import Bool, Enum, Int, Text
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
+from cumulet.services.network.networks.errors import (
+    NetworkSegmentRangeDefaultReadOnly,
+    NetworkSegmentRangeNetTypeNotSupported,
+    NetworkSegmentRangeNotFound,
+    NetworkSegmentRangeReferencedByProject,
+)
 from cumulet.services.network.networks.ranges import NUMBERED, RangeRow, ensure_defaults, free_of, used_of
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
@@ -67,7 +73,7 @@ segment_ranges = Ranges(
             ),
         ),
     ],
-    missing=errors.NetworkSegmentRangeNotFound,
+    missing=NetworkSegmentRangeNotFound,
 )
 
 
@@ -93,7 +99,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
         maximum=wish["maximum"],
     )
     if not row.shared and not row.project_id:
-        raise errors.InvalidInput("Invalid input for operation: a range that is not shared needs a project_id.")
+        raise InvalidInput("Invalid input for operation: a range that is not shared needs a project_id.")
     _refuse_odd(room, row)
     await tx.insert(row)
     await segment_ranges.count(tx, call, [row])
@@ -102,18 +108,18 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 
 def _refuse_odd(room: Network, row: RangeRow) -> None:
     if row.network_type not in NUMBERED:
-        raise errors.NetworkSegmentRangeNetTypeNotSupported(
+        raise NetworkSegmentRangeNetTypeNotSupported(
             f"Network type {row.network_type} does not support network segment ranges; {' and '.join(NUMBERED)} do."
         )
     if (row.network_type == "vlan") != (row.physical_network in room.physical_networks) or (
         row.network_type != "vlan" and row.physical_network
     ):
         known = ", ".join(room.physical_networks)
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Invalid input for operation: ranges of VLANs need a physical_network ({known}), others have none."
         )
     if not row.minimum <= row.maximum <= NUMBERED[row.network_type]:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Invalid input for operation: minimum {row.minimum} and maximum {row.maximum} are not a range of numbers "
             f"up to {NUMBERED[row.network_type]}."
         )
@@ -132,7 +138,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: RangeRow, wish
 
 def _refuse_default(row: RangeRow, verb: str) -> None:
     if row.default_of is not None:
-        raise errors.NetworkSegmentRangeDefaultReadOnly(
+        raise NetworkSegmentRangeDefaultReadOnly(
             f"Network Segment Range {row.id} is that of the cloud's settings and cannot be {verb} here."
         )
 
@@ -141,7 +147,7 @@ async def _refuse_in_use(tx: Transaction, row: RangeRow, kept: range = range(0))
     """Raise where networks have numbers that would be in the range no more."""
     used = await used_of(tx, row)
     if any(number not in kept for number, project in used.items() if row.shared or project == row.project_id):
-        raise errors.NetworkSegmentRangeReferencedByProject(
+        raise NetworkSegmentRangeReferencedByProject(
             f"Network Segment Range {row.id} is referenced by one or more tenant networks."
         )
 

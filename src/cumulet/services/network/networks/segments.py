@@ -8,9 +8,10 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Enum, Int, Text, Uuid
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.networks.carrying import make_segment, most_mtu, reached, segments_of, shown, wires_of
+from cumulet.services.network.networks.errors import NetworkNotFound, SegmentInUse, SegmentNotFound
 from cumulet.services.network.networks.row import NetworkRow, SegmentRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.row import PortRow
@@ -51,7 +52,7 @@ segments = Noun(
         REVISED,
         REVISION_MATCH,
     ],
-    missing=errors.SegmentNotFound,
+    missing=SegmentNotFound,
     owner="",
 )
 segments.reads()
@@ -61,10 +62,10 @@ segments.reads()
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> SegmentRow:
     network = await tx.get(NetworkRow, id=wish["network_id"])
     if network is None:
-        raise errors.NetworkNotFound(f"Network {wish['network_id']} could not be found.")
+        raise NetworkNotFound(f"Network {wish['network_id']} could not be found.")
     has = await segments_of(tx, network.id)
     if len(has) >= MOST_SEGMENTS:
-        raise errors.InvalidInput(f"Network {network.id} has {MOST_SEGMENTS} segments, which is the most it may have.")
+        raise InvalidInput(f"Network {network.id} has {MOST_SEGMENTS} segments, which is the most it may have.")
     described = {name: wish.get(name) for name in ("name", "description")}
     provider = {f"provider:{name}": wish.get(name) for name in ("network_type", "physical_network", "segmentation_id")}
     place = max(segment.place for segment in has) + 1
@@ -104,5 +105,5 @@ async def delete(room: Network, call: Call, tx: Transaction, row: SegmentRow) ->
         await _show(room, tx, network, left)
 
 
-def _used(row: SegmentRow, why: str) -> errors.SegmentInUse:
-    return errors.SegmentInUse(f"Segment '{row.id}' cannot be deleted: {why}.")
+def _used(row: SegmentRow, why: str) -> SegmentInUse:
+    return SegmentInUse(f"Segment '{row.id}' cannot be deleted: {why}.")

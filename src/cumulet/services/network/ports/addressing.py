@@ -12,8 +12,17 @@ import sqlalchemy as sa
 
 from cumulet.core.db import Duplicate, Query, Transaction
 from cumulet.core.db.engine import Collision
-from cumulet.services.network import errors, ipam
+from cumulet.services.network import ipam
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.networks.carrying import reached, segments_of, wires_of
+from cumulet.services.network.ports.errors import (
+    HostNotCompatibleWithFixedIps,
+    HostNotConnectedToAnySegment,
+    InvalidIpForNetwork,
+    InvalidIpForSubnet,
+    IpAddressAlreadyAllocated,
+    IpAddressGenerationFailure,
+)
 from cumulet.services.network.room import Network
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
@@ -112,14 +121,14 @@ async def refuse_elsewhere(
     if there is None:
         return None
     if subnets and not there:
-        raise errors.HostNotConnectedToAnySegment(
+        raise HostNotConnectedToAnySegment(
             f"Host {host} is not connected to any segment on routed provider network '{subnets[0].network_id}'. It "
             "should be connected to one."
         )
     ids = {subnet.id for subnet in there}
     for wish in wanted:
         if _subnet_of(subnets, wish, network_id).id not in ids:
-            raise errors.HostNotCompatibleWithFixedIps(
+            raise HostNotCompatibleWithFixedIps(
                 f"Host {host} is not connected to a segment where the existing fixed_ips on port function given the "
                 "routed network topology."
             )
@@ -128,7 +137,7 @@ async def refuse_elsewhere(
 
 def _refuse_too_many(room: Network, wanted: Sequence[Wanted], device_owner: str) -> None:
     if len(wanted) > room.most_fixed_ips and not device_owner.startswith("network:"):
-        raise errors.InvalidInput(f"Exceeded maximum amount of fixed ips per port ({room.most_fixed_ips}).")
+        raise InvalidInput(f"Exceeded maximum amount of fixed ips per port ({room.most_fixed_ips}).")
 
 
 async def _give_by_itself(
@@ -136,7 +145,7 @@ async def _give_by_itself(
 ) -> list[Given]:
     fit = [subnet for subnet in subnets if _serves(subnet, device_owner)]
     if subnets and not fit:
-        raise errors.IpAddressGenerationFailure(
+        raise IpAddressGenerationFailure(
             f"No subnet of network {subnets[0].network_id} has a service type for {device_owner or 'this port'}."
         )
     given = []
@@ -163,10 +172,10 @@ def _subnet_of(subnets: Sequence[SubnetRow], wish: Wanted, network_id: str) -> S
         elif ipaddress.ip_address(wish.ip) in ipam.network_of(subnet.cidr):
             return subnet
     if wish.subnet_id:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Failed to create port on network {network_id}, because fixed_ips included invalid subnet {wish.subnet_id}"
         )
-    raise errors.InvalidIpForNetwork(f"IP address {wish.ip} is not a valid IP for any of the subnets on the network.")
+    raise InvalidIpForNetwork(f"IP address {wish.ip} is not a valid IP for any of the subnets on the network.")
 
 
 async def _give_this(tx: Transaction, subnet: SubnetRow, port_id: str, ip: str) -> Given:
@@ -174,11 +183,11 @@ async def _give_this(tx: Transaction, subnet: SubnetRow, port_id: str, ip: str) 
     whole = ipam.usable(network)
     outside = address.version != network.version or not whole.first <= int(address) <= whole.last
     if outside and address not in network:
-        raise errors.InvalidIpForSubnet(f"IP address {ip} is not a valid IP for the specified subnet.")
+        raise InvalidIpForSubnet(f"IP address {ip} is not a valid IP for the specified subnet.")
     if outside:
-        raise errors.InvalidIpForSubnet(f"IP address {ip} is the network's own or its broadcast; choose another one.")
+        raise InvalidIpForSubnet(f"IP address {ip} is the network's own or its broadcast; choose another one.")
     key = ipam.key_of(subnet.version, int(address))
-    taken = errors.IpAddressAlreadyAllocated(f"IP address {ip} already allocated in subnet {subnet.id}")
+    taken = IpAddressAlreadyAllocated(f"IP address {ip} already allocated in subnet {subnet.id}")
     if await tx.get(AddressRow, subnet_id=subnet.id, key=key):
         raise taken
     try:
@@ -202,10 +211,10 @@ async def _give_any(tx: Transaction, subnets: Sequence[SubnetRow], port_id: str)
                 raise Collision("address") from race
             return Given(subnet.id, ip)
     if len(subnets) == 1:
-        raise errors.IpAddressGenerationFailure(
+        raise IpAddressGenerationFailure(
             f"No more IP addresses available on network {subnets[0].network_id} in subnet {subnets[0].id}."
         )
-    raise errors.IpAddressGenerationFailure(f"No more IP addresses available on network {subnets[0].network_id}.")
+    raise IpAddressGenerationFailure(f"No more IP addresses available on network {subnets[0].network_id}.")
 
 
 async def _free(tx: Transaction, subnet: SubnetRow, pool: ipam.Pool) -> int | None:

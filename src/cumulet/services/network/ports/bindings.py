@@ -15,10 +15,15 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import AnyObject, Text
-from cumulet.services.network import errors
 from cumulet.services.network.attributes import Attributes, read_one
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.ports import operations
+from cumulet.services.network.ports.errors import (
+    PortBindingAlreadyActive,
+    PortBindingAlreadyExists,
+    PortBindingNotFound,
+)
 from cumulet.services.network.ports.ports import VIF_DETAILS, VIF_TYPE, VnicType, ports
 from cumulet.services.network.ports.prepared import give_up, prepare
 from cumulet.services.network.ports.row import BindingRow, PortRow
@@ -55,8 +60,8 @@ def _inactive(port: PortRow, row: BindingRow) -> dict[str, Any]:
     return _shown(port, row.host, row.vnic_type, row.profile, active=False)
 
 
-def _missing(port: PortRow, host: str) -> errors.PortBindingNotFound:
-    return errors.PortBindingNotFound(f"Binding for port {port.id} for host {host[:255]} could not be found.")
+def _missing(port: PortRow, host: str) -> PortBindingNotFound:
+    return PortBindingNotFound(f"Binding for port {port.id} for host {host[:255]} could not be found.")
 
 
 async def _list(room: Network, call: Call) -> dict[str, Any]:
@@ -88,11 +93,11 @@ async def _create(room: Network, call: Call) -> dict[str, Any]:
     wish = ATTRIBUTES.for_create(read_one(await call.request.body(1 << 16), "binding"))
     host = wish["host"]
     if await room.fleet.node(host) is None:
-        raise errors.InvalidInput(f"Invalid input for host. Reason: there is no node '{host[:60]}'.")
+        raise InvalidInput(f"Invalid input for host. Reason: there is no node '{host[:60]}'.")
 
     async def write(tx: Transaction) -> dict[str, Any]:
         port = await _servers(tx, call)
-        taken = errors.PortBindingAlreadyExists(f"Binding for port {port.id} on host {host} already exists.")
+        taken = PortBindingAlreadyExists(f"Binding for port {port.id} on host {host} already exists.")
         if host == port.host or await tx.get(BindingRow, port_id=port.id, host=host):
             raise taken
         profile = json_text(wish["profile"]) if wish.get("profile") else "{}"
@@ -109,7 +114,7 @@ async def _servers(tx: Transaction, call: Call) -> PortRow:
     """The port in the path, which must be a server's. Raises."""
     port: PortRow = await ports.sought(tx, call, call.path["port_id"])
     if not port.device_owner.startswith("compute:"):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad port request: Invalid port {port.id}. Operation only valid on compute ports.", type_name="BadRequest"
         )
     return port
@@ -142,7 +147,7 @@ async def _activate(room: Network, call: Call) -> dict[str, Any]:
     async def write(tx: Transaction) -> dict[str, Any]:
         port, host = await _servers(tx, call), call.path["host"]
         if host == port.host:
-            raise errors.PortBindingAlreadyActive(f"Binding for port {port.id} on host {host} is already active.")
+            raise PortBindingAlreadyActive(f"Binding for port {port.id} on host {host} is already active.")
         row = await tx.get(BindingRow, port_id=port.id, host=host)
         if row is None:
             raise _missing(port, host)

@@ -9,12 +9,14 @@ import msgspec
 
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.db.engine import Collision
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.floating_ips.row import show_port
 from cumulet.services.network.local_ips.row import follow_port, forget_port
+from cumulet.services.network.networks.errors import NetworkNotFound
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import addressing
 from cumulet.services.network.ports.addressing import Given, Wanted
+from cumulet.services.network.ports.errors import MacAddressInUse
 from cumulet.services.network.ports.row import DHCP, SUB_PORT, BindingRow, PortGroupRow, PortRow
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.qos.requests import NOTHING, request_of
@@ -128,10 +130,8 @@ async def _mac(room: Network, tx: Transaction, network_id: str, asked: str) -> s
     return mac
 
 
-def _mac_taken(mac: str, network_id: str) -> errors.MacAddressInUse:
-    return errors.MacAddressInUse(
-        f"Unable to complete operation for network {network_id}. The mac address {mac} is in use."
-    )
+def _mac_taken(mac: str, network_id: str) -> MacAddressInUse:
+    return MacAddressInUse(f"Unable to complete operation for network {network_id}. The mac address {mac} is in use.")
 
 
 async def _insert(tx: Transaction, row: PortRow, *, asked_for: bool) -> None:
@@ -150,7 +150,7 @@ async def change(room: Network, tx: Transaction, row: PortRow, **changes: Any) -
     """
     network = await tx.get(NetworkRow, id=row.network_id)
     if network is None:
-        raise errors.NetworkNotFound(f"Network {row.network_id} could not be found.")
+        raise NetworkNotFound(f"Network {row.network_id} could not be found.")
     before = row
     if "mac" in changes and changes["mac"] != row.mac:
         await _mac(room, tx, row.network_id, changes["mac"])
@@ -318,7 +318,7 @@ def _pairs(pairs: Sequence[dict[str, str]], mac: str) -> list[dict[str, str]]:
     for pair in pairs:
         entry = {"ip_address": pair["ip_address"], "mac_address": pair.get("mac_address") or mac}
         if entry in shown:
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"Request contains duplicate address pair: mac_address {entry['mac_address']} ip_address "
                 f"{entry['ip_address']}."
             )

@@ -8,8 +8,8 @@ import msgspec
 
 from cumulet.core.db import Transaction
 from cumulet.core.web.call import Call
-from cumulet.services.network import errors
 from cumulet.services.network.attributes import clean
+from cumulet.services.network.errors import HTTPBadRequest
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.ports import ports, refuse_odd_security
 from cumulet.services.network.ports.row import PortRow
@@ -32,7 +32,7 @@ async def remove_pairs(room: Network, call: Call, tx: Transaction, row: PortRow,
 def _given_pairs(body: dict[str, Any], row: PortRow) -> list[dict[str, str]]:
     inner = body.get("port")
     if not isinstance(inner, dict) or "allowed_address_pairs" not in inner:
-        raise errors.HTTPBadRequest("Unable to find 'port' with 'allowed_address_pairs' in request body")
+        raise HTTPBadRequest("Unable to find 'port' with 'allowed_address_pairs' in request body")
     given = clean(ports.attributes.creatable["allowed_address_pairs"], inner["allowed_address_pairs"])
     return [{"ip_address": p["ip_address"], "mac_address": p.get("mac_address") or row.mac} for p in given]
 

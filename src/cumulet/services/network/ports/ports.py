@@ -14,14 +14,25 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter
 from cumulet.core.web.wire import AnyObject, Bool, Enum, Int, ListOf, Mac, Obj, Text, Uuid
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.floating_ips.row import FloatingIpRow, refuse_forwarded, release_port
 from cumulet.services.network.local_ips.row import LocalIpRow
+from cumulet.services.network.networks.errors import NetworkNotFound
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.addressing import Wanted, new_mac
+from cumulet.services.network.ports.errors import (
+    AddressPairAndPortSecurityRequired,
+    PortInUse,
+    PortInUseAsSubPort,
+    PortInUseAsTrunkParent,
+    PortNotFound,
+    PortSecurityPortHasSecurityGroup,
+    ServicePortInUse,
+)
 from cumulet.services.network.ports.filters import address_filter, groups_filter
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import OF_THE_SERVICE, SUB_PORT, PortRow
@@ -59,7 +70,7 @@ async def _around(tx: Transaction, wish: dict[str, Any]) -> Mapping[str, object]
     """The network that a new port is for, as rules ask about it."""
     network = await tx.get(NetworkRow, id=wish["network_id"])
     if network is None:
-        raise errors.NetworkNotFound(f"Network {wish['network_id']} could not be found.")
+        raise NetworkNotFound(f"Network {wish['network_id']} could not be found.")
     shared = rbac.shared_with(network.shared_with, wish["project_id"])
     return {
         "network:project_id": network.project_id,
@@ -204,7 +215,7 @@ ports = Noun(
         Facet("port-mac-address-regenerate", "A MAC made anew"),
         Facet("tag-ports-during-bulk-creation", "Tags on many ports made at once"),
     ],
-    missing=errors.PortNotFound,
+    missing=PortNotFound,
     quota="port",
     sees=lambda call: None if rbac.sees_all(call) else _visible(),
     aspects=lambda call, row: {"network:project_id": row.network_project_id, "device_owner": row.device_owner},
@@ -260,7 +271,7 @@ async def usable_network(tx: Transaction, call: Call, network_id: str) -> Networ
         or (network.external and await rbac.leads_out(tx, network.id, caller))
     ):
         return network
-    raise errors.NetworkNotFound(f"Network {network_id} could not be found.")
+    raise NetworkNotFound(f"Network {network_id} could not be found.")
 
 
 def wanted_addresses(given: Sequence[Mapping[str, Any]] | None) -> list[Wanted] | None:
@@ -270,11 +281,9 @@ def wanted_addresses(given: Sequence[Mapping[str, Any]] | None) -> list[Wanted] 
     wanted = [Wanted(entry.get("subnet_id") or "", entry.get("ip_address") or "") for entry in given]
     for entry in wanted:
         if not entry.subnet_id and not entry.ip:
-            raise errors.InvalidInput(
-                "Invalid input for fixed_ips. Reason: IP allocation requires subnet_id or ip_address."
-            )
+            raise InvalidInput("Invalid input for fixed_ips. Reason: IP allocation requires subnet_id or ip_address.")
         if entry.ip and wanted.count(entry) > 1:
-            raise errors.InvalidInput(f"Invalid input for fixed_ips. Reason: Duplicate IP address '{entry.ip}'.")
+            raise InvalidInput(f"Invalid input for fixed_ips. Reason: Duplicate IP address '{entry.ip}'.")
     return wanted
 
 
@@ -289,16 +298,16 @@ async def _groups_for(room: Network, tx: Transaction, call: Call, wish: Mapping[
 def refuse_odd_security(room: Network, security: bool, groups: Sequence[str], pairs: Sequence[Any]) -> None:
     """Raise where groups or pairs are given without port security, or too many pairs."""
     if not security and groups:
-        raise errors.PortSecurityPortHasSecurityGroup(
+        raise PortSecurityPortHasSecurityGroup(
             "Port has security group associated. Cannot disable port security or ip address until security group is "
             "removed."
         )
     if not security and pairs:
-        raise errors.AddressPairAndPortSecurityRequired(
+        raise AddressPairAndPortSecurityRequired(
             "Port Security must be enabled in order to have allowed address pairs on a port."
         )
     if len(pairs) > room.most_address_pairs:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"The number of allowed address pair exceeds the maximum {room.most_address_pairs}.",
             type_name="AllowedAddressPairExhausted",
         )
@@ -312,7 +321,7 @@ def _options(before: Sequence[dict[str, Any]], given: Sequence[dict[str, Any]]) 
         if option["opt_value"] is None:
             found.pop(key, None)
         elif option["opt_name"] != "bootfile-name" and option["opt_value"] == "":
-            raise errors.InvalidInput(f"Invalid data format for extra-dhcp-opt: {option['opt_name']} has no value.")
+            raise InvalidInput(f"Invalid data format for extra-dhcp-opt: {option['opt_name']} has no value.")
         else:
             found[key] = {"opt_name": key[0], "opt_value": option["opt_value"], "ip_version": key[1]}
     return list(found.values())
@@ -323,12 +332,10 @@ async def _refuse_false_leg(tx: Transaction, row: PortRow | None, device_id: str
     if row and (row.device_id, row.device_owner) == (device_id, device_owner):
         return
     if row and row.device_id and row.device_owner in OF_THE_SERVICE:
-        raise errors.ServicePortInUse(
-            f"Port {row.id} belongs to {row.device_owner} {row.device_id}; that alone lets it go."
-        )
+        raise ServicePortInUse(f"Port {row.id} belongs to {row.device_owner} {row.device_id}; that alone lets it go.")
     owners = (RouterRow, FloatingIpRow, LocalIpRow) if device_owner in OF_THE_SERVICE and device_id else ()
     if any([await tx.count(owner, id=device_id) for owner in owners]):
-        raise errors.ServicePortInUse(
+        raise ServicePortInUse(
             f"The device {device_id[:64]} takes its ports by its own verbs only.",
             type_name="DeviceIDNotOwnedByTenant",
         )
@@ -357,7 +364,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
         _refuse_trunk(row)
     if "mac_address" in wish:
         if row.host and wish["mac_address"] and wish["mac_address"] != row.mac:
-            raise errors.PortInUse(
+            raise PortInUse(
                 f"Unable to complete operation on port {row.id}. Port is bound to {row.host}; a MAC address can be "
                 f"changed while it is not."
             )
@@ -394,16 +401,16 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
 def _refuse_trunk(row: PortRow) -> None:
     """A trunk's ports stay while it does."""
     if row.trunk_id and row.device_owner == SUB_PORT:
-        raise errors.PortInUseAsSubPort(f"Port {row.id} is currently a subport for trunk {row.trunk_id}.")
+        raise PortInUseAsSubPort(f"Port {row.id} is currently a subport for trunk {row.trunk_id}.")
     if row.trunk_id:
-        raise errors.PortInUseAsTrunkParent(f"Port {row.id} is currently a parent port for trunk {row.trunk_id}.")
+        raise PortInUseAsTrunkParent(f"Port {row.id} is currently a parent port for trunk {row.trunk_id}.")
 
 
 @ports.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: PortRow) -> None:
     _refuse_trunk(row)
     if row.device_owner in OF_THE_SERVICE and row.device_id:
-        raise errors.ServicePortInUse(
+        raise ServicePortInUse(
             f"Port {row.id} cannot be deleted directly via the port API: has device owner {row.device_owner}."
         )
     await release_port(room, tx, row.id)

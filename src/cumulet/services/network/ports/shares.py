@@ -14,9 +14,9 @@ import msgspec
 
 from cumulet.core.db import Transaction
 from cumulet.core.web.call import Call
-from cumulet.services.network import errors
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
+from cumulet.services.network.ports.errors import QosPlacementAllocationUpdateConflict
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.qos.requests import Group, allocation_of, request_in, request_of
 from cumulet.services.network.qos.row import applied_policy
@@ -89,7 +89,7 @@ async def _exchange(room: Network, row: PortRow, asks: list[Ask], own: set[str])
     wanted = Asks(tuple(asks))
     given = await room.placement.serve(row.device_id, row.host, wanted, project_id=row.project_id, user_id="")
     if given is None:
-        raise errors.QosPlacementAllocationUpdateConflict(
+        raise QosPlacementAllocationUpdateConflict(
             f"Failed to update allocation of server {row.device_id}: its host cannot promise {wanted.total} to its "
             "ports."
         )

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cumulet.core.db import Transaction
-from cumulet.services.network import errors
 from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.qos.errors import QosPolicyInUse, RuleHeld
 from cumulet.services.network.qos.kinds import ANY, GUARANTEES, KINDS
 from cumulet.services.network.qos.row import QosRuleRow
 
 LIMITS = {limit: least for least, limit in GUARANTEES.items()}
 
 
-def taken(row: QosRuleRow) -> errors.QosPolicyInUse:
-    return errors.QosPolicyInUse(
+def taken(row: QosRuleRow) -> QosPolicyInUse:
+    return QosPolicyInUse(
         f"Rule {row.type} conflicts with another rule of QoS Policy {row.policy_id}.", type_name="QoSRulesConflict"
     )
 
@@ -34,8 +34,8 @@ async def refuse_conflict(tx: Transaction, row: QosRuleRow) -> None:
             raise _above(row, other)
 
 
-def _above(row: QosRuleRow, other: QosRuleRow) -> errors.QosPolicyInUse:
-    return errors.QosPolicyInUse(
+def _above(row: QosRuleRow, other: QosRuleRow) -> QosPolicyInUse:
+    return QosPolicyInUse(
         f"Unable to add the rule with value {row.rate} to the policy {row.policy_id}: the existing rule of type "
         f"{other.type} restricts {KINDS[row.type].rate} to {other.rate}.",
         type_name="QoSRuleParameterConflict",
@@ -52,7 +52,7 @@ def refuse_bound(ports: Iterable[PortRow], policy_id: str) -> None:
     """Raise where one of these has its share of what a policy promises."""
     for port in ports:
         if port.allocation != "{}":
-            raise errors.RuleHeld(
+            raise RuleHeld(
                 f"What QoS policy {policy_id} promises cannot be changed while port {port.id} is bound by it. Give the "
                 "port a policy of its own, or another one."
             )

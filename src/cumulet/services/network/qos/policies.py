@@ -8,12 +8,13 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Text
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
 from cumulet.services.network.facets import Facet, Passed
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.qos.conflicts import under
+from cumulet.services.network.qos.errors import QosPolicyInUse, QosPolicyNotFound
 from cumulet.services.network.qos.kinds import KINDS
 from cumulet.services.network.qos.requests import renew
 from cumulet.services.network.qos.row import DefaultPolicyRow, PolicyRow, QosRuleRow
@@ -46,7 +47,7 @@ policies = Noun(
         ),
         Facet("qos-default", "Default policies", (Field("is_default", Bool, create=False, update=OPTIONAL),)),
     ],
-    missing=errors.QosPolicyNotFound,
+    missing=QosPolicyNotFound,
     sees=lambda call: None if rbac.sees_all(call) else rbac.own_or_shared(PolicyRow, "qos_policy"),
 )
 policies.reads()
@@ -67,7 +68,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 async def _make_default(tx: Transaction, row: PolicyRow) -> None:
     has = await tx.get(DefaultPolicyRow, project_id=row.project_id)
     if has and has.policy_id != row.id:
-        raise errors.QosPolicyInUse(
+        raise QosPolicyInUse(
             f"A default QoS policy exists for project {row.project_id}: {has.policy_id}.",
             type_name="QoSPolicyDefaultAlreadyExists",
         )
@@ -99,7 +100,7 @@ async def delete(room: Network, call: Call, tx: Transaction, row: PolicyRow) -> 
     for kind, word in ((PortRow, "port"), (NetworkRow, "network")):
         users: list[Any] = await tx.find(kind, qos_policy_id=row.id)
         if users:
-            raise errors.QosPolicyInUse(f"QoS Policy {row.id} is used by {word} {users[0].id}.")
+            raise QosPolicyInUse(f"QoS Policy {row.id} is used by {word} {users[0].id}.")
     await tx.delete(QosRuleRow, policy_id=row.id)
     await tx.delete(DefaultPolicyRow, policy_id=row.id)
     await rbac.unshare(room, tx, row.id)

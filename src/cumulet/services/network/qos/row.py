@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from cumulet.core.db import PRIMARY, Id, Json, LongText, Query, Ref, Row, Short, Transaction, stored
 from cumulet.core.web.call import Call
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
+from cumulet.services.network.errors import NotAuthorized
+from cumulet.services.network.qos.errors import QosPolicyNotFound
 from cumulet.services.network.standard import Standard
 
 
@@ -60,11 +62,9 @@ async def applied_policy(tx: Transaction, call: Call, policy_id: str | None, has
     """
     wanted = policy_id or ""
     if has and has != wanted and not await _may_use(tx, call, has):
-        raise errors.NotAuthorized(
-            f"Policy {has} cannot be removed by you.", type_name="PolicyRemoveAuthorizationError"
-        )
+        raise NotAuthorized(f"Policy {has} cannot be removed by you.", type_name="PolicyRemoveAuthorizationError")
     if wanted and not await _may_use(tx, call, wanted):
-        raise errors.QosPolicyNotFound(f"QoS policy {wanted} could not be found.")
+        raise QosPolicyNotFound(f"QoS policy {wanted} could not be found.")
     return wanted
 
 

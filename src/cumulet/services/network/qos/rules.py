@@ -12,10 +12,12 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Text
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
+from cumulet.services.network.errors import NotAuthorized
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.qos.conflicts import refuse_conflict, refuse_held, taken
+from cumulet.services.network.qos.errors import QosPolicyNotFound, QosRuleNotFound
 from cumulet.services.network.qos.kinds import KINDS, Kind
 from cumulet.services.network.qos.policies import policies, show_rules
 from cumulet.services.network.qos.row import PolicyRow, QosRuleRow
@@ -35,7 +37,7 @@ def _noun(kind: Kind, path: str, *, alone: bool) -> Noun:
         f"alias_{rule}s" if alone else f"{rule}s",
         QosRuleRow,
         facets,
-        missing=errors.QosRuleNotFound,
+        missing=QosRuleNotFound,
         owner="project_id" if alone else "",
         rule=f"alias_{rule}" if alone else f"policy_{rule}",
         key="rule_id",
@@ -100,15 +102,13 @@ def _declare(kind: Kind, noun: Noun) -> None:
 
 def _refuse_foreign(call: Call, policy: PolicyRow) -> None:
     if policy.project_id != call.caller.project_id and not rbac.sees_all(call):
-        raise errors.NotAuthorized(
-            f"QoS policy {policy.id} belongs to another project.", type_name="PolicyNotAuthorized"
-        )
+        raise NotAuthorized(f"QoS policy {policy.id} belongs to another project.", type_name="PolicyNotAuthorized")
 
 
 async def _policy_of(tx: Transaction, row: QosRuleRow) -> PolicyRow:
     policy = await tx.get(PolicyRow, id=row.policy_id)
     if policy is None:
-        raise errors.QosPolicyNotFound(f"QoS policy {row.policy_id} could not be found.")
+        raise QosPolicyNotFound(f"QoS policy {row.policy_id} could not be found.")
     return policy
 
 
@@ -141,7 +141,7 @@ async def _show_type(room: Network, call: Call) -> dict[str, Any]:
     call.allow("context_is_admin")
     kind = KINDS.get(call.path["type"])
     if kind is None:
-        raise errors.QosRuleNotFound(f"QoS rule type {call.path['type'][:60]} could not be found.")
+        raise QosRuleNotFound(f"QoS rule type {call.path['type'][:60]} could not be found.")
     return {"rule_type": {"type": kind.name, "drivers": [{"name": "linux", "supported_parameters": kind.parameters}]}}
 
 

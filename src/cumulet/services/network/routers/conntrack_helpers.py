@@ -11,10 +11,11 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Enum, Int, Text
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.errors import ConntrackHelperNotFound
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.routers.row import ConntrackHelperRow, RouterRow
 from cumulet.services.network.standard import json_text
@@ -56,7 +57,7 @@ conntrack_helpers = Noun(
             ),
         ),
     ],
-    missing=errors.ConntrackHelperNotFound,
+    missing=ConntrackHelperNotFound,
     owner="",
     rule="router_conntrack_helper",
     parent=routers,
@@ -99,20 +100,20 @@ async def delete(room: Network, call: Call, tx: Transaction, row: ConntrackHelpe
 
 def _refuse_odd(row: ConntrackHelperRow) -> None:
     if row.helper not in HELPERS:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Conntrack helper {row.helper} not allowed. Choose one of {', '.join(HELPERS)}.",
             type_name="ConntrackHelperNotAllowed",
         )
     if row.protocol not in HELPERS[row.helper]:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Conntrack helper {row.helper} does not support protocol {row.protocol}, only "
             f"{' and '.join(HELPERS[row.helper])}.",
             type_name="InvalidProtocolForHelper",
         )
 
 
-def _taken(row: ConntrackHelperRow) -> errors.InvalidInput:
-    return errors.InvalidInput(
+def _taken(row: ConntrackHelperRow) -> InvalidInput:
+    return InvalidInput(
         f"Bad conntrack_helper request: A duplicate conntrack helper entry with same attributes already exists, "
         f"conflicting values are: protocol {row.protocol}, port {row.port}, helper {row.helper}.",
         type_name="BadRequest",

@@ -9,8 +9,8 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import AnyObject, Bool, ListOf, Obj, Uuid
-from cumulet.services.network import errors
 from cumulet.services.network.attributes import clean
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.floating_ips.row import FloatingIpRow
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations
@@ -19,6 +19,7 @@ from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.ports import usable_network, wanted_addresses
 from cumulet.services.network.ports.row import GATEWAY, PortRow
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.errors import RouterExternalGatewayInUseByFloatingIp
 from cumulet.services.network.routers.legs import gateway_ports, legs_of, overlap
 from cumulet.services.network.routers.proxying import refuse_gateway_in_use
 from cumulet.services.network.routers.row import RouterRow
@@ -65,7 +66,7 @@ def asked_gateways(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The gateways in the body of a verb. Raises HTTPBadRequest."""
     inner = body.get("router")
     if not isinstance(inner, dict) or set(inner) != {"external_gateways"}:
-        raise errors.HTTPBadRequest("Unable to find 'router' with 'external_gateways' alone in request body")
+        raise HTTPBadRequest("Unable to find 'router' with 'external_gateways' alone in request body")
     given = inner["external_gateways"]
     if given == {}:  # as some clients say that there are to be none
         return []
@@ -94,7 +95,7 @@ async def remove_gateways(
     for info in asked:
         found = next((port for port in ports if port not in gone and _is_meant(port, info)), None)
         if found is None:
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"Bad router request: Router {router.id} has no such gateway on network {info['network_id']}.",
                 type_name="BadRequest",
             )
@@ -134,7 +135,7 @@ def _is_meant(port: PortRow, info: Mapping[str, Any]) -> bool:
 async def _external(tx: Transaction, call: Call, network_id: str) -> NetworkRow:
     network = await usable_network(tx, call, network_id)
     if not network.external:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad router request: Network {network.id} is not an external network.", type_name="BadRequest"
         )
     return network
@@ -168,7 +169,7 @@ async def _take(
     """Take these gateways away, unless something needs one that is then not `left`."""
     networks = {port.network_id for port in ports} - {port.network_id for port in left}
     if await tx.find(FloatingIpRow, router_id=router.id, network_id=sorted(networks)) if networks else []:
-        raise errors.RouterExternalGatewayInUseByFloatingIp(
+        raise RouterExternalGatewayInUseByFloatingIp(
             f"Gateway cannot be updated for router {router.id}, since a gateway to external network "
             f"{min(networks)} is required by one or more floating IPs."
         )
@@ -182,7 +183,7 @@ def _columns(
     room: Network, router: RouterRow, ports: Sequence[PortRow], asked: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     if len(ports) > room.most_gateways:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad router request: A router has at most {room.most_gateways} gateways.", type_name="BadRequest"
         )
     return gateway_columns(ports, snat=_snat(router, asked)) if ports else dict(NO_GATEWAY)
@@ -219,7 +220,7 @@ async def _refuse_overlap(tx: Transaction, router: RouterRow, port: PortRow) -> 
     mine = await tx.find(SubnetRow, id=ids) if ids else []
     other = overlap(mine, [subnet for leg in legs if leg.port.id != port.id for subnet in leg.subnets])
     if other:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Bad router request: Cidr of the gateway overlaps with cidr {other.cidr} of subnet {other.id}.",
             type_name="BadRequest",
         )

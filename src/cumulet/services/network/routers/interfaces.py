@@ -9,20 +9,29 @@ from typing import Any
 from cumulet.core.db import Transaction
 from cumulet.core.web.call import Call
 from cumulet.lib.ids import is_uuid
-from cumulet.services.network import errors, ipam, rbac
+from cumulet.services.network import ipam, rbac
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput, ResourceInUse
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.ports.errors import PortInUse, PortNotFound
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import INTERFACE, PortRow
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.errors import (
+    RouterInterfaceInUseByFloatingIP,
+    RouterInterfaceInUseByRoute,
+    RouterInterfaceNotFound,
+    RouterInterfaceNotFoundForSubnet,
+)
 from cumulet.services.network.routers.legs import Leg, legs_of, overlap
 from cumulet.services.network.routers.proxying import refuse_leg_in_use
 from cumulet.services.network.routers.routes import routes_of
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.standard import bump
 from cumulet.services.network.stirring import stir
+from cumulet.services.network.subnets.errors import SubnetNotFound
 from cumulet.services.network.subnets.row import SubnetRow
 
 
@@ -43,7 +52,7 @@ async def _by_subnet(room: Network, tx: Transaction, call: Call, router: RouterR
     subnet = await tx.get(SubnetRow, id=subnet_id)
     network = await tx.get(NetworkRow, id=subnet.network_id) if subnet else None
     if subnet is None or network is None or not _may_join(call, subnet, network):
-        raise errors.SubnetNotFound(f"Subnet {subnet_id} could not be found.")
+        raise SubnetNotFound(f"Subnet {subnet_id} could not be found.")
     if not subnet.gateway:
         raise _bad("Subnet for router interface must have a gateway IP")
     await _refuse_clash(tx, router, [subnet])
@@ -88,9 +97,9 @@ def _may_join(call: Call, subnet: SubnetRow, network: NetworkRow) -> bool:
 async def _by_port(room: Network, tx: Transaction, call: Call, router: RouterRow, port_id: str) -> PortRow:
     port = await tx.get(PortRow, id=port_id)
     if port is None or not (port.project_id == call.caller.project_id or rbac.sees_all(call)):
-        raise errors.PortNotFound(f"Port {port_id} could not be found.")
+        raise PortNotFound(f"Port {port_id} could not be found.")
     if port.device_id:
-        raise errors.PortInUse(
+        raise PortInUse(
             f"Unable to complete operation on port {port.id} for network {port.network_id}. Port already has an "
             f"attached device {port.device_id}."
         )
@@ -134,7 +143,7 @@ async def remove(room: Network, tx: Transaction, router: RouterRow, body: Mappin
     leg = _leg(await legs_of(tx, router), router, subnet_id, port_id)
     going = [subnet for subnet in leg.subnets if not subnet_id or subnet.id == subnet_id]
     if not going:
-        raise errors.ResourceInUse(
+        raise ResourceInUse(
             f"The subnet ID {subnet_id} does not match that of port {port_id}.",
             type_name="SubnetMismatchForPort",
         )
@@ -159,8 +168,8 @@ def _leg(legs: list[Leg], router: RouterRow, subnet_id: str, port_id: str) -> Le
         if not port_id and any(subnet.id == subnet_id for subnet in leg.subnets):
             return leg
     if port_id:
-        raise errors.RouterInterfaceNotFound(f"Router {router.id} does not have an interface with id {port_id}")
-    raise errors.RouterInterfaceNotFoundForSubnet(f"Router {router.id} has no interface on subnet {subnet_id}")
+        raise RouterInterfaceNotFound(f"Router {router.id} does not have an interface with id {port_id}")
+    raise RouterInterfaceNotFoundForSubnet(f"Router {router.id} has no interface on subnet {subnet_id}")
 
 
 async def _refuse_needed(tx: Transaction, router: RouterRow, leg: Leg, going: list[SubnetRow]) -> None:
@@ -172,13 +181,13 @@ async def _refuse_needed(tx: Transaction, router: RouterRow, leg: Leg, going: li
         forwardings = await tx.find(ForwardingRow, floating_ip_id=[row.id for row in floating])
         fixed += [forwarding.internal_ip for forwarding in forwardings]
     if any(ipaddress.ip_address(ip) in network for ip in fixed for network in networks):
-        raise errors.RouterInterfaceInUseByFloatingIP(
+        raise RouterInterfaceInUseByFloatingIP(
             f"Router interface for subnet {going[0].id} on router {router.id} cannot be deleted, as it is required by "
             "one or more floating IPs."
         )
     hops = [route["nexthop"] for route in routes_of(router)]
     if any(ipaddress.ip_address(hop) in network for hop in hops for network in networks):
-        raise errors.RouterInterfaceInUseByRoute(
+        raise RouterInterfaceInUseByRoute(
             f"Router interface for subnet {going[0].id} on router {router.id} cannot be deleted, as it is required by "
             "one or more routes."
         )
@@ -190,7 +199,7 @@ def _named(body: Mapping[str, Any]) -> tuple[str, str]:
     for name in ("subnet_id", "port_id"):
         value = body.get(name) or ""
         if not isinstance(value, str) or (value and not is_uuid(value)):
-            raise errors.HTTPBadRequest(f"Invalid input for {name}. Reason: '{str(value)[:60]}' is not a valid UUID.")
+            raise HTTPBadRequest(f"Invalid input for {name}. Reason: '{str(value)[:60]}' is not a valid UUID.")
         found.append(value)
     return found[0], found[1]
 
@@ -208,5 +217,5 @@ def _info(router: RouterRow, port: PortRow, subnet_ids: list[str]) -> dict[str, 
     }
 
 
-def _bad(why: str) -> errors.InvalidInput:
-    return errors.InvalidInput(f"Bad router request: {why}", type_name="BadRequest")
+def _bad(why: str) -> InvalidInput:
+    return InvalidInput(f"Bad router request: {why}", type_name="BadRequest")

@@ -8,7 +8,6 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Ip, Text, Uuid
-from cumulet.services.network import errors
 from cumulet.services.network.address_pools.row import SubnetPoolRow
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.floating_ips.association import usable_port
@@ -17,6 +16,13 @@ from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.addressing import Given, given_of
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.errors import (
+    AddressScopeConflict,
+    InvalidAddress,
+    NDPProxyNotFound,
+    PortUnreachableRouter,
+    RouterNDPProxyNotEnable,
+)
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.routers.row import NdpProxyRow, RouterRow
@@ -46,7 +52,7 @@ ndp_proxies = Noun(
             ),
         ),
     ],
-    missing=errors.NDPProxyNotFound,
+    missing=NDPProxyNotFound,
 )
 ndp_proxies.reads()
 
@@ -55,7 +61,7 @@ ndp_proxies.reads()
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> NdpProxyRow:
     router: RouterRow = await routers.sought(tx, call, wish["router_id"])
     if not router.ndp_proxy:
-        raise errors.RouterNDPProxyNotEnable(
+        raise RouterNDPProxyNotEnable(
             f"The enable_ndp_proxy parameter of router {router.id} must be set as True while create ndp proxy entry "
             "on it."
         )
@@ -72,14 +78,12 @@ async def _reachable(tx: Transaction, router: RouterRow, port: PortRow, asked: s
     """The address of the port that is meant: the one asked for, or the first that the router reaches."""
     fit = [has for has in given_of(port.fixed_ips) if ":" in has.ip_address and asked in ("", has.ip_address)]
     if asked and not fit:
-        raise errors.InvalidAddress(
-            f"The address {asked} is invalid, reason: it is not an IPv6 address of port {port.id}."
-        )
+        raise InvalidAddress(f"The address {asked} is invalid, reason: it is not an IPv6 address of port {port.id}.")
     subnets = {subnet.id for leg in await legs_of(tx, router) if not leg.is_gateway for subnet in leg.subnets}
     for has in fit:
         if has.subnet_id in subnets:
             return has
-    raise errors.PortUnreachableRouter(
+    raise PortUnreachableRouter(
         f"The port {port.id} cannot reach the router {router.id} by IPv6 subnet.",
     )
 
@@ -91,7 +95,7 @@ async def _refuse_other_scope(tx: Transaction, router: RouterRow, address: Given
     pool = await tx.get(SubnetPoolRow, id=subnet.subnetpool_id) if subnet and subnet.subnetpool_id else None
     outer, inner = outside.scope_v6 if outside else "", pool.scope_id if pool else ""
     if not inner or inner != outer:
-        raise errors.AddressScopeConflict(
+        raise AddressScopeConflict(
             f"The IPv6 address scope {outer or 'none'} of external network conflict with internal network's IPv6 "
             f"address scope {inner or 'none'}."
         )

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cumulet.core.db import Transaction
-from cumulet.services.network import errors
 from cumulet.services.network.ipam import network_of
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.addressing import given_of
 from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.routers.errors import (
+    RouterGatewayInUseByNDPProxy,
+    RouterGatewayNotValid,
+    RouterInterfaceInUseByNDPProxy,
+)
 from cumulet.services.network.routers.row import NdpProxyRow, RouterRow
 from cumulet.services.network.stirring import stir
 from cumulet.services.network.subnets.row import SubnetRow
@@ -33,14 +37,14 @@ async def enabled(tx: Transaction, router: RouterRow, changes: Mapping[str, Any]
     return True
 
 
-def _unfit(router: RouterRow, why: str) -> errors.RouterGatewayNotValid:
-    return errors.RouterGatewayNotValid(f"Can not enable ndp proxy on router {router.id}: {why}.")
+def _unfit(router: RouterRow, why: str) -> RouterGatewayNotValid:
+    return RouterGatewayNotValid(f"Can not enable ndp proxy on router {router.id}: {why}.")
 
 
 async def refuse_gateway_in_use(tx: Transaction, router: RouterRow) -> None:
     """Raise while guests are reached by way of the gateway."""
     if await tx.count(NdpProxyRow, router_id=router.id):
-        raise errors.RouterGatewayInUseByNDPProxy(
+        raise RouterGatewayInUseByNDPProxy(
             f"Unable to unset external gateway of router {router.id}, there are one or more ndp proxies still in use "
             "on the router."
         )
@@ -51,7 +55,7 @@ async def refuse_leg_in_use(tx: Transaction, router: RouterRow, going: Iterable[
     addresses = [ipaddress.ip_address(row.ip) for row in await tx.find(NdpProxyRow, router_id=router.id)]
     for subnet in going:
         if any(address in network_of(subnet.cidr) for address in addresses):
-            raise errors.RouterInterfaceInUseByNDPProxy(
+            raise RouterInterfaceInUseByNDPProxy(
                 f"Unable to remove subnet {subnet.id} from router {router.id}, there are one or more ndp proxies still "
                 "in use on the subnet."
             )

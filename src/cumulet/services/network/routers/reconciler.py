@@ -18,8 +18,8 @@ from cumulet.contracts.assignments import Kind
 from cumulet.core.db import Query, Transaction
 from cumulet.core.reconcile.outcome import Again, Done, Outcome
 from cumulet.services.fleet.public import Held
-from cumulet.services.network.agents import closed_hosts
-from cumulet.services.network.exclusions import excluded_hosts
+from cumulet.services.network.agents.agents import closed_hosts
+from cumulet.services.network.agents.exclusions import excluded_hosts
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.following import facts_of, keys_of, let_go, withdraw_beyond
 from cumulet.services.network.metering.row import meters_of

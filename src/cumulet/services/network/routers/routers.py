@@ -11,14 +11,15 @@ from cumulet.core.db.engine import Collision
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, ListOf, Obj, Text, Uuid
-from cumulet.services.network import errors
-from cumulet.services.network.exclusions import include
+from cumulet.services.network.agents.exclusions import include
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.flavors.choosing import made_ha
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.operations import erase
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers import interfaces
+from cumulet.services.network.routers.errors import RouterInUse, RouterNotFound
 from cumulet.services.network.routers.gateway import (
     NO_GATEWAY,
     add_gateways,
@@ -111,7 +112,7 @@ routers = Noun(
             (Field("conntrack_helpers", Text(), source=Passed("helpers")),),
         ),
     ],
-    missing=errors.RouterNotFound,
+    missing=RouterNotFound,
     quota="router",
     sees=None,
 )
@@ -196,7 +197,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: RouterRow, wis
 async def _held(room: Network, tx: Transaction, row: RouterRow, *, several: bool) -> dict[str, Any]:
     """The columns of a router that several nodes are to hold from now on, or only one."""
     if row.admin_up:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             "Bad router request: Cannot change HA attribute of active routers. Please set router admin_state_up to "
             "False prior to upgrade.",
             type_name="BadRequest",
@@ -211,7 +212,7 @@ async def _held(room: Network, tx: Transaction, row: RouterRow, *, several: bool
 async def delete(room: Network, call: Call, tx: Transaction, row: RouterRow) -> None:
     legs = await legs_of(tx, row)
     if any(not leg.is_gateway for leg in legs):
-        raise errors.RouterInUse(f"Router {row.id} still has ports")
+        raise RouterInUse(f"Router {row.id} still has ports")
     if legs:
         await set_gateway(room, tx, call, row, None)
     for leg in legs:

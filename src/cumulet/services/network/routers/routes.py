@@ -9,8 +9,8 @@ import msgspec
 
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import REQUIRED, Field
-from cumulet.services.network import errors
 from cumulet.services.network.attributes import clean
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.row import RouterRow
@@ -28,7 +28,7 @@ def routes_of(router: RouterRow) -> list[Route]:
 async def checked_routes(room: Network, tx: Transaction, router: RouterRow, routes: Sequence[Route]) -> str:
     """Routes as the row keeps them. Raises for next hops that no leg reaches."""
     if len(routes) > room.most_routes:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Unable to complete operation for {router.id}. The number of routes exceeds the maximum "
             f"{room.most_routes}.",
             type_name="RoutesExhausted",
@@ -47,14 +47,14 @@ async def checked_routes(room: Network, tx: Transaction, router: RouterRow, rout
     return json_text(plain)
 
 
-def _invalid(routes: Sequence[Route], why: str) -> errors.InvalidInput:
-    return errors.InvalidInput(f"Invalid format for routes: {list(routes)[:3]}, {why}", type_name="InvalidRoutes")
+def _invalid(routes: Sequence[Route], why: str) -> InvalidInput:
+    return InvalidInput(f"Invalid format for routes: {list(routes)[:3]}, {why}", type_name="InvalidRoutes")
 
 
 def given_routes(body: dict[str, Any]) -> list[Route]:
     """The routes in the body of `add_extraroutes` and `remove_extraroutes`."""
     inner = body.get("router")
     if not isinstance(inner, dict) or "routes" not in inner:
-        raise errors.HTTPBadRequest("Unable to find 'router' with 'routes' in request body")
+        raise HTTPBadRequest("Unable to find 'router' with 'routes' in request body")
     found: list[Route] = clean(Field("routes", Routes, create=REQUIRED), inner["routes"])
     return found

@@ -12,7 +12,6 @@ from cumulet.contracts.networks import InterfaceSpec, StandbySpec
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.fleet.public import Held, NodeView
-from cumulet.services.network import errors
 from cumulet.services.network.following import facts_of
 from cumulet.services.network.ipam import network_of
 from cumulet.services.network.networks import networks
@@ -22,6 +21,7 @@ from cumulet.services.network.ports.addressing import given_of
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import OF_ROUTERS, STANDBY, PortRow
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.errors import NoVRIDAvailable
 from cumulet.services.network.routers.placing import choose_node
 from cumulet.services.network.routers.row import RouterHostRow, RouterRow, StandbyNetworkRow
 from cumulet.services.network.stirring import stir
@@ -76,7 +76,7 @@ async def number_of(tx: Transaction, project_id: str) -> int:
     for number in NUMBERS:
         if number not in taken:
             return number
-    raise errors.NoVRIDAvailable(
+    raise NoVRIDAvailable(
         f"No more Virtual Router Identifier (VRID) available when creating router. The limit of number of HA Routers "
         f"per project is {len(NUMBERS)}."
     )

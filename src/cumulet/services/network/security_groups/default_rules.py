@@ -9,10 +9,10 @@ from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Enum, Text
 from cumulet.lib.ids import is_uuid
-from cumulet.services.network import errors
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
+from cumulet.services.network.security_groups.errors import DefaultSecurityGroupRuleNotFound, SecurityGroupRuleExists
 from cumulet.services.network.security_groups.rule_rows import (
     PARENT,
     DefaultRuleRow,
@@ -62,7 +62,7 @@ default_rules = Noun(
             ),
         )
     ],
-    missing=errors.DefaultSecurityGroupRuleNotFound,
+    missing=DefaultSecurityGroupRuleNotFound,
     owner="",
 )
 
@@ -101,8 +101,8 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     return row
 
 
-def _exists(id: str) -> errors.SecurityGroupRuleExists:
-    return errors.SecurityGroupRuleExists(
+def _exists(id: str) -> SecurityGroupRuleExists:
+    return SecurityGroupRuleExists(
         f"Default Security group rule already exists. Rule id is {id}.", type_name="DefaultSecurityGroupRuleExists"
     )
 

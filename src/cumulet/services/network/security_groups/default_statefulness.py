@@ -11,10 +11,11 @@ from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Text
 from cumulet.lib.ids import new_uuid
-from cumulet.services.network import errors
+from cumulet.services.network.errors import ResourceInUse
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
+from cumulet.services.network.security_groups.errors import DefaultStatefulnessNotFound
 
 
 @stored(
@@ -45,7 +46,7 @@ default_statefulness = Noun(
             ),
         )
     ],
-    missing=errors.DefaultStatefulnessNotFound,
+    missing=DefaultStatefulnessNotFound,
 )
 default_statefulness.reads()
 
@@ -57,7 +58,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
         await tx.insert(row)
     except Duplicate as taken:
         whose = f"project {row.project_id}" if row.project_id else "the whole cloud"
-        raise errors.ResourceInUse(
+        raise ResourceInUse(
             f"A default statefulness of security groups exists for {whose}. Change that one.",
             type_name="SecurityGroupsDefaultStatefulnessExists",
         ) from taken

@@ -14,13 +14,20 @@ from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Text
 from cumulet.lib.ids import is_uuid
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
 from cumulet.services.network.facets import Facet, Passed
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.row import PortGroupRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups import rule_rows
 from cumulet.services.network.security_groups.default_statefulness import is_stateful
+from cumulet.services.network.security_groups.errors import (
+    SecurityGroupCannotRemoveDefault,
+    SecurityGroupCannotUpdateDefault,
+    SecurityGroupConflict,
+    SecurityGroupInUse,
+    SecurityGroupNotFound,
+)
 from cumulet.services.network.security_groups.log_row import LogRow
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.standard import STANDARD, standard
@@ -58,7 +65,7 @@ security_groups = Noun(
         ),
         Facet("rbac-security-groups", "Shares of security groups"),
     ],
-    missing=errors.SecurityGroupNotFound,
+    missing=SecurityGroupNotFound,
     quota="security_group",
     sees=lambda call: None if rbac.sees_all(call) else rbac.own_or_shared(SecurityGroupRow, "security_group"),
 )
@@ -83,7 +90,7 @@ security_groups.reads(_list)
 @security_groups.creating
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> SecurityGroupRow:
     if wish["name"].lower() == DEFAULT:
-        raise errors.SecurityGroupCannotRemoveDefault(
+        raise SecurityGroupCannotRemoveDefault(
             "Default security group already exists.", type_name="SecurityGroupDefaultAlreadyExists"
         )
     await default_group(room, tx, wish["project_id"])
@@ -144,9 +151,9 @@ async def usable_groups(tx: Transaction, call: Call, ids: Sequence[str], has: st
         found = await tx.tuples(query, {"groups": fresh, "caller_project": call.caller.project_id})
         missing = set(fresh) - {id for (id,) in found}
         if missing:
-            raise errors.SecurityGroupNotFound(f"Security group {min(missing)} does not exist")
+            raise SecurityGroupNotFound(f"Security group {min(missing)} does not exist")
     if len({group.stateful for group in await tx.find(SecurityGroupRow, id=wanted)} if wanted else ()) > 1:
-        raise errors.SecurityGroupConflict(
+        raise SecurityGroupConflict(
             "Cannot apply both stateful and stateless security groups on the same port at the same time"
         )
     return wanted
@@ -158,13 +165,13 @@ async def update(
 ) -> SecurityGroupRow:
     renamed = wish.get("name", row.name) != row.name
     if renamed and wish["name"].lower() == DEFAULT:
-        raise errors.SecurityGroupCannotUpdateDefault(
+        raise SecurityGroupCannotUpdateDefault(
             "Default security group already exists.", type_name="SecurityGroupDefaultAlreadyExists"
         )
     if row.default_of and renamed:
-        raise errors.SecurityGroupCannotUpdateDefault("Updating default security group not allowed.")
+        raise SecurityGroupCannotUpdateDefault("Updating default security group not allowed.")
     if wish.get("stateful", row.stateful) != row.stateful and await tx.count(PortGroupRow, group_id=row.id):
-        raise errors.SecurityGroupInUse(
+        raise SecurityGroupInUse(
             f"Security Group {row.id} cannot be made stateful or stateless while ports are its members."
         )
     changed: SecurityGroupRow = await security_groups.save(room, tx, row, **wish)
@@ -176,14 +183,14 @@ async def update(
 @security_groups.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: SecurityGroupRow) -> None:
     if row.default_of and not call.may("context_is_admin"):
-        raise errors.SecurityGroupCannotRemoveDefault("Insufficient rights for removing default security group.")
+        raise SecurityGroupCannotRemoveDefault("Insufficient rights for removing default security group.")
     await erase_parts(room, tx, row)
 
 
 async def erase_parts(room: Network, tx: Transaction, row: SecurityGroupRow) -> None:
     """Remove what hangs on a group that is to go. Raises SecurityGroupInUse."""
     if await tx.count(PortGroupRow, group_id=row.id):
-        raise errors.SecurityGroupInUse(f"Security Group {row.id} in use.")
+        raise SecurityGroupInUse(f"Security Group {row.id} in use.")
     await tx.delete(LogRow, group_id=row.id)
     rules = await tx.find(RuleRow, group_id=row.id)
     await tx.delete(RuleRow, group_id=row.id)

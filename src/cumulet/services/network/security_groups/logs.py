@@ -11,11 +11,18 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Bool, Enum, Text, Uuid
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
+from cumulet.services.network.security_groups.errors import (
+    InvalidLogResourceType,
+    InvalidResourceConstraint,
+    LogResourceNotFound,
+    ResourceNotFound,
+    TargetResourceNotFound,
+)
 from cumulet.services.network.security_groups.log_row import SECURITY_GROUP, LogRow, stir_logged
 from cumulet.services.network.security_groups.row import SecurityGroupRow
 from cumulet.services.network.standard import DESCRIBED, NAMED, REVISED, REVISION_MATCH, STAMPED, standard
@@ -44,7 +51,7 @@ logs = Noun(
             ),
         ),
     ],
-    missing=errors.LogResourceNotFound,
+    missing=LogResourceNotFound,
 )
 logs.reads()
 
@@ -52,7 +59,7 @@ logs.reads()
 @logs.creating
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> LogRow:
     if wish["resource_type"] != SECURITY_GROUP:
-        raise errors.InvalidLogResourceType(f"Invalid log resource_type: {wish['resource_type']}.")
+        raise InvalidLogResourceType(f"Invalid log resource_type: {wish['resource_type']}.")
     row = LogRow(
         **standard(wish, room.clock),
         resource_type=SECURITY_GROUP,
@@ -78,14 +85,14 @@ async def _refuse_unseen(tx: Transaction, call: Call, row: LogRow) -> None:
             or rbac.shared_with(group.shared_with, call.caller.project_id)
         )
     ):
-        raise errors.ResourceNotFound(f"Resource {row.group_id} could not be found.")
+        raise ResourceNotFound(f"Resource {row.group_id} could not be found.")
     if not row.port_id:
         return
     port = await tx.get(PortRow, id=row.port_id)
     if port is None or not (port.project_id == call.caller.project_id or rbac.sees_all(call)):
-        raise errors.TargetResourceNotFound(f"Target resource {row.port_id} could not be found.")
+        raise TargetResourceNotFound(f"Target resource {row.port_id} could not be found.")
     if row.group_id and row.group_id not in msgspec.json.decode(port.groups):
-        raise errors.InvalidResourceConstraint(
+        raise InvalidResourceConstraint(
             f"Invalid resource constraint between resource (security_group {row.group_id}) and target resource (port "
             f"{row.port_id})."
         )

@@ -16,12 +16,19 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause
 from cumulet.core.web.wire import Bool, Enum, Int, OneOf, StrictInt, Text, Uuid
 from cumulet.lib.numbers import whole
-from cumulet.services.network import errors, rbac
-from cumulet.services.network.address_groups import AddressGroupRow
+from cumulet.services.network import rbac
+from cumulet.services.network.address_groups import AddressGroupNotFound, AddressGroupRow
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet, OrNull
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups import rule_rows
+from cumulet.services.network.security_groups.errors import (
+    SecurityGroupInvalidPortRange,
+    SecurityGroupNotFound,
+    SecurityGroupRuleExists,
+    SecurityGroupRuleNotFound,
+)
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.standard import DESCRIBED, OWNED, REVISED, STAMPED
 
@@ -109,7 +116,7 @@ def _visible() -> Clause:
 async def _around(tx: Transaction, wish: dict[str, Any]) -> Mapping[str, object]:
     group = await tx.get(SecurityGroupRow, id=wish["security_group_id"])
     if group is None:
-        raise errors.SecurityGroupNotFound(f"Security group {wish['security_group_id']} does not exist")
+        raise SecurityGroupNotFound(f"Security group {wish['security_group_id']} does not exist")
     return {"security_group:project_id": group.project_id, "security_group:tenant_id": group.project_id}
 
 
@@ -161,7 +168,7 @@ security_group_rules = Noun(
             (Field("belongs_to_default_sg", Bool, source="of_default"),),
         ),
     ],
-    missing=errors.SecurityGroupRuleNotFound,
+    missing=SecurityGroupRuleNotFound,
     quota="security_group_rule",
     sees=lambda call: None if rbac.sees_all(call) else _visible(),
     aspects=lambda call, row: {
@@ -176,7 +183,7 @@ security_group_rules.reads()
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> RuleRow:
     group = await tx.get(SecurityGroupRow, id=wish["security_group_id"])
     if group is None or (group.project_id != call.caller.project_id and not rbac.sees_all(call)):
-        raise errors.SecurityGroupNotFound(f"Security group {wish['security_group_id']} does not exist")
+        raise SecurityGroupNotFound(f"Security group {wish['security_group_id']} does not exist")
     said = said_of(wish)
     await _refuse_unknown_remotes(tx, call, said)
     row = rule_rows.new_rule(room, group, said)
@@ -191,8 +198,8 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     return row
 
 
-def _exists(id: str) -> errors.SecurityGroupRuleExists:
-    return errors.SecurityGroupRuleExists(f"Security group rule already exists. Rule id is {id}.")
+def _exists(id: str) -> SecurityGroupRuleExists:
+    return SecurityGroupRuleExists(f"Security group rule already exists. Rule id is {id}.")
 
 
 async def _refuse_unknown_remotes(tx: Transaction, call: Call, said: Mapping[str, Any]) -> None:
@@ -200,12 +207,12 @@ async def _refuse_unknown_remotes(tx: Transaction, call: Call, said: Mapping[str
     if remote:
         found = await tx.get(SecurityGroupRow, id=remote)
         if found is None or not _usable(call, found.project_id, found.shared_with):
-            raise errors.SecurityGroupNotFound(f"Security group {remote} does not exist")
+            raise SecurityGroupNotFound(f"Security group {remote} does not exist")
     addresses = said["remote_address_group_id"]
     if addresses:
         kept = await tx.get(AddressGroupRow, id=addresses)
         if kept is None or not _usable(call, kept.project_id, kept.shared_with):
-            raise errors.AddressGroupNotFound(f"Address group {addresses} could not be found.")
+            raise AddressGroupNotFound(f"Address group {addresses} could not be found.")
 
 
 def _usable(call: Call, project_id: str, shared: str) -> bool:
@@ -227,19 +234,19 @@ def said_of(wish: Mapping[str, Any]) -> dict[str, Any]:
         "description": wish.get("description", ""),
     }
     if sum(bool(said[name]) for name in ("remote_ip_prefix", "remote_group_id", "remote_address_group_id")) > 1:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             "Only remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.",
             type_name="SecurityGroupMultipleRemotesCannotBeSpecified",
         )
     version = 4 if said["ethertype"] == "IPv4" else 6
     prefix = said["remote_ip_prefix"]
     if prefix and ipaddress.ip_network(prefix, strict=False).version != version:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Conflicting value ethertype {said['ethertype']} for CIDR {prefix}",
             type_name="SecurityGroupRuleParameterConflict",
         )
     if said["protocol"] in ONLY_V6 and version == 4:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Invalid ethertype {said['ethertype']} for protocol {said['protocol']}.",
             type_name="SecurityGroupEthertypeConflictWithProtocol",
         )
@@ -255,30 +262,30 @@ def _refuse_odd_ports(protocol: str, low: int | None, high: int | None) -> None:
     if protocol in ICMP:
         for kind, name, value in (("type", "port_range_min", low), ("code", "port_range_max", high)):
             if value is not None and not 0 <= value <= 255:
-                raise errors.InvalidInput(
+                raise InvalidInput(
                     f"Invalid value for ICMP {kind} ({name}): {value}. It must be 0 to 255.",
                     type_name="SecurityGroupInvalidIcmpValue",
                 )
         if low is None:
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"ICMP code (port-range-max) {high} is provided but ICMP type (port-range-min) is missing.",
                 type_name="SecurityGroupMissingIcmpType",
             )
         return
     if not protocol and not (low == high == -1):
-        raise errors.InvalidInput(
+        raise InvalidInput(
             "Must also specify protocol if port range is given.", type_name="SecurityGroupProtocolRequiredWithPorts"
         )
     if protocol and protocol not in WITH_PORTS:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Port range cannot be specified for protocol {protocol}. Port range is only supported for TCP, UDP, "
             "UDPLITE, SCTP and DCCP.",
             type_name="SecurityGroupInvalidProtocolForPort",
         )
     if low is None or high is None or low > high or (low < 1 and low != high):
-        raise errors.SecurityGroupInvalidPortRange("For TCP/UDP protocols, port_range_min must be <= port_range_max")
+        raise SecurityGroupInvalidPortRange("For TCP/UDP protocols, port_range_min must be <= port_range_max")
     if low == 0:
-        raise errors.SecurityGroupInvalidPortRange("Invalid port value 0: ports are 1 to 65535.")
+        raise SecurityGroupInvalidPortRange("Invalid port value 0: ports are 1 to 65535.")
 
 
 @security_group_rules.updating

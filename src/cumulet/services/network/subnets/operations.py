@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from cumulet.core.db import Transaction
-from cumulet.services.network import errors, ipam
+from cumulet.services.network import ipam
+from cumulet.services.network.errors import InvalidInput
+from cumulet.services.network.networks.errors import SegmentNotFound
 from cumulet.services.network.networks.row import NetworkRow, SegmentRow
 from cumulet.services.network.ports.addressing import Wanted, given_of, is_there
 from cumulet.services.network.ports.operations import change, ensure_dhcp_port
@@ -16,6 +18,18 @@ from cumulet.services.network.ports.row import DHCP, INTERFACE, OF_ROUTERS, Port
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import TagRow, bump, json_text, standard
 from cumulet.services.network.stirring import stir
+from cumulet.services.network.subnets.errors import (
+    GatewayConflictWithAllocationPools,
+    GatewayIpInUse,
+    InvalidAllocationPool,
+    NetworkIdsDontMatch,
+    NetworkMTUSubnetConflict,
+    OutOfBoundsAllocationPool,
+    OverlappingAllocationPools,
+    SubnetInUse,
+    SubnetSegmentAssociationChangeNotAllowed,
+    SubnetsNotAllAssociatedWithSegments,
+)
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
 MOST_SUBNETS = 64
@@ -54,11 +68,11 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewSubn
     refuse_small(network.id, network.mtu, cidr.version)
     others = await tx.find(SubnetRow, network_id=network.id)
     if len(others) >= MOST_SUBNETS:
-        raise errors.InvalidInput(f"Network {network.id} has {MOST_SUBNETS} subnets, which is the most it may have.")
+        raise InvalidInput(f"Network {network.id} has {MOST_SUBNETS} subnets, which is the most it may have.")
     for other in others:
         theirs = ipam.network_of(other.cidr)
         if theirs.version == cidr.version and theirs.overlaps(cidr):
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"Invalid input for operation: Requested subnet with cidr: {cidr} for network: {network.id} overlaps "
                 f"with another subnet."
             )
@@ -92,7 +106,7 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewSubn
 def refuse_small(network_id: str, mtu: int, version: int) -> None:
     """Raise where frames are too small for this version of IP."""
     if mtu < LEAST_MTU[version]:
-        raise errors.NetworkMTUSubnetConflict(
+        raise NetworkMTUSubnetConflict(
             f"Network MTU {mtu} of network {network_id} is too small, minimum for IPv{version} is {LEAST_MTU[version]}."
         )
 
@@ -101,14 +115,14 @@ async def _refuse_odd_segment(tx: Transaction, network: NetworkRow, segment_id: 
     """Raise for another network's segment, and where some subnets of a network would belong to segments, others not."""
     segment = await tx.get(SegmentRow, id=segment_id) if segment_id else None
     if segment_id and segment is None:
-        raise errors.SegmentNotFound(f"Segment {segment_id} could not be found.")
+        raise SegmentNotFound(f"Segment {segment_id} could not be found.")
     if segment and segment.network_id != network.id:
-        raise errors.NetworkIdsDontMatch(
+        raise NetworkIdsDontMatch(
             f"The subnet's network id, '{network.id}', doesn't match the network_id of segment '{segment_id}', "
             f"'{segment.network_id}'"
         )
     if any(bool(other.segment_id) != bool(segment_id) for other in others):
-        raise errors.SubnetsNotAllAssociatedWithSegments(
+        raise SubnetsNotAllAssociatedWithSegments(
             f"All of the subnets on network '{network.id}' must either all be associated with segments, or all not "
             "associated with any segment."
         )
@@ -119,7 +133,7 @@ async def checked_association(tx: Transaction, row: SubnetRow, segment_id: str) 
     if segment_id == row.segment_id:
         return segment_id
     if row.segment_id:
-        raise errors.SubnetSegmentAssociationChangeNotAllowed(
+        raise SubnetSegmentAssociationChangeNotAllowed(
             "A subnet that is already associated with a segment cannot have its segment association changed."
         )
     network = await tx.get(NetworkRow, id=row.network_id)
@@ -157,32 +171,32 @@ def choose_pools(cidr: ipam.Subnetwork, pools: Sequence[tuple[str, str]] | None,
         return ipam.checked_pools(cidr, pools, gateway)
     except ipam.InvalidPool as refusal:
         kinds = {
-            "invalid": errors.InvalidAllocationPool,
-            "outside": errors.OutOfBoundsAllocationPool,
-            "overlap": errors.OverlappingAllocationPools,
-            "gateway": errors.GatewayConflictWithAllocationPools,
+            "invalid": InvalidAllocationPool,
+            "outside": OutOfBoundsAllocationPool,
+            "overlap": OverlappingAllocationPools,
+            "gateway": GatewayConflictWithAllocationPools,
         }
         raise kinds[refusal.reason](str(refusal)) from refusal
 
 
 def _refuse_odd_modes(new: NewSubnet, cidr: ipam.Subnetwork) -> None:
     if (new.ra_mode or new.address_mode) and cidr.version == 4:
-        raise errors.InvalidInput("ipv6_ra_mode and ipv6_address_mode are for subnets of IP version 6 only.")
+        raise InvalidInput("ipv6_ra_mode and ipv6_address_mode are for subnets of IP version 6 only.")
     if (new.ra_mode or new.address_mode) and not new.dhcp:
-        raise errors.InvalidInput("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False.")
+        raise InvalidInput("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False.")
     if new.ra_mode and new.address_mode and new.ra_mode != new.address_mode:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"ipv6_ra_mode set to '{new.ra_mode}' with ipv6_address_mode set to '{new.address_mode}' is not valid. If "
             "both attributes are set, they must be the same value"
         )
     if {"slaac", "dhcpv6-stateless"} & {new.ra_mode, new.address_mode} and cidr.prefixlen != 64:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Invalid CIDR {cidr} for IPv6 address mode: addresses are made from MACs, which needs a prefix of /64."
         )
     if new.dhcp and cidr.prefixlen == cidr.max_prefixlen:
-        raise errors.InvalidInput(f"A subnet of one address ({cidr}) has no room for DHCP. Set enable_dhcp to false.")
+        raise InvalidInput(f"A subnet of one address ({cidr}) has no room for DHCP. Set enable_dhcp to false.")
     if cidr.is_multicast or cidr.is_loopback:
-        raise errors.InvalidInput(f"Invalid input for operation: {cidr} is a multicast or loopback subnet.")
+        raise InvalidInput(f"Invalid input for operation: {cidr} is a multicast or loopback subnet.")
 
 
 def _refuse_odd_gateway(cidr: ipam.Subnetwork, gateway: str) -> None:
@@ -190,16 +204,16 @@ def _refuse_odd_gateway(cidr: ipam.Subnetwork, gateway: str) -> None:
         return
     number = ipam.number_of(gateway)
     if cidr.version != (6 if ":" in gateway else 4):
-        raise errors.InvalidInput("Invalid input for operation: gateway_ip is not of the subnet's IP version.")
+        raise InvalidInput("Invalid input for operation: gateway_ip is not of the subnet's IP version.")
     inside = int(cidr.network_address) <= number <= int(cidr.broadcast_address)
     whole = ipam.usable(cidr)
     if cidr.version == 4 and inside and not whole.first <= number <= whole.last:
-        raise errors.InvalidInput(f"Invalid input for operation: Gateway is not valid on subnet: {gateway}.")
+        raise InvalidInput(f"Invalid input for operation: Gateway is not valid on subnet: {gateway}.")
 
 
 def check_dns(room: Network, servers: Sequence[str]) -> list[str]:
     if len(servers) > room.most_name_servers:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Unable to complete operation. The number of DNS nameservers exceeds the limit {room.most_name_servers}.",
             type_name="DNSNameServersExhausted",
         )
@@ -208,13 +222,13 @@ def check_dns(room: Network, servers: Sequence[str]) -> list[str]:
 
 def check_routes(room: Network, routes: Sequence[dict[str, str]], version: int) -> list[dict[str, str]]:
     if len(routes) > room.most_host_routes:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Unable to complete operation. The number of host routes exceeds the limit {room.most_host_routes}.",
             type_name="HostRoutesExhausted",
         )
     for route in routes:
         if (":" in route["destination"]) != (version == 6) or (":" in route["nexthop"]) != (version == 6):
-            raise errors.InvalidInput("Invalid input for operation: host_routes must be of the subnet's IP version.")
+            raise InvalidInput("Invalid input for operation: host_routes must be of the subnet's IP version.")
     return [{"destination": route["destination"], "nexthop": route["nexthop"]} for route in routes]
 
 
@@ -229,7 +243,7 @@ async def update(room: Network, tx: Transaction, row: SubnetRow, changes: dict[s
         pools = choose_pools(cidr, changes["pools"], gateway)
         changes["pools"] = ipam.pools_text(row.version, pools)
     elif gateway and any(p.first <= ipam.number_of(gateway) <= p.last for p in ipam.pools_of(row.pools)):
-        raise errors.GatewayConflictWithAllocationPools(
+        raise GatewayConflictWithAllocationPools(
             f"Gateway ip {gateway} conflicts with an allocation pool of {row.cidr}."
         )
     changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
@@ -249,9 +263,7 @@ async def _refuse_gateway_of_router(tx: Transaction, row: SubnetRow) -> None:
     used = await tx.get(AddressRow, subnet_id=row.id, key=ipam.key_of(row.version, ipam.number_of(row.gateway)))
     port = await tx.get(PortRow, id=used.port_id) if used else None
     if port and port.device_owner == INTERFACE:
-        raise errors.GatewayIpInUse(
-            f"Current gateway ip {row.gateway} already in use by port {port.id}. Unable to update."
-        )
+        raise GatewayIpInUse(f"Current gateway ip {row.gateway} already in use by port {port.id}. Unable to update.")
 
 
 async def refuse_in_use(tx: Transaction, row: SubnetRow) -> None:
@@ -268,7 +280,7 @@ async def refuse_in_use(tx: Transaction, row: SubnetRow) -> None:
         if port.device_owner != DHCP and (not row.makes_own_addresses or port.device_owner in OF_ROUTERS)
     ]
     if users:
-        raise errors.SubnetInUse(
+        raise SubnetInUse(
             f"Unable to complete operation on subnet {row.id}: One or more ports have an IP allocation from this "
             f"subnet. The ports are: {', '.join(sorted(users)[:20])}"
         )

@@ -13,14 +13,17 @@ from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter
 from cumulet.core.web.wire import Bool, Cidr, Enum, Int, Ip, ListOf, Text, Uuid, parse_bool
-from cumulet.services.network import errors, ipam, rbac
+from cumulet.services.network import ipam, rbac
 from cumulet.services.network.address_pools.allocation import allocate, chosen_pool
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.facets import Facet, OrNull, Passed
+from cumulet.services.network.networks.errors import NetworkNotFound
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, json_text
 from cumulet.services.network.subnets import operations
+from cumulet.services.network.subnets.errors import SubnetNotFound
 from cumulet.services.network.subnets.operations import NewSubnet
 from cumulet.services.network.subnets.row import SubnetRow
 from cumulet.services.network.wires import Pools, Routes
@@ -53,7 +56,7 @@ async def _around(tx: Transaction, wish: dict[str, Any]) -> Mapping[str, object]
     """The network that a new subnet is for, as rules ask about it."""
     network = await tx.get(NetworkRow, id=wish["network_id"])
     if network is None:
-        raise errors.NetworkNotFound(f"Network {wish['network_id']} could not be found.")
+        raise NetworkNotFound(f"Network {wish['network_id']} could not be found.")
     return {"network:project_id": network.project_id, "network:tenant_id": network.project_id}
 
 
@@ -124,7 +127,7 @@ subnets = Noun(
             ),
         ),
     ],
-    missing=errors.SubnetNotFound,
+    missing=SubnetNotFound,
     quota="subnet",
     sees=lambda call: None if rbac.sees_all(call) else _visible(),
     aspects=lambda call, row: {"network:project_id": row.network_project_id},
@@ -138,7 +141,7 @@ subnets.reads()
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> SubnetRow:
     network = await tx.get(NetworkRow, id=wish["network_id"])
     if network is None:
-        raise errors.NetworkNotFound(f"Network {wish['network_id']} could not be found.")
+        raise NetworkNotFound(f"Network {wish['network_id']} could not be found.")
     pool = await chosen_pool(tx, call, wish)
     cidr = await allocate(room, tx, pool, wish) if pool else _given_cidr(wish)
     new = NewSubnet(
@@ -167,17 +170,17 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
 
 def _given_cidr(wish: Mapping[str, Any]) -> str:
     if not wish.get("cidr"):
-        raise errors.HTTPBadRequest("Bad subnets request: a subnet requires a cidr, or a subnetpool to take one from.")
+        raise HTTPBadRequest("Bad subnets request: a subnet requires a cidr, or a subnetpool to take one from.")
     if wish.get("prefixlen") is not None:
-        raise errors.HTTPBadRequest("Bad subnets request: prefixlen is for subnets from a pool only.")
+        raise HTTPBadRequest("Bad subnets request: prefixlen is for subnets from a pool only.")
     cidr: str = wish["cidr"]
     version = wish.get("ip_version")
     if version is None:
-        raise errors.HTTPBadRequest("Failed to parse request. Required attribute 'ip_version' not specified")
+        raise HTTPBadRequest("Failed to parse request. Required attribute 'ip_version' not specified")
     if version not in (4, 6):
-        raise errors.HTTPBadRequest(f"Invalid input for ip_version. Reason: '{version}' is not in [4, 6].")
+        raise HTTPBadRequest(f"Invalid input for ip_version. Reason: '{version}' is not in [4, 6].")
     if ipam.network_of(cidr).version != version:
-        raise errors.HTTPBadRequest(f"Invalid input for cidr. Reason: '{cidr}' is not of IP version {version}.")
+        raise HTTPBadRequest(f"Invalid input for cidr. Reason: '{cidr}' is not of IP version {version}.")
     return cidr
 
 
@@ -188,7 +191,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: SubnetRow, wis
         changes["gateway"] = wish["gateway_ip"] or ""
     if "enable_dhcp" in wish:
         if not wish["enable_dhcp"] and (row.ra_mode or row.address_mode):
-            raise errors.InvalidInput("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is False.")
+            raise InvalidInput("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is False.")
         changes["dhcp"] = wish["enable_dhcp"]
     if "allocation_pools" in wish:
         changes["pools"] = [(pool["start"], pool["end"]) for pool in wish["allocation_pools"]]

@@ -11,15 +11,25 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Enum, Int, ListOf, Obj, Text, Uuid
-from cumulet.services.network import errors, rbac
+from cumulet.services.network import rbac
 from cumulet.services.network.attributes import clean
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.facets import Facet, Passed
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import operations
+from cumulet.services.network.ports.errors import PortInUse, PortInUseAsSubPort, PortInUseAsTrunkParent, PortNotFound
 from cumulet.services.network.ports.row import SUB_PORT, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, standard
+from cumulet.services.network.trunks.errors import (
+    DuplicateSubPort,
+    ParentPortInUse,
+    SubPortMtuGreaterThanTrunkPortMtu,
+    SubPortNotFound,
+    TrunkDisabled,
+    TrunkNotFound,
+)
 from cumulet.services.network.trunks.row import SubPortRow, TrunkRow, show_trunk, sub_ports_of
 
 VLAN, INHERIT = "vlan", "inherit"
@@ -52,7 +62,7 @@ trunks = Noun(
             ),
         ),
     ],
-    missing=errors.TrunkNotFound,
+    missing=TrunkNotFound,
     quota="trunk",
 )
 trunks.reads()
@@ -65,7 +75,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     if parent.trunk_id:
         raise _in_use(parent)
     if parent.device_owner.startswith("network:"):
-        raise errors.PortInUse(f"Port {parent.id} belongs to {parent.device_owner} and cannot be a trunk's.")
+        raise PortInUse(f"Port {parent.id} belongs to {parent.device_owner} and cannot be a trunk's.")
     row = TrunkRow(
         **standard(wish, room.clock),
         admin_up=wish["admin_state_up"],
@@ -117,7 +127,7 @@ async def remove_subports(
     for sub in wanted:
         port = has.pop(sub["port_id"], None)
         if port is None:
-            raise errors.SubPortNotFound(f"SubPort on trunk {row.id} with parent port {sub['port_id']} not found.")
+            raise SubPortNotFound(f"SubPort on trunk {row.id} with parent port {sub['port_id']} not found.")
         await _leave(room, tx, port)
     return trunks.show_row(call, await _changed(room, tx, row))
 
@@ -142,12 +152,12 @@ async def _join(
         assert way is not None
         tag = _tag(sub, network)
         if tag in taken:
-            raise errors.DuplicateSubPort(
+            raise DuplicateSubPort(
                 f"segmentation_type {VLAN} and segmentation_id {tag} already in use on trunk {trunk.id}."
             )
         taken.add(tag)
         if network.mtu > way.mtu:
-            raise errors.SubPortMtuGreaterThanTrunkPortMtu(
+            raise SubPortMtuGreaterThanTrunkPortMtu(
                 f"MTU {network.mtu} of subport {port.id} cannot be greater than MTU {way.mtu} of trunk {trunk.id}."
             )
         await tx.insert(SubPortRow(port.id, trunk.id, tag))
@@ -161,11 +171,11 @@ async def _free_port(tx: Transaction, call: Call, trunk: TrunkRow, port_id: str)
     """A port that may become a sub-port. Raises."""
     port = await _own_port(tx, call, port_id)
     if port.id == trunk.port_id:
-        raise errors.ParentPortInUse(f"Port {port.id} is the parent port of trunk {trunk.id} itself.")
+        raise ParentPortInUse(f"Port {port.id} is the parent port of trunk {trunk.id} itself.")
     if port.trunk_id:
         raise _in_use(port)
     if port.device_id or port.host:
-        raise errors.PortInUse(
+        raise PortInUse(
             f"Unable to complete operation on port {port.id} for network {port.network_id}. Port already has an "
             f"attached device {port.device_id}."
         )
@@ -175,14 +185,14 @@ async def _free_port(tx: Transaction, call: Call, trunk: TrunkRow, port_id: str)
 async def _own_port(tx: Transaction, call: Call, port_id: str) -> PortRow:
     port = await tx.get(PortRow, id=port_id)
     if port is None or not (port.project_id == call.caller.project_id or rbac.sees_all(call)):
-        raise errors.PortNotFound(f"Port {port_id} could not be found.")
+        raise PortNotFound(f"Port {port_id} could not be found.")
     return port
 
 
-def _in_use(port: PortRow) -> errors.PortInUse:
+def _in_use(port: PortRow) -> PortInUse:
     if port.device_owner == SUB_PORT:
-        return errors.PortInUseAsSubPort(f"Port {port.id} is currently a subport for trunk {port.trunk_id}.")
-    return errors.PortInUseAsTrunkParent(f"Port {port.id} is currently a parent port for trunk {port.trunk_id}.")
+        return PortInUseAsSubPort(f"Port {port.id} is currently a subport for trunk {port.trunk_id}.")
+    return PortInUseAsTrunkParent(f"Port {port.id} is currently a parent port for trunk {port.trunk_id}.")
 
 
 async def _leave(room: Network, tx: Transaction, port: PortRow) -> None:
@@ -206,12 +216,12 @@ async def _fresh(tx: Transaction, row: TrunkRow) -> TrunkRow:
 
 def _refuse_disabled(row: TrunkRow) -> None:
     if not row.admin_up:
-        raise errors.TrunkDisabled(f"Trunk {row.id} is currently disabled.")
+        raise TrunkDisabled(f"Trunk {row.id} is currently disabled.")
 
 
 def _given(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "sub_ports" not in body:
-        raise errors.HTTPBadRequest("Failed to parse request. Required attribute 'sub_ports' not specified")
+        raise HTTPBadRequest("Failed to parse request. Required attribute 'sub_ports' not specified")
     found: list[dict[str, Any]] = clean(Field("sub_ports", SubPorts, create=REQUIRED), body["sub_ports"])
     return found
 
@@ -220,18 +230,16 @@ def _distinct(subs: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """The sub-ports of a request, complete and each once. Raises."""
     ids = [sub["port_id"] for sub in subs]
     if len(set(ids)) < len(ids):
-        raise errors.InvalidInput("Invalid input for sub_ports. Reason: a port is named twice.")
+        raise InvalidInput("Invalid input for sub_ports. Reason: a port is named twice.")
     tags = [sub.get("segmentation_id") for sub in subs if sub.get("segmentation_type") != INHERIT]
     if len(set(tags)) < len(tags):
-        raise errors.InvalidInput("Invalid input for sub_ports. Reason: a segmentation_id is named twice.")
+        raise InvalidInput("Invalid input for sub_ports. Reason: a segmentation_id is named twice.")
     for sub in subs:
         for name in ("segmentation_type", "segmentation_id"):
             if sub.get(name) is None and sub.get("segmentation_type") != INHERIT:
-                raise errors.InvalidInput(
-                    f"Invalid input for sub_ports. Reason: {name} of {sub['port_id']} is missing."
-                )
+                raise InvalidInput(f"Invalid input for sub_ports. Reason: {name} of {sub['port_id']} is missing.")
         if sub["segmentation_type"] == VLAN and sub["segmentation_id"] not in TAGS:
-            raise errors.InvalidInput(
+            raise InvalidInput(
                 f"Invalid input for sub_ports. Reason: segmentation_id {sub['segmentation_id']} is not of 1 to 4094."
             )
     return subs
@@ -242,7 +250,7 @@ def _tag(sub: Mapping[str, Any], network: NetworkRow) -> int:
     if sub["segmentation_type"] == VLAN:
         return int(sub["segmentation_id"])
     if network.network_type != VLAN or network.segmentation_id not in TAGS:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"Invalid input for sub_ports. Reason: network {network.id} is of type {network.network_type}, so port "
             f"{sub['port_id']} cannot inherit a VLAN from it."
         )

@@ -17,10 +17,18 @@ from cumulet.core.web.body import REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Uuid
-from cumulet.services.network import errors
-from cumulet.services.network.agents import DHCP_AGENT, L3, agents, find_agent
+from cumulet.services.network.agents.agents import DHCP_AGENT, L3, agents, find_agent
+from cumulet.services.network.agents.errors import (
+    InvalidDHCPAgent,
+    InvalidL3Agent,
+    NetworkHostedByDHCPAgent,
+    NetworkNotHostedByDhcpAgent,
+    RouterHostedByL3Agent,
+    RouterNotHostedByL3Agent,
+)
+from cumulet.services.network.agents.exclusions import ExclusionRow, exclude, excluded_hosts, include
 from cumulet.services.network.attributes import clean, read_object
-from cumulet.services.network.exclusions import ExclusionRow, exclude, excluded_hosts, include
+from cumulet.services.network.errors import HTTPBadRequest
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow
@@ -43,15 +51,15 @@ async def _agent(room: Network, call: Call, kind: str) -> dict[str, Any]:
     if agent["agent_type"] == kind:
         return agent
     if kind == L3:
-        raise errors.InvalidL3Agent(f"Agent {agent['id']} is not a L3 Agent or has been disabled")
-    raise errors.InvalidDHCPAgent(f"Agent {agent['id']} is not a valid DHCP Agent or has been disabled")
+        raise InvalidL3Agent(f"Agent {agent['id']} is not a L3 Agent or has been disabled")
+    raise InvalidDHCPAgent(f"Agent {agent['id']} is not a valid DHCP Agent or has been disabled")
 
 
 async def _named(call: Call, name: str) -> str:
     """The id in a body that holds nothing else. Raises."""
     body = read_object(await call.request.body(1 << 16))
     if set(body) != {name}:
-        raise errors.HTTPBadRequest(f"Failed to parse request. '{name}' is needed, and nothing else.")
+        raise HTTPBadRequest(f"Failed to parse request. '{name}' is needed, and nothing else.")
     found: str = clean(Field(name, Uuid, create=REQUIRED), body[name])
     return found
 
@@ -94,7 +102,7 @@ async def _add_network(room: Network, call: Call) -> msgspec.Raw:
 
     async def write(tx: Transaction) -> None:
         network = await networks.sought(tx, call, network_id)
-        refusal = errors.NetworkHostedByDHCPAgent(
+        refusal = NetworkHostedByDHCPAgent(
             f"The network {network.id} has been already hosted by the DHCP Agent {agent['id']}."
         )
         if (await _serving(tx, network.id))(agent["host"]):
@@ -118,7 +126,7 @@ async def _remove_network(room: Network, call: Call) -> None:
     async def write(tx: Transaction) -> None:
         network = await networks.sought(tx, call, call.path["network_id"])
         if not (await _serving(tx, network.id))(agent["host"]):
-            raise errors.NetworkNotHostedByDhcpAgent(
+            raise NetworkNotHostedByDhcpAgent(
                 f"The network {network.id} is not hosted by the DHCP agent {agent['id']}."
             )
         await exclude(tx, network.id, agent["host"])
@@ -161,7 +169,7 @@ async def _add_router(room: Network, call: Call) -> msgspec.Raw:
     call.allow("create_l3-router")
     agent = await _agent(room, call, L3)
     if not agent["admin_state_up"]:
-        raise errors.InvalidL3Agent(f"Agent {agent['id']} is not a L3 Agent or has been disabled")
+        raise InvalidL3Agent(f"Agent {agent['id']} is not a L3 Agent or has been disabled")
     router_id = await _named(call, "router_id")
 
     async def write(tx: Transaction) -> None:
@@ -173,7 +181,7 @@ async def _add_router(room: Network, call: Call) -> msgspec.Raw:
             await enroll(room, tx, router, [*sorted(hosts), agent["host"]])
             return
         if router.ha or hosts - {agent["host"]}:
-            raise errors.RouterHostedByL3Agent(
+            raise RouterHostedByL3Agent(
                 f"The router {router.id} has been already hosted by the L3 Agent on {router.host}; remove it there."
             )
         await include(tx, router.id, agent["host"])
@@ -192,7 +200,7 @@ async def _remove_router(room: Network, call: Call) -> None:
     async def write(tx: Transaction) -> None:
         router = await routers.sought(tx, call, call.path["router_id"])
         if agent["host"] not in await _hosts_of(tx, router):
-            raise errors.RouterNotHostedByL3Agent(f"The router {router.id} is not hosted by L3 agent {agent['id']}.")
+            raise RouterNotHostedByL3Agent(f"The router {router.id} is not hosted by L3 agent {agent['id']}.")
         await exclude(tx, router.id, agent["host"])
         if not router.ha:
             await tx.update(RouterRow, {"id": router.id}, host="", by_hand=False)

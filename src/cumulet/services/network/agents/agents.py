@@ -14,8 +14,10 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import Bool, Text, parse_bool
 from cumulet.lib.clock import SECOND, iso_seconds
 from cumulet.services.fleet.public import NodeView
-from cumulet.services.network import errors, offers
+from cumulet.services.network import offers
+from cumulet.services.network.agents.errors import AgentNotFound
 from cumulet.services.network.attributes import Attributes, read_one
+from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
@@ -135,7 +137,7 @@ def _flag(name: str, text: str) -> bool:
     try:
         return parse_bool(text)
     except ValueError as error:
-        raise errors.HTTPBadRequest(f"Invalid input for {name}. Reason: {error}.") from error
+        raise HTTPBadRequest(f"Invalid input for {name}. Reason: {error}.") from error
 
 
 def _narrowed(call: Call, shown: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +151,7 @@ async def find_agent(room: Network, call: Call) -> dict[str, Any]:
     for agent in await agents(room) if call.may("get_agent") else []:
         if agent["id"] == wanted:
             return agent
-    raise errors.AgentNotFound(f"Agent {wanted[:64]} could not be found.")
+    raise AgentNotFound(f"Agent {wanted[:64]} could not be found.")
 
 
 async def _show(room: Network, call: Call) -> dict[str, Any]:
@@ -163,7 +165,7 @@ async def _update(room: Network, call: Call) -> dict[str, Any]:
     wish = ATTRIBUTES.for_update(read_one(await call.request.body(1 << 16), "agent"))
     admin_up = wish.get("admin_state_up", agent["admin_state_up"])
     if not admin_up and agent["agent_type"] != L3:
-        raise errors.InvalidInput(
+        raise InvalidInput(
             f"A {agent['agent_type']} cannot be taken out of service: it serves the ports of its own node. Disable the "
             f"node's compute service instead."
         )
