@@ -440,6 +440,7 @@ async def test_a_record_is_believed_when_the_store_holds_what_it_names(shop: Sho
         {"id": "x"}, {"object_id": "../../etc/passwd"}, {"size": 0}, {"size": "1"}, {"size": 1 << 40},
         {"table_start": -1}, {"table_digest": "x"}, {"name": "x" * 256}, {"metadata": {"a": 1}}, {"cow": 1},
         {"description": "\0"}, {"metadata": {"a": "x" * 256}}, {"parent_id": "p"},
+        {"parent_id": NOBODY}, {"data_timestamp": 1 << 58},
     ],
 )  # fmt: skip
 async def test_a_record_that_is_none_is_refused(shop: Shop, values: dict[str, Any]) -> None:

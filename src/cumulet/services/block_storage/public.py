@@ -22,7 +22,7 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.service import service
 from cumulet.services.block_storage.snapshots import operations as snapshots
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
-from cumulet.services.block_storage.volumes import exporting, following, keys, operations
+from cumulet.services.block_storage.volumes import exporting, following, keys, operations, sources
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 _ADMITTED = Caller(user_id="", roles=("admin",))
@@ -70,14 +70,12 @@ class VolumeDoor:
     async def get(self, caller: Caller, volume_id: str) -> VolumeView:
         """A volume that the caller may use."""
         async with self._room.database.read() as tx:
-            row = await tx.get(VolumeRow, id=volume_id)
-        if row is None or (row.project_id != caller.project_id and not caller.is_admin):
-            raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
+            row = await sources.visible(tx, caller, VolumeRow, volume_id, VolumeNotFound)
         return await self._view(row)
 
     async def snapshot(self, caller: Caller, snapshot_id: str) -> SnapshotView:
         """A snapshot that the caller may use and that is complete. Raises SnapshotNotFound, InvalidSnapshot."""
-        content = await operations.admit(self._room, caller, operations.Source(snapshot_id=snapshot_id))
+        content = await sources.admit(self._room, caller, sources.Source(snapshot_id=snapshot_id))
         metadata = msgspec.json.decode(content.image_metadata, type=dict[str, str])
         return SnapshotView(snapshot_id, content.least_gib, content.bootable, metadata)
 
@@ -138,8 +136,8 @@ class VolumeDoor:
         async with self._room.database.read() as tx:
             row = await tx.get(VolumeRow, id=volume_id)
         if row is None:
-            source = operations.Source(image_id, snapshot_id, source_volume_id)
-            content = await operations.admit(self._room, _ADMITTED, source)
+            source = sources.Source(image_id, snapshot_id, source_volume_id)
+            content = await sources.admit(self._room, _ADMITTED, source)
             row = await operations.make(
                 self._room,
                 volume_id,

@@ -16,6 +16,7 @@ from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes import operations as volumes
 from cumulet.services.block_storage.volumes import store as volume_store
 from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.volumes.sources import Source, content_of
 
 DELETABLE = {"available", "error", "error_deleting"}
 
@@ -168,12 +169,12 @@ async def restore_as_new(room: BlockStorage, caller: Caller, backup: BackupRow, 
         new_uuid(),
         caller.project_id,
         caller.user_id,
-        volumes.Source(backup_id=backup.id),
+        Source(backup_id=backup.id),
         size=backup.size,
         name=name or f"restore_backup_{backup.id}",
         description="auto-created_from_restore_from_backup",
         zone=backup.availability_zone,
-        content=volumes.content_of(backup),
+        content=content_of(backup),
         caller=caller,
     )
 

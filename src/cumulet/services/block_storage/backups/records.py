@@ -23,6 +23,8 @@ SERVICE = "cinder.backup.drivers.cumulet"
 """Who can read such a record; clients know the driver of a backup by the begin of this name."""
 MOST_GIB = 1 << 20
 LONGEST = 64 * 1024
+LATEST = 1 << 57
+"""In the year 6536: an instant that can still be written as a date."""
 _DIGEST = 64
 
 
@@ -114,8 +116,12 @@ def _read(url: str) -> Record:
         raise InvalidInput("backup_url: a text in the record is longer than 255 characters, or has a NUL")
     if any(len(key) > 255 or len(value) > 255 for key, value in record.metadata.items()):
         raise InvalidInput("backup_url: the record's metadata has a key or a value of more than 255 characters")
-    numbers = (record.table_start, record.table_length, record.data_timestamp)
-    if not 0 < record.size <= MOST_GIB or any(not 0 <= number < 1 << 62 for number in numbers):
+    numbers = (record.table_start, record.table_length)
+    if (
+        not 0 < record.size <= MOST_GIB
+        or any(not 0 <= number < 1 << 62 for number in numbers)
+        or not 0 <= record.data_timestamp <= LATEST
+    ):
         raise InvalidInput("backup_url: a number in the record is out of its range")
     return record
 
@@ -125,5 +131,7 @@ def _check_ids(record: Record) -> None:
     others = (one for one in (record.snapshot_id, record.parent_id) if one)
     if not all(map(is_uuid, (*needed, *others))):
         raise InvalidInput("backup_url: an id in the record is none")
+    if record.parent_id == record.id:
+        raise InvalidInput("backup_url: the record says that the backup adds to itself")
     if len(record.table_digest) != _DIGEST or not record.table_digest.isalnum():
         raise InvalidInput("backup_url: the digest in the record is none")

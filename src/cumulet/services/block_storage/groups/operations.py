@@ -27,8 +27,8 @@ from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import choice
 from cumulet.services.block_storage.volumes import operations as volumes
 from cumulet.services.block_storage.volumes import store
-from cumulet.services.block_storage.volumes.operations import Source
 from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.volumes.sources import Source, admit
 
 MOST_VOLUMES = 100
 """Volumes of one group."""
@@ -107,7 +107,7 @@ async def make_from(room: BlockStorage, caller: Caller, wish: dict[str, Any]) ->
     sources = [(Source(snapshot_id=part.id), part.name) for part in parts]
     if group_id:
         sources = [(Source(volume_id=member.id), member.name) for member in members]
-    admitted = [(source, name, await volumes.admit(room, caller, source)) for source, name in sources]
+    admitted = [(source, name, await admit(room, caller, source)) for source, name in sources]
     types: list[str] = msgspec.json.decode(origin.volume_types)
     row = await _insert(
         room,

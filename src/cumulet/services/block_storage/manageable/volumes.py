@@ -29,10 +29,11 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import quotas
 from cumulet.services.block_storage.volumes import operations, store
-from cumulet.services.block_storage.volumes.operations import Content, Found, Source
+from cumulet.services.block_storage.volumes.operations import Found
 from cumulet.services.block_storage.volumes.place import placed
 from cumulet.services.block_storage.volumes.resource import NOT_AT_ONCE, volumes
 from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.volumes.sources import Content, Source
 
 RULE = "volume_extension:"
 

@@ -23,24 +23,24 @@ class SnapshotRow(Row):
     description: LongText
     size: Number
     """GiB of the volume at that moment."""
-    metadata: Json
-    group_snapshot_id: Ref
-    kept_as: Ref
+    metadata: Json = "{}"
+    group_snapshot_id: Ref = ""
+    kept_as: Ref = ""
     """Its name on the node, if that is not its id: it was there before it was known here."""
-    hold: Short
+    hold: Short = ""
     """What else holds it, as its status says: `backing-up`."""
-    wanted: bool
+    wanted: bool = True
     """False: it should go."""
-    made: bool
-    fault: LongText
-    forced_status: Short
+    made: bool = False
+    fault: LongText = ""
+    forced_status: Short = ""
     """What an administrator said it is."""
-    progress: Short
+    progress: Short = ""
     """What a service that takes snapshots by itself said of it; empty: what is known here."""
-    status: Short
+    status: Short = "creating"
     """Derived at every write by `status.py`."""
-    created_at: Instant
-    updated_at: Instant
+    created_at: Instant = 0
+    updated_at: Instant = 0
 
 
 def on_node(snapshot: SnapshotRow) -> str:

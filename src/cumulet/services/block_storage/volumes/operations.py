@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -11,52 +12,16 @@ from cumulet.core.access.caller import Caller
 from cumulet.core.db import Transaction
 from cumulet.core.errors import Conflict, OverQuota
 from cumulet.services.block_storage.backups import store as backups
-from cumulet.services.block_storage.backups.content import KeptVolume
-from cumulet.services.block_storage.backups.row import BackupRow
-from cumulet.services.block_storage.errors import (
-    BackupNotFound,
-    InvalidInput,
-    InvalidSnapshot,
-    InvalidVolume,
-    SnapshotNotFound,
-    VolumeNotFound,
-)
+from cumulet.services.block_storage.errors import InvalidInput, InvalidSnapshot, InvalidVolume
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import choice, quotas
 from cumulet.services.block_storage.volumes import keys, store
 from cumulet.services.block_storage.volumes.hints import NO_HINTS, Hints
 from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.volumes.sources import Content, Source, image_content
 
 DELETABLE = {"available", "error", "error_restoring", "error_extending", "error_managing", "creating", "deleting"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a volume's content comes from: at most one of these."""
-
-    image_id: str = ""
-    snapshot_id: str = ""
-    volume_id: str = ""
-    backup_id: str = ""
-
-    def __post_init__(self) -> None:
-        if sum(map(bool, (self.image_id, self.snapshot_id, self.volume_id, self.backup_id))) > 1:
-            raise InvalidInput("give one source at the most: imageRef, snapshot_id, source_volid or backup_id")
-
-
-@dataclass
-class Content:
-    """What a source means for the volume made of it."""
-
-    least_gib: int = 1
-    bootable: bool = False
-    image_metadata: str = "{}"
-    metadata: dict[str, str] = field(default_factory=dict)
-    """Which the new volume has too, beside its own."""
-    encrypted: bool = False
-    type_id: str = ""
-    """The source's own type, which the copy has too when no other was asked for."""
 
 
 @dataclass(frozen=True)
@@ -68,88 +33,8 @@ class Found:
     id: str
     snapshots: tuple[str, ...]
 
-
-async def admit(room: BlockStorage, caller: Caller, source: Source) -> Content:
-    """The source exists, the caller may use it, and it is complete."""
-    if source.image_id:
-        return await _image_content(room, caller, source.image_id)
-    if source.snapshot_id:
-        return await _snapshot_content(room, caller, source.snapshot_id)
-    if source.volume_id:
-        origin = await _visible_volume(room, caller, source.volume_id)
-        if origin.status not in ("available", "in-use"):
-            raise InvalidVolume(f"status must be available or in-use to copy it, not {origin.status}")
-        return _copied(origin, origin.size)
-    if source.backup_id:
-        return content_of(await _visible_backup(room, caller, source.backup_id))
-    return Content()
-
-
-def content_of(backup: BackupRow) -> Content:
-    """What a backup means for the volume that gets its content."""
-    kept = msgspec.json.decode(backup.volume, type=KeptVolume)
-    image_metadata = msgspec.json.encode(kept.image_metadata).decode()
-    return Content(backup.size, kept.bootable, image_metadata, kept.metadata)
-
-
-async def _visible_backup(room: BlockStorage, caller: Caller, backup_id: str) -> BackupRow:
-    async with room.database.read() as tx:
-        backup = await tx.get(BackupRow, id=backup_id)
-    if backup is None or (backup.project_id != caller.project_id and not caller.is_admin):
-        raise BackupNotFound(f"Backup {backup_id[:64]} could not be found.")
-    return backup
-
-
-async def _visible_volume(room: BlockStorage, caller: Caller, volume_id: str) -> VolumeRow:
-    async with room.database.read() as tx:
-        volume = await tx.get(VolumeRow, id=volume_id)
-    if volume is None or (volume.project_id != caller.project_id and not caller.is_admin):
-        raise VolumeNotFound(f"Volume {volume_id[:64]} could not be found.")
-    return volume
-
-
-async def _snapshot_content(room: BlockStorage, caller: Caller, snapshot_id: str) -> Content:
-    async with room.database.read() as tx:
-        snapshot = await tx.get(SnapshotRow, id=snapshot_id)
-        if snapshot is None or (snapshot.project_id != caller.project_id and not caller.is_admin):
-            raise SnapshotNotFound(f"Snapshot {snapshot_id[:64]} could not be found.")
-        volume = await tx.get(VolumeRow, id=snapshot.volume_id)
-    if snapshot.status != "available" or volume is None:
-        raise InvalidSnapshot(f"Originating snapshot status must be one of 'available' values, not {snapshot.status}")
-    return _copied(volume, snapshot.size)
-
-
-def _copied(origin: VolumeRow, size: int) -> Content:
-    """What a volume, or a snapshot of it, means for its copy."""
-    return Content(
-        size,
-        origin.bootable,
-        origin.image_metadata,
-        encrypted=bool(origin.encryption_key_id),
-        type_id=origin.type_id,
-    )
-
-
-async def _image_content(room: BlockStorage, caller: Caller, image_id: str) -> Content:
-    image = await room.image.get(caller, image_id)
-    if image.status != "active":
-        raise InvalidInput(f"image {image_id} is {image.status}; only an active image can become a volume")
-    if not image.size and "block_device_mapping" in image.properties:
-        raise InvalidInput(f"image {image_id} has no bytes of its own: it stands for snapshots of volumes")
-    size = image.virtual_size or image.size or 0
-    least = max(1, image.min_disk, -(-size // 2**30))
-    metadata = {
-        "image_id": image.id,
-        "image_name": image.name or "",
-        "checksum": image.checksum or "",
-        "container_format": image.container_format or "",
-        "disk_format": image.disk_format or "",
-        "min_disk": str(image.min_disk),
-        "min_ram": str(image.min_ram),
-        "size": str(image.size or 0),
-        **image.properties,
-    }
-    return Content(least, True, msgspec.json.encode(metadata).decode())
+    def columns(self) -> dict[str, Any]:
+        return {**self.place, "adopt": self.id, "left": msgspec.json.encode(self.snapshots).decode()}
 
 
 async def make(
@@ -195,52 +80,18 @@ async def make(
         source_image_id=source.image_id,
         source_volume_id=source.volume_id,
         snapshot_id=source.snapshot_id,
-        adopt=found.id if found else "",
-        left=msgspec.json.encode(found.snapshots if found else ()).decode(),
         encryption=msgspec.json.encode(encryption).decode() if encryption else "",
-        encryption_key_id="",
         metadata=msgspec.json.encode({**content.metadata, **metadata}).decode(),
         image_metadata=content.image_metadata,
         bootable=content.bootable,
         multiattach=multiattach or specs.get("multiattach", "").lower() == "<is> true",
-        read_only="",
-        hold="",
         group_id=group_id,
         hints=msgspec.json.encode(dict(hints)).decode(),
-        revert_to="",
-        reverts=0,
-        reimages=0,
         restore_from=source.backup_id,
         restores=1 if source.backup_id else 0,
-        destination="",
-        destination_pool="",
-        carried="",
-        new_type="",
-        moving_since=0,
-        export_secret="",
-        wanted=True,
-        released=False,
-        generation=1,
-        node=found.place["node"] if found else "",
-        backend=found.place["backend"] if found else "",
-        cluster=found.place["cluster"] if found else "",
-        pool=found.place["pool"] if found else "",
-        tried="{}",
-        leaves="",
-        looked_after="",
-        made_size=0,
-        made_reverts=0,
-        made_reimages=0,
-        made_restores=0,
-        migration_status="",
-        exported="",
-        fault="",
-        forced_status="",
-        status="",
-        attachments="[]",
-        unsettled=True,
         created_at=now,
         updated_at=now,
+        **(found.columns() if found else {}),
     )
 
     async def write(tx: Transaction) -> None:
@@ -333,7 +184,7 @@ async def reimage(
     room: BlockStorage, caller: Caller, volume: VolumeRow, image_id: str, *, reserved: bool, number: int = 0
 ) -> None:
     """Let a volume that nobody has hold what an image holds. `number`: which time this is, if that is known."""
-    content = await _image_content(room, caller, image_id)
+    content = await image_content(room, caller, image_id)
     allowed = ("available", "error", "reserved") if reserved else ("available", "error")
 
     async def write(tx: Transaction) -> None:

@@ -9,20 +9,22 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulet.contracts.assignments import Kind
+from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.core.db import Query, Transaction
 from cumulet.core.reconcile import Again, Done, Outcome
-from cumulet.services.block_storage import messages
 from cumulet.services.block_storage.backends import pools
 from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.messages import Action
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.snapshots.row import SnapshotRow, on_node
+from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types.row import TypeRow
 from cumulet.services.block_storage.volumes import place, store
 from cumulet.services.block_storage.volumes.migration import Moving
-from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
+from cumulet.services.block_storage.volumes.noting import note
+from cumulet.services.block_storage.volumes.order import order_of
+from cumulet.services.block_storage.volumes.row import VolumeRow
 from cumulet.services.block_storage.volumes.verdict import Verdict, judge
 from cumulet.services.fleet.public import Held
 
@@ -94,7 +96,7 @@ class VolumeReconciler:
             # Who looks after it now destroys it, whoever did so before.
             spec = VolumeSpec(id=volume.id, size_gib=volume.size, backend=volume.backend)
             await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)
-            await self._note(volume.id, Verdict(volume={"looked_after": volume.node}))
+            await note(self._room, volume.id, Verdict(volume={"looked_after": volume.node}))
             return Again(0)
         outcome = await self._let_go(volume.id, legs)
         alive = {node.name for node in await self._room.fleet.nodes() if node.alive}
@@ -123,7 +125,7 @@ class VolumeReconciler:
         choice, pool = await place.find(self._room, volume, kind, source=source)
         if pool is not None:
             there = place.placed(pool, volume.id, volume.availability_zone, beside)
-            await self._note(volume.id, Verdict(volume=there))
+            await note(self._room, volume.id, Verdict(volume=there))
             return Again(0)
         if not choice.refusals:
             return Again(NO_NODE_SECONDS, choice.sentence())
@@ -152,7 +154,7 @@ class VolumeReconciler:
         return (place.pool_of(source), source.node, "") if source else ("", "", f"The volume {source_id} is gone.")
 
     async def _fail(self, volume: VolumeRow, action: Action, reason: str) -> Outcome:
-        await self._note(volume.id, Verdict(volume={"fault": reason}, cause=action, reason=reason))
+        await note(self._room, volume.id, Verdict(volume={"fault": reason}, cause=action, reason=reason))
         return Done()
 
     # ---- living ------------------------------------------------------------------------------------------------------
@@ -162,42 +164,10 @@ class VolumeReconciler:
             snapshots = await tx.find(SnapshotRow, volume_id=volume.id, order_by="created_at")
             copied = await self._copied(tx, snapshots)
             source = await tx.get(SnapshotRow, id=volume.snapshot_id) if volume.snapshot_id else None
-        image = None
-        if volume.source_image_id:
-            image = await self._room.image.ref(volume.source_image_id)
-            awaited = not volume.made_size or volume.made_reimages < volume.reimages
-            if image is None and awaited and not volume.fault:
-                gone = "The image this volume should be made from is gone."
-                return await self._fail(volume, Action.CREATE_FROM_IMAGE, gone)
-        if volume.made_restores < volume.restores and not volume.fault:
-            async with self._room.database.read() as tx:
-                backup = await tx.get(BackupRow, id=volume.restore_from)
-            if backup is None or not backup.made or backup.fault:
-                reason = backup.fault if backup else f"The backup {volume.restore_from} is gone."
-                return await self._fail(volume, Action.BACKUP_RESTORE, reason)
-        at, _, behind = volume.leaves.partition("@")
-        spec = VolumeSpec(
-            id=volume.id,
-            size_gib=volume.size if not volume.fault else max(volume.made_size, 1),
-            backend=volume.backend,
-            image=image,
-            volume_id=volume.source_volume_id,
-            snapshot_id=on_node(source) if source else volume.snapshot_id,
-            adopt=volume.adopt,
-            snapshots=(
-                *(on_node(row) for row in snapshots if (row.wanted and not row.fault) or row.id in copied),
-                *msgspec.json.decode(volume.left, type=list[str]),
-            ),
-            reverts=volume.reverts,
-            revert_to=next((on_node(row) for row in snapshots if row.id == volume.revert_to), volume.revert_to),
-            reimages=volume.reimages if not volume.fault else volume.made_reimages,
-            restores=volume.restores if not volume.fault else volume.made_restores,
-            restore_from=volume.restore_from,
-            encrypted=bool(volume.encryption_key_id),
-            export_secret=volume.export_secret,
-            leaves=behind if behind and at == volume.node else "",
-            **({"key_bits": msgspec.json.decode(volume.encryption)["key_size"]} if volume.encryption else {}),
-        )
+        image = await self._room.image.ref(volume.source_image_id) if volume.source_image_id else None
+        if lost := await self._lost(volume, image):
+            return await self._fail(volume, *lost)
+        spec = order_of(volume, snapshots, copied, source, image)
         if (volume.made_size or not volume.fault) and volume.destination != volume.node:
             await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)
         await self._leave(volume, spec, legs)
@@ -211,11 +181,27 @@ class VolumeReconciler:
             await self._try_elsewhere(volume, verdict.reason)
             return Again(0)
         if verdict.says_anything:
-            await self._note(volume.id, verdict)
+            await note(self._room, volume.id, verdict)
             return Again(0)
         if not volume.unsettled:
             return Done()
         return Again(COPY_SECONDS if copied else REPORT_SECONDS, "the node has not reported yet")
+
+    async def _lost(self, volume: VolumeRow, image: ImageRef | None) -> tuple[Action, str] | None:
+        """What was to be done with an image or a backup that is not there any more, and why that fails."""
+        if volume.fault:
+            return None
+        awaited = not volume.made_size or volume.made_reimages < volume.reimages
+        if volume.source_image_id and image is None and awaited:
+            return Action.CREATE_FROM_IMAGE, "The image this volume should be made from is gone."
+        if volume.made_restores < volume.restores:
+            async with self._room.database.read() as tx:
+                backup = await tx.get(BackupRow, id=volume.restore_from)
+            if backup is None:
+                return Action.BACKUP_RESTORE, f"The backup {volume.restore_from} is gone."
+            if backup.fault or not backup.made:
+                return Action.BACKUP_RESTORE, backup.fault or f"The backup {volume.restore_from} is not made."
+        return None
 
     async def _leave(self, volume: VolumeRow, spec: VolumeSpec, legs: Sequence[Held]) -> None:
         """Nodes that have nothing to do with a volume any more let go of it: without a trace where it was, and leaving
@@ -267,45 +253,6 @@ class VolumeReconciler:
             # A dead node keeps what it was told to drop; its owner does not wait for it.
             return Verdict(gone=[row.id for row in snapshots if not row.wanted and row.id not in copied])
         return Verdict()
-
-    async def _note(self, key: str, verdict: Verdict) -> None:
-        room = self._room
-
-        async def write(tx: Transaction) -> None:
-            volume = await tx.get(VolumeRow, id=key)
-            if volume is None:
-                return
-            await store.held(room, tx, key)
-            for made in verdict.made:
-                await store.set_snapshot(room, tx, made, made=True)
-            for failed in verdict.failed:
-                await store.set_snapshot(room, tx, failed, fault=verdict.reason)
-            for gone in verdict.gone:
-                await store.remove_snapshot(tx, gone)
-            # What failed leaves the order: the node is told anew.
-            anew = bool(verdict.failed) or "reverts" in verdict.volume
-            await (store.order if anew else store.change)(room, tx, key, **verdict.volume)
-            if verdict.cause is not None:
-                await self._tell(tx, volume, verdict)
-            for source in (volume.source_volume_id, volume.snapshot_id and await self._parent(tx, volume.snapshot_id)):
-                if source:
-                    tx.wake(store.TOPIC, source)
-            if verdict.volume.keys() & {"made_size", "exported", "looked_after"}:
-                for attachment in await tx.find(AttachmentRow, volume_id=key):
-                    tx.wake("attachment", attachment.server_id)
-
-        await room.database.write(write)
-
-    @staticmethod
-    async def _parent(tx: Transaction, snapshot_id: str) -> str:
-        snapshot = await tx.get(SnapshotRow, id=snapshot_id)
-        return snapshot.volume_id if snapshot else ""
-
-    async def _tell(self, tx: Transaction, volume: VolumeRow, verdict: Verdict) -> None:
-        assert verdict.cause is not None
-        subjects = [("VOLUME_SNAPSHOT", key) for key in verdict.failed] or [("VOLUME", volume.id)]
-        for kind, key in subjects:
-            await messages.note(self._room, tx, volume.project_id, kind, key, verdict.cause, verdict.reason)
 
     async def unsettled(self, after: str, limit: int) -> Sequence[str]:
         async with self._room.database.read() as tx:

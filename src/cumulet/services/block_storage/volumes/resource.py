@@ -21,9 +21,9 @@ from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.metadata import Metadata, decoded
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.types import choice
-from cumulet.services.block_storage.volumes import hints, operations, server_images, store
-from cumulet.services.block_storage.volumes.operations import Source
+from cumulet.services.block_storage.volumes import hints, operations, server_images, sources, store
 from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.volumes.sources import Source
 from cumulet.services.block_storage.zones import zones
 
 RULE = "volume:"
@@ -175,7 +175,7 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
                 f"image {source.image_id} has no bytes; microversion 3.46 takes the snapshot it stands for"
             )
         source = Source(snapshot_id=snapshot_id) if snapshot_id else source
-    content = await operations.admit(room, call.caller, source)
+    content = await sources.admit(room, call.caller, source)
     size = wish.get("size") or (
         content.least_gib if source.volume_id or source.snapshot_id or source.backup_id else None
     )

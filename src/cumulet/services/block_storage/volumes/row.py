@@ -17,7 +17,8 @@ ENDING = "ending"
     sa.Index("block_storage_volumes_restored", "restore_from"),
 )
 class VolumeRow(Row):
-    """A volume. Columns up to `generation` are the wish, those from `node` on the facts."""
+    """A volume. Columns up to `generation` are the wish, those from `node` on the facts. What is not said of a new one
+    is nothing, or not yet."""
 
     id: Id
     project_id: Ref
@@ -29,82 +30,82 @@ class VolumeRow(Row):
     availability_zone: Name
     type_id: Ref
     type_name: Name
-    source_image_id: Ref
-    source_volume_id: Ref
-    snapshot_id: Ref
-    adopt: Ref
+    source_image_id: Ref = ""
+    source_volume_id: Ref = ""
+    snapshot_id: Ref = ""
+    adopt: Ref = ""
     """The volume on its node that it was made of, which was there and belonged to nobody."""
-    left: Json
+    left: Json = "[]"
     """Names of snapshots on its node that nobody here has."""
-    encryption: Json
+    encryption: Json = ""
     """How it is encrypted, as its type said; empty text: it is not."""
-    encryption_key_id: Ref
-    metadata: Json
-    image_metadata: Json
-    bootable: bool
-    multiattach: bool
-    read_only: Short
+    encryption_key_id: Ref = ""
+    metadata: Json = "{}"
+    image_metadata: Json = "{}"
+    bootable: bool = False
+    multiattach: bool = False
+    read_only: Short = ""
     """`True` or `False` once somebody has said it, empty before."""
-    hold: Short
+    hold: Short = ""
     """What else holds it, as its status says: `attaching`, `detaching`, `awaiting-transfer`."""
-    group_id: Ref
-    hints: Json
+    group_id: Ref = ""
+    hints: Json = "{}"
     """What its maker said of where it should be."""
-    revert_to: Ref
+    revert_to: Ref = ""
     """The snapshot it was last asked to return to, and how often it was asked."""
-    reverts: Number
-    reimages: Number
+    reverts: Number = 0
+    reimages: Number = 0
     """How often it was asked to get the content of its image again, or of another one."""
-    restore_from: Ref
+    restore_from: Ref = ""
     """The backup whose content it was last to get, and how often that was asked."""
-    restores: Number
-    destination: Name
+    restores: Number = 0
+    destination: Name = ""
     """The node that it should move to; empty: it stays."""
-    destination_pool: Name
+    destination_pool: Name = ""
     """The pool there."""
-    carried: Short
+    carried: Short = ""
     """As what it goes there: `file` or `content`."""
-    new_type: Ref
+    new_type: Ref = ""
     """The type that it has when it is there; it counts towards both meanwhile."""
-    moving_since: Instant
-    export_secret: Ref
+    moving_since: Instant = 0
+    export_secret: Ref = ""
     """Set: it is to be offered over the network to whoever has this."""
-    wanted: bool
+    wanted: bool = True
     """False: it should go."""
-    released: bool
+    released: bool = False
     """It should go from here, and its bytes stay where they are."""
-    generation: Number
-    node: Name
+    generation: Number = 1
+    node: Name = ""
     """Where it lies; of storage that several nodes share, the one that looks after it now."""
-    leaves: Name
+    leaves: Name = ""
     """`NODE@BACKEND` where it was, or should have been, and where what is there is to be destroyed."""
-    looked_after: Name
+    looked_after: Name = ""
     """The node that has reported that it looks after it."""
-    backend: Short
-    cluster: Short
+    backend: Short = ""
+    cluster: Short = ""
     """The name of the shared storage; empty: it lies on its node alone."""
-    pool: Short
-    tried: Json
+    pool: Short = ""
+    tried: Json = "{}"
     """Pools where making it failed, and why."""
-    made_size: Number
+    made_size: Number = 0
     """GiB that the node reported; 0 while it is not made."""
-    made_reverts: Number
-    made_reimages: Number
-    made_restores: Number
-    migration_status: Short
+    made_reverts: Number = 0
+    made_reimages: Number = 0
+    made_restores: Number = 0
+    migration_status: Short = ""
     """How its last move ended, or that one is on its way; empty: it never moved."""
-    exported: Name
+    exported: Name = ""
     """Where it is offered, as its node said: `host:port/name`; `ENDING` until the node has said that it is no more."""
-    fault: LongText
-    forced_status: Short
+    fault: LongText = ""
+    forced_status: Short = ""
     """What an administrator said it is, until the next change."""
-    status: Short
+    status: Short = ""
     """Derived at every write by `status.py`."""
-    attachments: Json
+    attachments: Json = "[]"
     """What is shown of them."""
-    unsettled: bool
-    created_at: Instant
-    updated_at: Instant
+    unsettled: bool = True
+    created_at: Instant = 0
+    updated_at: Instant = 0
 
 
 @stored(
