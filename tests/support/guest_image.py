@@ -26,7 +26,3 @@ def tiny_image() -> Path:
 
 if __name__ == "__main__":
     print(tiny_image())
-
-
-if __name__ == "__main__":
-    print(tiny_image())

@@ -33,6 +33,9 @@ import_ports = [80, 443, {port}]
 router = 100
 
 [identity]
+lockout_attempts = 2
+lockout_seconds = 10
+password_history = 2
 trusted_dashboards = ["{dashboard}"]
 
 [identity.oidc.acme]
@@ -80,8 +83,9 @@ type = "files"
 type = "nfs"
 share = "192.0.2.5:/volumes"
 """
-"""A cloud in which every talent of the image service shows, with two backends of volumes, which believes an OpenID
-Connect provider, a SAML provider, and itself as if it were another cloud. The latter two sign with one key."""
+"""A cloud in which every talent of the image service shows, with two backends of volumes, whose accounts are locked and
+whose passwords are remembered as Tempest wishes, and which believes an OpenID Connect provider, a SAML provider, and
+itself as if it were another cloud. The latter two sign with one key."""
 DASHBOARD = "https://dashboard.test/auth/websso/"
 PATIENCE = Path(__file__).parents[1] / "compat" / "tempest.ini"
 

@@ -57,6 +57,11 @@ class Inspection:
     """Why it is not safe."""
 
 
+def is_as_declared(declared: str, found: str) -> bool:
+    """Whether what was found may call itself so."""
+    return found in _ACCEPTED.get(declared, {declared})
+
+
 def qemu_format(disk_format: str) -> str:
     """The name under which QEMU knows a disk format of the image API."""
     return _QEMU_NAMES.get(disk_format, disk_format)
@@ -142,7 +147,7 @@ class Inspector:
                     self._failed.add(candidate)
 
     def _mismatch(self, found: str) -> list[str]:
-        if not self._declared or found in _ACCEPTED.get(self._declared, {self._declared}):
+        if not self._declared or is_as_declared(self._declared, found):
             return []
         return [f"it is declared as {self._declared} but is {found}"]
 

@@ -120,6 +120,7 @@ class Cloud:
             offers=named.offers,
             show_locations=settings.image.show_locations,
             show_direct_url=settings.image.show_direct_url,
+            require_image_format_match=settings.image.require_image_format_match,
             secure_hash=settings.image.secure_hash,
             import_format=settings.image.import_format,
             workshop=image_stores.workshop(settings.image, state),

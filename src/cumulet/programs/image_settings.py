@@ -84,6 +84,9 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     show_locations: bool = False
     """Owners see where their images lie, and may add places on web servers to them."""
     show_direct_url: bool = False
+    require_image_format_match: bool = True
+    """What is not the format it is declared as is refused; else it is kept and handed out, but no server starts from
+    it. What could make its reader open another file is refused always."""
     import_format: Literal["", "raw", "qcow2", "vmdk", "vdi"] = ""
     """What disks are converted to when they are imported; empty: they stay what they are."""
     cache_mib: int = 10_240

@@ -54,6 +54,17 @@ async def test_dangerous_or_misnamed_data_is_refused(
     assert stored(room) == []
 
 
+async def test_an_operator_may_take_what_is_misnamed_but_nothing_dangerous(image: Client, room: Image) -> None:
+    room.require_image_format_match = False
+    misnamed = await active(image, disk_format="qcow2")
+    assert (misnamed["status"], misnamed["size"], misnamed["virtual_size"]) == ("active", len(RAW), None)
+    assert (await active(image))["virtual_size"] == len(RAW)
+    for disk_format in ("qcow2", "raw", "vmdk"):
+        path = f"/images/{(await queued(image, disk_format=disk_format))['id']}/file"
+        response = await image("PUT", path, content=QCOW2_WITH_BACKING_FILE, headers=OCTETS)
+        assert (response.status_code, "backing" in response.text) == (415, True), response.text
+
+
 async def test_data_needs_formats_a_media_type_and_a_queued_image(image: Client) -> None:
     bare = (await image.post("/images", {}))["id"]
     await image.put(f"/images/{bare}/file", status=400, content=RAW, headers=OCTETS)

@@ -59,6 +59,25 @@ def test_only_the_mistake_of_a_test_excuses_it() -> None:
     assert (excused.verdict, failed.verdict) == (Verdict.SKIPPED, Verdict.FAILED)
 
 
+REFUSED_AT_UPLOAD = """Traceback (most recent call last):
+  File "test_images_formats.py", line 164, in _create_server_with_image_def
+    image = self._test_image(image_def)
+  File "test_images_formats.py", line 88, in _test_image
+    self.client.store_image_file(image['id'], f)
+  File "images_client.py", line 170, in store_image_file
+    self._error_checker(resp, body)
+tempest.lib.exceptions.InvalidContentType: Invalid content type provided
+Details: Image data was refused: it is declared as qcow2 but is raw.
+"""
+
+
+def test_a_cloud_that_refuses_earlier_than_a_test_expects_does_no_wrong() -> None:
+    (earlier,) = judged(record("fail", traceback=REFUSED_AT_UPLOAD))
+    (elsewhere,) = judged(record("fail", traceback=REFUSED_AT_UPLOAD.replace("_create_server_with_", "upload_")))
+    assert (earlier.verdict, elsewhere.verdict) == (Verdict.SKIPPED, Verdict.FAILED)
+    assert earlier.why.startswith("[the cloud refuses this image at its upload")
+
+
 def test_a_class_that_cannot_be_set_up_fails_its_tests() -> None:
     name = "setUpClass (tempest.api.image.test_images.ImagesTest)"
 

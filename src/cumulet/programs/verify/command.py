@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -29,7 +30,12 @@ def cache_folder() -> Path:
 @click.option("--image", type=click.Path(exists=True, dir_okay=False), help="What guests boot; else a public image.")
 @click.option("--memory", default=128, show_default=True, help="MiB of memory of the test flavors.")
 @click.option("--guests/--no-guests", default=True, show_default=True, help="Log in to guests.")
-@click.option("--overrides", type=click.Path(exists=True, dir_okay=False), help="Settings of Tempest that win (ini).")
+@click.option(
+    "--overrides",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Settings of Tempest that win (ini); of several files the last one does.",
+)
 @click.option("--exclude", metavar="PATTERN", help="Leave out the tests that match.")
 @click.option("--sample", type=click.IntRange(1), help="At most so many tests of each suite, evenly spread.")
 @click.option("--time-limit", default=3000, show_default=True, help="Seconds for all suites together.")
@@ -44,7 +50,7 @@ def verify(
     image: str | None,
     memory: int,
     guests: bool,
-    overrides: str | None,
+    overrides: tuple[str, ...],
     exclude: str | None,
     sample: int | None,
     time_limit: int,
@@ -112,11 +118,11 @@ def verify(
 
 
 def _preparation(
-    os_cloud: str | None, image: str | None, memory: int, guests: bool, overrides: str | None
+    os_cloud: str | None, image: str | None, memory: int, guests: bool, overrides: Sequence[str]
 ) -> list[str]:
     options = ["--memory", str(memory), "--profile", str(PROFILE)]
-    named = {"--os-cloud": os_cloud, "--image": image, "--overrides": overrides}
-    for name, value in named.items():
+    named = [("--os-cloud", os_cloud), ("--image", image), *(("--overrides", file) for file in overrides)]
+    for name, value in named:
         options += [name, value] if value else []
     return [*options, "--guests"] if guests else options
 

@@ -46,6 +46,8 @@ class Image(Room):
     show_locations: bool = False
     """Owners see where their images lie, and may change it."""
     show_direct_url: bool = False
+    require_image_format_match: bool = True
+    """What is not the format it is declared as is refused; else it is kept, though no node starts from it."""
     secure_hash: bool = True
     """What is only read is hashed too."""
     import_format: str = ""

@@ -50,7 +50,8 @@ async def upload(
     await refuse_if_full(room, image_id, "image_size_total")
     key = new_uuid()
     row = await change(room, image_id, lambda row: status.begin_upload(row, key, room.clock.now()))
-    measure = Measure(row.disk_format, row.container_format, announced)
+    must_match = room.require_image_format_match
+    measure = Measure(row.disk_format, row.container_format, announced, must_match=must_match)
     async with _receiving(room, image_id, key, target):
         await put(room, target, key, measure.over(chunks, room.pool))
         return await change_receiving(room, image_id, key, lambda row: status.finish(row, measure, [chosen]))

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
-from cumulet.lib.disk_format import Inspector
+from cumulet.lib.disk_format import Inspector, is_as_declared
 from cumulet.services.image.errors import DataRefused, SizeMismatch
 
 BATCH = 1 << 20
@@ -30,8 +30,12 @@ class Measure:
         algorithm: str = "sha512",
         value: str = "",
         md5: str = "",
+        must_match: bool = True,
     ) -> None:
-        """What the bytes are said to be: their format, their number, their digests, one by the algorithm named."""
+        """What the bytes are said to be: their format, their number, their digests, one by the algorithm named.
+
+        What could make its reader open another file is refused even where another format is no reason to.
+        """
         self.size = 0
         self.virtual_size = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -40,7 +44,8 @@ class Measure:
         self._named = self._sha512 if algorithm == "sha512" else hashlib.new(algorithm)
         self._announced = announced
         self._expected = (value, md5)
-        self._inspector = None if container_format in _ARCHIVES else Inspector(disk_format)
+        self._disk_format = disk_format
+        self._inspector = None if container_format in _ARCHIVES else Inspector(disk_format if must_match else "")
 
     @property
     def md5(self) -> str:
@@ -96,7 +101,8 @@ class Measure:
                 f"Image data was refused: {'; '.join(found.reasons)}. Convert the file with 'qemu-img convert', or "
                 "correct disk_format."
             )
-        self.virtual_size = found.virtual_size
+        if is_as_declared(self._disk_format, found.format):
+            self.virtual_size = found.virtual_size
 
 
 async def batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:

@@ -38,6 +38,7 @@ async def read_through(room: Image, image: ImageRow, order: Order) -> None:
         algorithm=order.hash_algo or "sha512",
         value=order.hash_value if judged else "",
         md5=order.checksum if judged else "",
+        must_match=room.require_image_format_match,
     )
     async for _ in measure.over(_while_wanted(room, image.id, web.fetch(url, room.outside), size), room.pool):
         pass

@@ -147,6 +147,8 @@ async def _import(room: Image, image: ImageRow, order: Order) -> None:
         algorithm=order.hash_algo or "sha512",
         value=order.hash_value,
         md5=order.checksum,
+        # A workshop opens what it converts.
+        must_match=room.require_image_format_match or room.workshop is not None,
     )
     done: list[str] = []
     failed: list[str] = []
