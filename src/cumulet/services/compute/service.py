@@ -17,7 +17,6 @@ from cumulet.services.compute import (
     instance_actions,
     quota_sets,
     services,
-    snapshots,
     usage,
     usage_audits,
     zones,
@@ -46,11 +45,17 @@ from cumulet.services.compute.servers import (
     interfaces,
     live_migration,
     metadata,
-    remake,
+    migration,
+    rebuild,
+    rescue,
+    resize,
+    shelve,
 )
 from cumulet.services.compute.servers.extensions import ExtensionReconciler
 from cumulet.services.compute.servers.reconciler import ServerReconciler
 from cumulet.services.compute.servers.resource import servers
+from cumulet.services.compute.snapshots import actions as snapshots
+from cumulet.services.compute.snapshots.reconciler import SnapshotReconciler
 from cumulet.services.compute.versions import EARLIEST, LATEST
 
 VERBS = (
@@ -62,7 +67,11 @@ VERBS = (
     interfaces,
     live_migration,
     metadata,
-    remake,
+    migration,
+    rebuild,
+    rescue,
+    resize,
+    shelve,
     snapshots,
 )
 """Files that declare verbs of nouns which stand elsewhere; imported for that."""
@@ -113,4 +122,4 @@ def service() -> Service:
 
 def reconcilers(room: Compute) -> list[Reconciler]:
     """What brings the world to the wishes of this room."""
-    return [NodeReconciler(room), ServerReconciler(room), ExtensionReconciler(room), snapshots.SnapshotReconciler(room)]
+    return [NodeReconciler(room), ServerReconciler(room), ExtensionReconciler(room), SnapshotReconciler(room)]

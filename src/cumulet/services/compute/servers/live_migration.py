@@ -11,6 +11,7 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Anything, Bool, Text, Wire, parse_bool
 from cumulet.services.compute.history import finish_action
+from cumulet.services.compute.moves.begin import move, other_host
 from cumulet.services.compute.moves.live import ABORT, FORCE
 from cumulet.services.compute.moves.resource import ONE, one
 from cumulet.services.compute.moves.row import LIVE, MoveRow
@@ -18,7 +19,6 @@ from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.actions import API, given
 from cumulet.services.compute.servers.look import flavor_of
 from cumulet.services.compute.servers.operations import VERBS, act, check
-from cumulet.services.compute.servers.remake import known_host, move
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.servers.row import ServerRow
 
@@ -43,10 +43,7 @@ async def migrate_live(room: Compute, call: Call, row: ServerRow) -> None:
     check(call, row, VERBS["os-migrateLive"])
     host, forced = call.wish.get("host") or "", bool(call.wish.get("force"))
     if host:
-        call.allow(API + "os-migrate-server:migrate_live:host", servers.target(row))
-        await known_host(room, host)
-        if host == row.host:
-            raise BadRequest(f"Unable to migrate instance {row.id} to current host {host}.")
+        await other_host(room, call, row, host, API + "os-migrate-server:migrate_live:host")
     elif forced:
         raise BadRequest("Can't force to a non-provided destination")
     if call.wish["block_migration"] is False and keeps_disk_here(row):
