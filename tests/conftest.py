@@ -6,6 +6,7 @@ CUMULET_TEST_BUS_URL name servers that run already.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 
@@ -16,6 +17,8 @@ from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
 from tests.support import servers
 from tests.support.databases import empty_database
+
+TURN_SECONDS = 1.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,3 +68,15 @@ async def database(database_url: str, bus: MemoryBus) -> AsyncIterator[Database]
     """An empty database whose commits wake this test's bus."""
     async with empty_database(database_url, bus.wake) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def nothing_runs_on() -> AsyncIterator[None]:
+    """All tests share one event loop: what one leaves running in it would run in the next, and be destroyed at last."""
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        # What was told to end, or ends by itself, needs a turn of the loop.
+        _, left = await asyncio.wait(left, timeout=TURN_SECONDS)
+    assert not left, f"still running: {', '.join(sorted(str(task.get_coro()) for task in left))}"

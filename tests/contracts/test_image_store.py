@@ -169,7 +169,11 @@ async def test_parts_of_dead_processes_are_swept_and_those_of_the_living_kept(tm
     dead = tmp_path / "parts" / "dead"
     dead.mkdir()
     (dead / "half").write_bytes(b"half an image")
+    # One that ends just now: it is still in the list, and gone when it is looked at.
+    ending = tmp_path / "parts" / "ending"
+    ending.symlink_to("gone")
     second = FileImageStore(tmp_path)
+    ending.unlink()
     assert not dead.exists()
     await living.put(MAPLE, pieces(b"still works"), MUCH)
     assert await content(second, MAPLE) == b"still works"

@@ -6,6 +6,7 @@ free port with its data in memory where the machine allows, and is gone, data an
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -266,9 +267,24 @@ def _succeeds(command: Sequence[str | Path]) -> bool:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that stays free until whoever asked takes it: each process of a run has its own to give, each once a round,
+    and the kernel gives none of them to somebody who only connects."""
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a cycle has no end")
+
+
+def _mine() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = list(range(12_000 + worker % MOST_WORKERS, 24_000, MOST_WORKERS))
+    start = os.getpid() % len(ports)
+    return itertools.cycle([*ports[start:], *ports[:start]])
+
+
+MOST_WORKERS = 16
+_ports = _mine()
 
 
 def _connects(port: int) -> bool:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 BEGINNING = 1_800_000_000 * SECOND
 """The instant at which every simulated world begins."""
 
+SECONDS_TO_END = 60.0
+
 
 class NothingLeft(RuntimeError):
     """No task can ever go on: something waits for a wake-up that nobody will send."""
@@ -84,11 +86,16 @@ class VirtualClock:
 
 
 def run_virtually(story: Callable[[VirtualClock], Coroutine[Any, Any, T]]) -> T:
-    """Run a story in a world of its own, from its beginning to its end."""
+    """Run a story in a world of its own, from its beginning to its end, and to the end of whatever it left running."""
     loop = VirtualLoop()
     try:
         return loop.run_until_complete(story(VirtualClock(loop)))
     finally:
-        for task in asyncio.all_tasks(loop):
+        left = asyncio.all_tasks(loop)
+        for task in left:
             task.cancel()
+        if left:
+            # A task that was only told to end would be destroyed with the loop, in the midst of what it does.
+            _, deaf = loop.run_until_complete(asyncio.wait(left, timeout=SECONDS_TO_END))
+            assert not deaf, f"do not end: {', '.join(sorted(str(task.get_coro()) for task in deaf))}"
         loop.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from cumulet.contracts.moves import Luggage
+from cumulet.drivers.hypervisor.qemu.luggage import pack
 from cumulet.node.machines.belongings import HandedOn
 from cumulet.node.passwords import FilePasswords
 
@@ -36,6 +38,19 @@ async def test_a_password_is_kept_on_the_new_node_once(tmp_path: Path) -> None:
     for _ in "twice":
         assert (await handed.luggage(MACHINE)).password == b"sealed"
         assert kept.read(MACHINE) == b"sealed"
+
+
+async def test_a_disk_that_goes_while_its_machine_packs_is_no_luggage(tmp_path: Path) -> None:
+    class Listed(type(tmp_path)):  # type: ignore[misc]
+        def iterdir(self) -> Iterator[Path]:
+            yield self / "gone.raw"
+            yield from super().iterdir()
+
+    (tmp_path / "kept.raw").write_bytes(b"12345")
+    journal = SimpleNamespace(running=None, numbers={"kept": 1})
+    machine: Any = SimpleNamespace(folder=SimpleNamespace(disks=Listed(tmp_path)), journal=journal)
+    packed = await pack(machine)
+    assert [(file.name, file.size) for file in packed.files] == [("kept.raw", 5)]
 
 
 def test_of_passwords_that_are_forgotten_nothing_is_left(tmp_path: Path) -> None:

@@ -223,9 +223,9 @@ class StorageDaemon:
             os.chown(self.run, self.user.uid, self.user.gid)
         (self.folder / "log").unlink(missing_ok=True)
 
-    def _take_lock(self) -> int:
-        """The lock that a process is to hold for its life. Raises FileNotFoundError before the folder is made."""
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    def _take_lock(self, *, make: bool = True) -> int:
+        """The lock that a process is to hold for its life. Raises FileNotFoundError: there is none, nor to be made."""
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | (os.O_CREAT if make else 0), 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -235,7 +235,8 @@ class StorageDaemon:
 
     def _is_locked(self) -> bool:
         try:
-            os.close(self._take_lock())
+            # Whoever only looks makes nothing: the folder may be going just now.
+            os.close(self._take_lock(make=False))
         except DaemonFailed:
             return True
         except FileNotFoundError:

@@ -101,7 +101,12 @@ class Tgtd:
         """Those it has; none where it does not run."""
         if self.identity() is None:
             return []
-        return list(parsed(await self.ask(Mode.TARGET, Act.SHOW)))
+        try:
+            return list(parsed(await self.ask(Mode.TARGET, Act.SHOW)))
+        except TargetFailed:
+            if self.identity() is None:  # it has ended meanwhile
+                return []
+            raise
 
     async def ask(
         self,
@@ -153,7 +158,7 @@ class Tgtd:
         if self._user is not None:
             os.chown(run, self._user.uid, self._user.gid)
         for leftover in run.iterdir():
-            leftover.unlink()
+            leftover.unlink(missing_ok=True)
         log = self._folder / "log"
         log.unlink(missing_ok=True)
         try:

@@ -10,8 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import ImageRef
-from cumulet.contracts.volumes import VolumeSpec
+from cumulet.contracts.record import digest_of
+from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.drivers.volume.base import CopyFailed, Volumes
 from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import take_snapshot
@@ -26,6 +29,7 @@ from tests.support.volume_drivers import (
     MONDAY,
     PATTERNS,
     FileBackend,
+    Machines,
     OneImage,
     ensured,
     opens_without_key,
@@ -42,6 +46,52 @@ async def test_open_files_are_changed_by_their_machine_only(tmp_path: Path) -> N
     await ensured(backend, VolumeSpec(id=BIRCH, size_gib=2, volume_id=MAPLE))
     assert backend.machines.asked == ["resize", "take", "drop", "take", "drop"]
     backend.files.close()
+
+
+async def test_what_a_machine_was_asked_for_and_went_is_done_without_it(tmp_path: Path) -> None:
+    class Going(Machines):
+        """Goes off when it is asked for something."""
+
+        async def resize_volume(self, volume_id: str, size_bytes: int) -> None:
+            del self.open[volume_id]
+
+        async def take_volume_snapshot(self, volume_id: str, snapshot_id: str) -> None:
+            del self.open[volume_id]
+
+        drop_volume_snapshot = take_volume_snapshot
+
+    volumes = FileVolumes(tmp_path, OneImage(tmp_path), Vault(), machines=(machines := Going(tmp_path)))
+    await volumes.ensure(VolumeSpec(id=MAPLE, size_gib=1))
+    for size, snapshots in ((2, ()), (2, (MONDAY,)), (2, ())):
+        machines.open[MAPLE] = "machine"
+        spec = VolumeSpec(id=MAPLE, size_gib=size, snapshots=snapshots)
+        first, second = [await volumes.ensure(spec) for _ in range(2)]
+        assert (first.fault, first.digest) == (None, "")
+        assert (second.digest, second.size_gib, second.snapshots) == (digest_of(spec), size, snapshots)
+    volumes.close()
+
+
+async def test_a_volume_that_goes_while_it_is_asked_for_is_not_there(tmp_path: Path) -> None:
+    backend = FileBackend(tmp_path)
+    for wish in (backend.volumes.ensure(VolumeSpec(id=BIRCH, size_gib=1, volume_id=MAPLE)), whole(backend.volumes)):
+        await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+        # It has begun to go, and is there still when somebody asks.
+        going = asyncio.ensure_future(backend.volumes.remove(MAPLE))
+        await asyncio.sleep(0)
+        assert Path(backend.files.path(MAPLE)).exists()
+        facts = await wish
+        assert facts.fault is not None
+        assert (facts.fault.code, MAPLE in facts.fault.message) == (404, True)
+        await going
+    backend.files.close()
+
+
+async def whole(volumes: Volumes) -> VolumeFacts:
+    try:
+        async with volumes.file(MAPLE):
+            return VolumeFacts(id=MAPLE, size_gib=1)
+    except CopyFailed as error:
+        return VolumeFacts(id=MAPLE, size_gib=0, fault=Fault(message=str(error), code=404))
 
 
 async def test_a_file_held_by_an_unknown_program_is_a_fault(tmp_path: Path) -> None:

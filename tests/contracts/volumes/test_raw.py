@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from cumulet.contracts.volumes import CONTENT, VolumeSpec
 from cumulet.drivers.volume.base import CopyFailed
+from cumulet.lib import process
 from cumulet.lib.sparse import BrokenOff, Parcel, parcel
+from cumulet.lib.tgtd import Act, Mode, Tgtd
 from tests.support.raw_volumes import RawBackend
+from tests.support.servers import free_port
 from tests.support.volume_drivers import BIRCH, CEDAR, MAPLE, MONDAY, RBD, RED, TUESDAY, Backend, ensured, of
 
 
@@ -30,6 +37,38 @@ async def test_a_target_holds_on_to_its_volume_as_it_is(backend: Backend) -> Non
             pass
     free = VolumeSpec(id=MAPLE, size_gib=2, snapshots=(MONDAY,))
     assert (await ensured(backend, free)).size_gib == 2
+
+
+@of("iscsi")
+async def test_a_source_that_goes_while_it_is_copied_is_not_there(backend: Backend) -> None:
+    await ensured(backend, VolumeSpec(id=MAPLE, size_gib=1))
+    going = asyncio.ensure_future(backend.volumes.remove(MAPLE))
+    await asyncio.sleep(0)
+    facts = await backend.volumes.ensure(VolumeSpec(id=BIRCH, size_gib=1, volume_id=MAPLE))
+    assert facts.fault is not None
+    assert facts.fault.code == 404
+    await going
+
+
+async def test_a_daemon_that_ends_while_it_is_asked_has_no_targets(tmp_path: Path) -> None:
+    class Dying(Tgtd):
+        async def ask(self, mode: Mode, act: Act, words: Mapping[str, str] | None = None, **more: Any) -> str:
+            identity = self.identity()
+            if self.told and identity is not None:
+                await process.kill(identity)
+            return await super().ask(mode, act, words, **more)
+
+        told = False
+
+    folder = Path(tempfile.mkdtemp(prefix="cumulet-"))  # the test's own is too deep for sockets
+    daemon = Dying(folder, f"127.0.0.1:{free_port()}", None)
+    await daemon.ensure()
+    assert await daemon.targets() == []
+    daemon.told = True
+    assert daemon.identity() is not None
+    assert await daemon.targets() == []
+    assert daemon.identity() is None
+    shutil.rmtree(folder)
 
 
 @of(RBD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -22,6 +23,23 @@ def test_who_holds_it_is_known_and_a_second_is_refused(tmp_path: Path) -> None:
             hold(path)
 
     assert holder(path) is None
+
+
+def test_who_only_looks_keeps_nobody_from_holding_it(tmp_path: Path) -> None:
+    path = tmp_path / "serve.lock"
+    path.touch()
+    looking = path.open("r+")
+    fcntl.flock(looking, fcntl.LOCK_EX)
+    with hold(path, pause=looking.close):
+        assert holder(path) == os.getpid()
+
+
+def test_who_is_about_to_say_who_he_is_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "serve.lock"
+    with path.open("a+") as beginning:
+        fcntl.flock(beginning, fcntl.LOCK_EX)
+        assert holder(path, pause=lambda: None) is None
+        assert holder(path, pause=lambda: print(4711, file=beginning, flush=True)) == 4711
 
 
 def test_a_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ folder. Each writes its unfinished images into a folder of its own, which it hol
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -92,11 +93,10 @@ def own_parts(folder: Path) -> tuple[Path, int]:
     gate = _lock(folder, fcntl.LOCK_EX)
     try:
         for other in folder.iterdir():
-            try:
+            # Held by a living process, or it ends just now and takes its folder with it.
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
                 os.close(_lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB))
-            except BlockingIOError:
-                continue
-            shutil.rmtree(other)
+                shutil.rmtree(other)
         own = folder / new_hex()
         own.mkdir(mode=0o750)
         return own, _lock(own, fcntl.LOCK_EX)

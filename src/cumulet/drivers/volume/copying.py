@@ -38,12 +38,12 @@ class Copying:
     ) -> AsyncIterator[Path]:
         place = self._place
         self._must_be_here(volume_id)
-        if place.folder.is_encrypted(volume_id):
-            raise CopyFailed(f"volume {volume_id} is encrypted; its content leaves this node by its machine only")
         if disk_format not in COPY_FORMATS:
             raise CopyFailed(f"{disk_format[:64]!r} is none of {', '.join(COPY_FORMATS)}")
         part = place.parts / f"{new_uuid()}.copy"
         try:
+            if place.folder.is_encrypted(volume_id):
+                raise CopyFailed(f"volume {volume_id} is encrypted; its content leaves this node by its machine only")
             async with self._readable(volume_id, snapshot_id, open_too=open_too) as snapshot, place.turns:
                 arguments = qemu_img.convert(
                     place.folder.file(volume_id),
@@ -73,12 +73,16 @@ class Copying:
         async with self._place.alone(volume_id):
             if await self._place.machines_with(volume_id):
                 raise CopyFailed(f"volume {volume_id} is in use")
-            with self._place.folder.file(volume_id).open("rb") as file:
+            try:
+                file = self._place.folder.file(volume_id).open("rb")
+            except FileNotFoundError:
+                raise _not_here(volume_id) from None
+            with file:
                 yield parcel(file.fileno())
 
     def _must_be_here(self, volume_id: str) -> None:
         if not is_uuid(volume_id) or not self._place.folder.file(volume_id).exists():
-            raise CopyFailed(f"there is no volume {volume_id[:64]!r} here")
+            raise _not_here(volume_id)
 
     @contextlib.asynccontextmanager
     async def _readable(self, volume_id: str, snapshot_id: str, *, open_too: bool) -> AsyncIterator[str]:
@@ -110,6 +114,10 @@ class Copying:
             finally:
                 async with self._place.alone(volume_id):
                     with contextlib.suppress(MachineFailed, DiskBusy, NotReadable):
-                        await self._place.drop(volume_id, mark)
+                        await self._place.forget(volume_id, mark)
         finally:
             self._moments.discard(mark)
+
+
+def _not_here(volume_id: str) -> CopyFailed:
+    return CopyFailed(f"there is no volume {volume_id[:64]!r} here")

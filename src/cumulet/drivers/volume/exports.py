@@ -97,9 +97,8 @@ class Exports:
 
     async def close(self) -> None:
         """Let go of all daemons, which run on."""
-        for daemon in self._daemons.values():
-            await daemon.close()
-        self._daemons.clear()
+        while self._daemons:
+            await self._daemons.popitem()[1].close()
 
     # ---- as one that has volumes open ----------------------------------------------------------------------------
 

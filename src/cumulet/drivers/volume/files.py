@@ -90,7 +90,11 @@ class FileVolumes:
                 return await self._faulty(spec.id, str(error), 500, error.details)
             except (NotReadable, NotQcow2) as error:
                 return await self._faulty(spec.id, "This volume's data or its source's is damaged.", 500, str(error))
-            return msgspec.structs.replace(await self._look(spec.id), digest=digest_of(spec))
+            facts = await self._look(spec.id)
+            # Who had it open when he was asked to change it may have let go of it before he did.
+            if facts.size_gib < spec.size_gib or set(facts.snapshots) != set(spec.snapshots):
+                return facts
+            return msgspec.structs.replace(facts, digest=digest_of(spec))
 
     async def remove(self, volume_id: str) -> None:
         async with self._place.alone(volume_id):
@@ -99,7 +103,7 @@ class FileVolumes:
             source = await finished(self._place.pool, self._folder.holder, mark)
             if source is not None:
                 async with self._place.alone(source):
-                    await self._place.drop(source, mark)
+                    await self._place.forget(source, mark)
             await self._exports.end(volume_id, self._folder.file(volume_id))
             await finished(self._place.pool, self._folder.remove, volume_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from cumulet.contracts.volumes import CONTENT, VolumeSpec
@@ -103,15 +104,18 @@ class Making:
     async def _copy_volume(self, spec: VolumeSpec, part: Path) -> None:
         """Copy a volume as it is now, by a snapshot, so that its machine need not wait while we copy."""
         place, source, mark = self._place, spec.volume_id, copy_mark(spec.id)
-        if source == spec.id or not place.folder.file(source).exists():
+        if source == spec.id:
             raise Impossible(f"There is no volume {source} here to copy.", 404)
         async with place.alone(source):
-            if mark not in place.folder.snapshots(source):
-                await place.take(source, mark)
-            needed = place.folder.snapshots(source)[mark]
+            try:
+                if mark not in place.folder.snapshots(source):
+                    await place.take(source, mark)
+                needed = place.folder.snapshots(source)[mark]
+            except FileNotFoundError:
+                raise Impossible(f"There is no volume {source} here to copy.", 404) from None
         await self._copy(place.folder.file(source), mark, needed, part, spec, of=source)
         async with place.alone(source):
-            await place.drop(source, mark)
+            await place.forget(source, mark)
 
     async def _copy_snapshot(self, snapshot: str, part: Path, spec: VolumeSpec) -> None:
         with self._place.kept(snapshot):
@@ -123,9 +127,11 @@ class Making:
         folder = self._place.folder
         for _ in range(OPENINGS):
             holder = await finished(self._place.pool, folder.holder, snapshot)
-            size = folder.snapshots(holder).get(snapshot) if holder is not None else None
-            if holder is not None and size is not None:
-                return holder, size
+            # The volume may be gone again, or have another id.
+            with contextlib.suppress(FileNotFoundError):
+                size = folder.snapshots(holder).get(snapshot) if holder is not None else None
+                if holder is not None and size is not None:
+                    return holder, size
         raise Impossible(f"There is no snapshot {snapshot} here.", 404)
 
     async def _copy(
@@ -136,7 +142,10 @@ class Making:
         if needed > size:
             raise Impossible(f"{spec.size_gib} GiB are too few: the source needs {-(-needed // GIB)} GiB.", 400)
         luks, keys = tool.to_make(spec)
-        to_read = tool.to_read(of) if of else NO_KEYS
+        try:
+            to_read = tool.to_read(of) if of else NO_KEYS
+        except FileNotFoundError:
+            raise Impossible(f"There is no volume {of} here to copy.", 404) from None
         arguments = qemu_img.convert(
             source, "qcow2", part, snapshot=snapshot, shared=bool(snapshot), encrypted=bool(to_read), luks=luks
         )

@@ -108,6 +108,12 @@ class Workplace:
             file, keys = self.folder.file(volume_id), self.tool.to_read(volume_id)
             await self.tool.run(qemu_img.drop_snapshot(file, name, encrypted=bool(keys)), keys)
 
+    async def forget(self, volume_id: str, name: str) -> None:
+        """Drop what was kept for a copy alone. It is gone if the volume is."""
+        with contextlib.suppress(FileNotFoundError):
+            if name in self.folder.snapshots(volume_id):
+                await self.drop(volume_id, name)
+
     async def convert(self, arguments: list[str], keys: VolumeKeys, size: int) -> None:
         """A snapshot is read while others are taken and dropped in the same file, by a machine too: who opens the file
         while its list is replaced cannot find what he came for, and finds it when he opens the file again."""

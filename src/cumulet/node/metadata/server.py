@@ -69,13 +69,14 @@ class MetadataServer:
             self._open.pop(place).server.close()
         failed: dict[MetadataPlace, str] = {}
         for place in wanted - self._open.keys():
+            inode = _inode(place)  # of before: a namespace made anew meanwhile shows at the next look
             try:
                 listening = await self._open_socket(place)
                 server = await asyncio.start_server(self._accept(place), sock=listening, limit=1 << 14)
             except (OSError, TimeoutError) as error:
                 failed[place] = str(error)
             else:
-                self._open[place] = _Open(server, _inode(place))
+                self._open[place] = _Open(server, inode)
         return failed
 
     async def close(self) -> None:

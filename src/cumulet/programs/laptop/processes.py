@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -65,11 +66,12 @@ def stop(state: Path, program: str) -> bool:
     except ProcessLookupError:
         return False
     try:
-        signal.pidfd_send_signal(process, signal.SIGTERM)
-        # The lock is free a moment before the process has ended.
-        if not select.select([process], [], [], STOP_SECONDS)[0]:
-            signal.pidfd_send_signal(process, signal.SIGKILL)
-            select.select([process], [], [], STOP_SECONDS)
+        with contextlib.suppress(ProcessLookupError):  # it ends by itself just now
+            signal.pidfd_send_signal(process, signal.SIGTERM)
+            # The lock is free a moment before the process has ended.
+            if not select.select([process], [], [], STOP_SECONDS)[0]:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                select.select([process], [], [], STOP_SECONDS)
     finally:
         os.close(process)
     return True

@@ -5,6 +5,7 @@ The holder outlives the node, so that servers and their networks survive a resta
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -48,7 +49,8 @@ def end(state: Path) -> None:
     """Let the namespaces go; everything in them goes with the last process."""
     pid = holder(state)
     if pid is not None:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ends by itself just now
+            os.kill(pid, signal.SIGKILL)
     _file(state).unlink(missing_ok=True)
 
 

@@ -239,9 +239,8 @@ class QemuHypervisor:
         if self._trimming is not None:
             self._trimming.cancel()
             await asyncio.wait([self._trimming])
-        for machine in self._machines.values():
-            await machine.close()
-        self._machines.clear()
+        while self._machines:
+            await self._machines.popitem()[1].close()
 
     async def _existing(self, machine_id: str) -> Machine:
         machine = await self._machine(machine_id)

@@ -38,12 +38,14 @@ def _travels(name: str) -> bool:
 async def pack(machine: Machine) -> Luggage:
     """What it stands on."""
     files = []
-    for path in sorted(machine.folder.disks.iterdir()):
-        about = path.lstat()
-        # A base that is a link into this node's cache of images is had from the image itself.
-        if _travels(path.name) and stat.S_ISREG(about.st_mode):
-            inside = read_header(path).virtual_size if path.suffix in _QCOW2 else about.st_size
-            files.append(DiskFile(name=path.name, size=about.st_size, disk_size=inside))
+    for path in sorted(path for path in machine.folder.disks.iterdir() if _travels(path.name)):
+        # A disk may be thrown away, to be made anew, while we look.
+        with contextlib.suppress(FileNotFoundError):
+            about = path.lstat()
+            # A base that is a link into this node's cache of images is had from the image itself.
+            if stat.S_ISREG(about.st_mode):
+                inside = read_header(path).virtual_size if path.suffix in _QCOW2 else about.st_size
+                files.append(DiskFile(name=path.name, size=about.st_size, disk_size=inside))
     journal = machine.journal
     luggage = Luggage(files=tuple(files), numbers=journal.numbers)
     if journal.running is None or await machine.find_process() is None:

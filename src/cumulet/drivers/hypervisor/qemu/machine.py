@@ -111,9 +111,10 @@ class Machine:
         self._follow(identity)
         await self.remember(process=identity, power=Power.RUNNING)
 
-    def take_lock(self) -> int:
-        """The lock that a new process is to hold for its life. Raises FileNotFoundError before the folder is made."""
-        fd = os.open(self.folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    def take_lock(self, *, make: bool = True) -> int:
+        """The lock that a new process is to hold for its life. Raises FileNotFoundError: there is none, nor to be
+        made."""
+        fd = os.open(self.folder.lock, os.O_RDWR | (os.O_CREAT if make else 0), 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -187,7 +188,8 @@ class Machine:
 
     def _is_locked(self) -> bool:
         try:
-            os.close(self.take_lock())
+            # Whoever only looks makes nothing: the folder may be going just now.
+            os.close(self.take_lock(make=False))
         except MachineFailed:
             return True
         except FileNotFoundError:

@@ -81,15 +81,14 @@ class Relays:
         for number in await asyncio.to_thread(_numbers, self._folder.relays):
             if number not in wanted:
                 await self._daemon(number).end()
-                del self._daemons[number]
+                self._daemons.pop(number, None)
         for number, connection in wanted.items():
             await self.ensure(number, connection)
 
     async def close(self) -> None:
         """Let go of them; they run on."""
-        for daemon in self._daemons.values():
-            await daemon.close()
-        self._daemons.clear()
+        while self._daemons:
+            await self._daemons.popitem()[1].close()
 
     async def _opening(self, connection: VolumeConnection) -> Opening:
         if connection.protocol == NBD:

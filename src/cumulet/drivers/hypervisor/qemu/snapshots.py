@@ -15,7 +15,7 @@ from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from cumulet.drivers.hypervisor.qemu import qemu_img
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.qemu_img import FORMATS
-from cumulet.lib.qmp import Event, Refused
+from cumulet.lib.qmp import Event, MonitorLost, Refused
 
 _COPY = "copy"
 """The name of the job and of its target in QEMU: a machine has one at a time, so leftovers are known by it."""
@@ -92,11 +92,12 @@ def _is_end_of_copy(event: Event) -> bool:
 async def _tidy(machine: Machine) -> None:
     """End what a copy left behind that was broken off, by us or by a crash of ours."""
     if await machine.find_process() is not None:
-        with machine.expecting(_is_end_of_copy) as ended, contextlib.suppress(Refused, TimeoutError):
-            await machine.ask("block-job-cancel", {"device": _COPY, "force": True})
-            await asyncio.wait_for(ended, 10)
-        with contextlib.suppress(Refused):
-            await machine.ask("blockdev-del", {"node-name": _COPY})
+        with contextlib.suppress(MonitorLost):  # it ends just now, and its jobs with it
+            with machine.expecting(_is_end_of_copy) as ended, contextlib.suppress(Refused, TimeoutError):
+                await machine.ask("block-job-cancel", {"device": _COPY, "force": True})
+                await asyncio.wait_for(ended, 10)
+            with contextlib.suppress(Refused):
+                await machine.ask("blockdev-del", {"node-name": _COPY})
     for file in machine.folder.disks.glob(f"{_COPY}.*"):
         file.unlink(missing_ok=True)
 

@@ -208,15 +208,17 @@ class LinuxNetwork:
 
     async def _look_who_runs(self) -> bool:
         """Whether it has changed."""
-        before, self._active = self._active, {}
+        found = {}
         for router in self._known.routers:
             if router.standby:
                 namespace = names.router_namespace(self._node.namespace, router.id)
                 try:
-                    self._active[router.id] = await inside(namespace, looker(router.standby))
+                    found[router.id] = await inside(namespace, looker(router.standby))
                 except (OSError, TimeoutError):
-                    self._active[router.id] = False
-        return self._active != before
+                    found[router.id] = False
+        # Taken over as a whole: whoever tells the facts meanwhile tells those of before.
+        before, self._active = self._active, found
+        return found != before
 
     async def _connect_host(self, fabric: Fabric) -> dict[Element, Fault]:
         external = [network for network in fabric.networks if network.external]

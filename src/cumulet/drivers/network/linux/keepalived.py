@@ -35,6 +35,8 @@ class Keepalived(Resident):
         pids = [f"--{kind}={self.folder / kind}" for kind in ("pid", "vrrp_pid")]
         arguments = ["keepalived", "--dont-fork", "--log-console", "--vrrp", f"--use-file={path}", *pids]
         if not self.runs_with(arguments):
+            # By this file it says that it serves. One that was killed has left its own.
+            (self.folder / "vrrp_pid").unlink(missing_ok=True)
             await self.start(arguments, lambda pid: (self.folder / "vrrp_pid").exists())
         elif before != text:
             self.reload()

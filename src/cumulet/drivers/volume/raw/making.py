@@ -127,6 +127,8 @@ class RawMaking:
     async def _copy(self, source: str, snapshot: str, part: str, spec: VolumeSpec) -> None:
         place, state = self._place, await self._store.state(volume(source))
         header = header_of(state)
+        if snapshot not in state.snapshots:
+            raise NotThere(snapshot)
         must_fit(state.snapshots[snapshot] - header, spec.size_gib, "source")
         if bool(header) == spec.encrypted:
             await self._store.clone(volume(source), snapshot, part)

@@ -88,6 +88,10 @@ class RawVolumes:
                 return await self._faulty(spec.id, str(error), 500, error.details)
             except (NotReadable, NotQcow2) as error:
                 return await self._faulty(spec.id, "This volume's data or its source's is damaged.", 500, str(error))
+            except NotThere as error:
+                return await self._faulty(
+                    spec.id, "What this volume is made of is not there any more.", 404, str(error)
+                )
             return msgspec.structs.replace(await self._look(spec.id), digest=digest_of(spec))
 
     async def remove(self, volume_id: str) -> None:
