@@ -14,7 +14,7 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -116,7 +116,7 @@ class WebStore:
                 raise Unreachable(f"{answer.place.host} does not tell how long {url[:200]} is.")
             return answer.length
 
-    async def get(self, url: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    async def get(self, url: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` on, in pieces of a bounded size. Raises `Refused`, `Unreachable`."""
         span = f"bytes={start}-{'' if length is None else start + length - 1}" if start or length else ""
         async with _answer("GET", url, self._outside, span) as answer:

@@ -6,7 +6,8 @@ remembered in any case, for nodes fetch nothing that they cannot verify.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from msgspec.structs import replace
 
@@ -62,18 +63,21 @@ def _known(row: ImageRow, measure: Measure, *, tells: bool) -> ImageRow:
     return row
 
 
-async def _while_wanted(room: Image, image_id: str, chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+async def _while_wanted(
+    room: Image, image_id: str, source: AsyncGenerator[bytes, None], most: int
+) -> AsyncIterator[bytes]:
     """The same bytes, as long as the image is there and they are no more than were announced."""
     looked = room.clock.now()
     got = 0
-    async for chunk in chunks:
-        got += len(chunk)
-        if got > most:
-            raise DownloadFailed(f"{most} bytes were announced and more came.")
-        yield chunk
-        if room.clock.now() - looked > LOOK_SECONDS * SECOND:
-            looked = room.clock.now()
-            async with room.database.read() as tx:
-                row = await tx.get(ImageRow, id=image_id)
-            if row is None or row.status == "deleted":
-                raise ImportFailed(f"Image {image_id} was deleted while it was read.")
+    async with aclosing(source) as chunks:  # nobody goes on to send when nobody wants it any more
+        async for chunk in chunks:
+            got += len(chunk)
+            if got > most:
+                raise DownloadFailed(f"{most} bytes were announced and more came.")
+            yield chunk
+            if room.clock.now() - looked > LOOK_SECONDS * SECOND:
+                looked = room.clock.now()
+                async with room.database.read() as tx:
+                    row = await tx.get(ImageRow, id=image_id)
+                if row is None or row.status == "deleted":
+                    raise ImportFailed(f"Image {image_id} was deleted while it was read.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from cumulet.drivers.image_store.base import Refused, Unreachable
 from cumulet.drivers.image_store.web import Outside, WebStore
@@ -27,11 +28,12 @@ async def size(url: str, outside: Outside) -> int:
         raise DownloadFailed(str(error)) from error
 
 
-async def fetch(url: str, outside: Outside) -> AsyncIterator[bytes]:
+async def fetch(url: str, outside: Outside) -> AsyncGenerator[bytes, None]:
     """The bytes at a URL. Raises InvalidImport, DownloadFailed."""
     try:
-        async for piece in WebStore(outside).get(url):
-            yield piece
+        async with aclosing(WebStore(outside).get(url)) as pieces:
+            async for piece in pieces:
+                yield piece
     except Refused as error:
         raise InvalidImport(str(error)) from error
     except Unreachable as error:
