@@ -1,4 +1,7 @@
-"""A server goes from node to node: running, and who talks to it notices a pause at most; off, and its disk is there."""
+"""A server goes from node to node: running, and who talks to it notices a pause at most; off, and its disk is there.
+
+Its router goes where it is sent, and its floating IP answers there.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,24 @@ def _go_there_and_come_back(scene: Scene) -> None:
     assert word == "kept"
     assert int(again) < int(uptime) + 30, "it was started anew here"
     scene.say(f"it came back turned off and on, with its disk; SSH {watch} later")
+    _send_the_router(scene, client, blue, address)
     blue.leave()
+
+
+def _send_the_router(scene: Scene, client: Connection, blue: Tenant, address: str) -> None:
+    """By hand, from where it runs to the other node; between the two it runs nowhere."""
+    agents = {agent.host: agent for agent in client.network.agents(agent_type="L3 agent")}
+    [before] = client.network.routers_hosting_l3_agents(blue.router)
+    after = next(name for name in scene.names if name != before.host)
+    client.network.remove_router_from_agent(agents[before.host], blue.router)
+    assert not list(client.network.routers_hosting_l3_agents(blue.router))
+    eventually("the floating IP is silent", lambda: not scene.cloud.lets_in(address), MOST_SECONDS)
+    client.network.add_router_to_agent(agents[after], blue.router)
+    watch = Watch()
+    scene.cloud.ssh_answers(address, MOST_SECONDS)
+    [now] = client.network.routers_hosting_l3_agents(blue.router)
+    assert now.host == after
+    scene.say(f"its router was taken from {before.host} and sent to {after}; SSH {watch} later")
 
 
 def password(client: Connection, server: Any) -> str:

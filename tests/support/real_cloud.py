@@ -190,13 +190,13 @@ class Cloud:
     def ssh_answers(self, address: str, seconds: float = 60.0) -> float:
         """Wait until somebody with our key is let in; the seconds that it took."""
         began = time.monotonic()
-
-        def let_in() -> bool:
-            argv = self.ssh_argv(address, "true", 3)
-            return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
-
-        eventually(f"SSH at {address}", let_in, seconds)
+        eventually(f"SSH at {address}", lambda: self.lets_in(address), seconds)
         return time.monotonic() - began
+
+    def lets_in(self, address: str) -> bool:
+        """Whether somebody with our key is let in now."""
+        argv = self.ssh_argv(address, "true", 3)
+        return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
 
     def logs(self) -> str:
         texts = [(self.state / "log" / name).read_text(errors="replace") for name in ("serve.log", "node.log")]

@@ -249,7 +249,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=2, choices=range(1, len(NAMES) + 1))
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
-    with real_rack(options.nodes) as rack:
+    with real_rack(options.nodes, street=True) as rack:
         known = [f"OS_CLIENT_CONFIG_FILE={rack.cloud.state / 'clouds.yaml'}", "OS_CLOUD=cumulet"]
         given = [word.replace("{image}", str(tiny_image())) for word in options.command]
         done = subprocess.run(rack.cloud.host.command(["env", *known, *given]), env=clean_environment(), check=False)

@@ -125,21 +125,58 @@ async def test_a_router_goes_where_it_is_sent(network: Client, make: Maker, room
     assert set(fleet.told("two", Kind.ROUTER)) == {router["id"]}
     await admin.delete(f"{path}/{router['id']}")
     await world.obey()
-    assert set(fleet.told("one", Kind.ROUTER)) == {router["id"]}
-    assert not fleet.told("two", Kind.ROUTER)
-    # It does not come back when that node dies, but waits; until it is sent there again.
-    fleet.kill("one")
-    await world.settle()
-    assert not fleet.told("two", Kind.ROUTER)
+    assert await runs_nowhere(admin, fleet, router)
     refused = (await admin.delete(f"{path}/{router['id']}", 409))["NeutronError"]
     assert refused["type"] == "RouterNotHostedByL3Agent"
-    fleet.revive("one")
-    await admin.delete(f"/agents/{l3['one']}/l3-routers/{router['id']}")
-    await admin.post(path, body, 201)
+    await admin.post(f"/agents/{l3['one']}/l3-routers", body, 201)
     await world.obey()
-    assert set(fleet.told("two", Kind.ROUTER)) == {router["id"]}
+    assert set(fleet.told("one", Kind.ROUTER)) == {router["id"]}
+    assert not fleet.told("two", Kind.ROUTER)
+    leg = (await admin.get(f"/ports?device_id={router['id']}"))["ports"][0]
+    assert (leg["binding:host_id"], leg["status"]) == ("one", "ACTIVE")
     await admin.put(f"/agents/{l3['one']}", {"agent": {"admin_state_up": False}})
     assert (await admin.post(f"/agents/{l3['one']}/l3-routers", body, 409))["NeutronError"]["type"] == "InvalidL3Agent"
+
+
+async def runs_nowhere(admin: Client, fleet: FakeFleet, router: dict[str, Any]) -> bool:
+    """Neither is it told to a node, nor shown on an agent, nor is a leg of it up."""
+    legs = (await admin.get(f"/ports?device_id={router['id']}"))["ports"]
+    assert not any(fleet.told(host, Kind.ROUTER) for host in ("one", "two"))
+    assert await ids(admin, f"/routers/{router['id']}/l3-agents", "agents") == []
+    return all((leg["binding:host_id"], leg["status"]) == ("", "DOWN") for leg in legs)
+
+
+async def test_a_router_that_was_taken_away_rests_until_it_changes(
+    network: Client, make: Maker, room: Network, fleet: FakeFleet
+) -> None:
+    world = World(room, fleet)
+    admin = network.as_("admin")
+    l3 = await agents(admin, "L3 agent")
+    router, net = await make.one("router", "/routers"), await make.network()
+    subnet = await make.subnet(net)
+    await network.put(f"/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    await world.obey()
+    (host,) = (name for name in ("one", "two") if fleet.told(name, Kind.ROUTER))
+    await admin.delete(f"/agents/{l3[host]}/l3-routers/{router['id']}")
+    await world.obey()
+    await world.settle(lose_wakes=True)
+    assert await runs_nowhere(admin, fleet, router)
+    # Nodes come and go; it has been told to nobody.
+    other = {"one": "two", "two": "one"}[host]
+    fleet.kill(other)
+    await world.settle()
+    fleet.revive(other)
+    await world.obey()
+    await world.settle(lose_wakes=True)
+    assert await runs_nowhere(admin, fleet, router)
+    # Its owner changes it: it is sought another node, and does not come back when that one dies.
+    await network.put(f"/routers/{router['id']}", {"router": {"name": "on"}})
+    await world.obey()
+    assert set(fleet.told(other, Kind.ROUTER)) == {router["id"]}
+    assert not fleet.told(host, Kind.ROUTER)
+    fleet.kill(other)
+    await world.settle()
+    assert not fleet.told(host, Kind.ROUTER)
 
 
 async def test_an_agent_that_was_deleted_is_back_when_its_node_speaks(network: Client, fleet: FakeFleet) -> None:

@@ -1869,6 +1869,7 @@ def upgrade() -> None:
         sa.Column("ha_number", sa.Integer(), nullable=True),
         sa.Column("flavor_id", sa.String(length=64), nullable=False),
         sa.Column("by_hand", sa.Boolean(), nullable=False),
+        sa.Column("rests_at", sa.BigInteger(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("unsettled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),

@@ -1,8 +1,8 @@
 """Which agents serve a network or a router, and how an administrator changes that by hand.
 
 DHCP is answered by every node for its own guests, so by every DHCP agent from which the network was not taken. A node
-that was given a network carries it, guests or none. A router is on the node that it chose, or that was chosen for it;
-it does not choose an agent from which it was taken.
+that was given a network carries it, guests or none. A router is on the node that it chose, or that was chosen for it.
+Taken from its node it is on none, until it is sent to one, or until it changes and chooses another.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ async def _add_router(room: Network, call: Call) -> msgspec.Raw:
 
 
 async def _remove_router(room: Network, call: Call) -> None:
-    """It goes to another node, if it has legs and there is one."""
+    """No node runs it then, until it is sent to one or changes. One that several nodes hold is held by others."""
     call.allow("delete_l3-router")
     agent = await _agent(room, call, L3)
 
@@ -203,7 +203,7 @@ async def _remove_router(room: Network, call: Call) -> None:
             raise RouterNotHostedByL3Agent(f"The router {router.id} is not hosted by L3 agent {agent['id']}.")
         await exclude(tx, router.id, agent["host"])
         if not router.ha:
-            await tx.update(RouterRow, {"id": router.id}, host="", by_hand=False)
+            await tx.update(RouterRow, {"id": router.id}, host="", by_hand=False, rests_at=router.generation + 1)
         await stir(tx, RouterRow, "router", [router.id])
 
     await room.database.write(write)

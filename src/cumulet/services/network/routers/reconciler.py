@@ -70,7 +70,8 @@ class RouterReconciler:
         if router is None:
             await let_go(room, Kind.ROUTER, key)
             return Done()
-        needed = bool(legs) or router.by_hand
+        rests = router.rests_at == router.generation
+        needed = not rests and (bool(legs) or router.by_hand)
         helds = await room.fleet.held(Kind.ROUTER, key)
         nodes = await room.fleet.nodes()
         zones: list[str] = msgspec.json.decode(router.zone_hints)
@@ -98,12 +99,13 @@ class RouterReconciler:
         return Done()
 
     async def _move(self, key: str, host: str) -> None:
-        """Write the node into the router and its legs."""
+        """Write the node into the router and its legs. One that is nowhere is not stirred: it may rest."""
         room = self._room
 
         async def write(tx: Transaction) -> None:
             await tx.update(RouterRow, {"id": key}, host=host)
-            await stir(tx, RouterRow, str(Kind.ROUTER), [key])
+            if host:
+                await stir(tx, RouterRow, str(Kind.ROUTER), [key])
             for port in await tx.find(PortRow, device_id=key):
                 if port.device_owner in OF_ROUTERS and port.host != host:
                     await operations.change(room, tx, port, host=host)

@@ -159,6 +159,7 @@ async def insert(room: Network, tx: Transaction, wish: dict[str, Any]) -> Router
         ha_number=await number_of(tx, wish["project_id"]) if wish.get("ha") else None,
         flavor_id=wish.get("flavor_id") or "",
         by_hand=False,
+        rests_at=0,
         generation=1,
         unsettled=False,
     )

@@ -49,6 +49,8 @@ class RouterRow(Standard):
     flavor_id: Ref
     by_hand: bool
     """An administrator chose its node: it is there even without legs."""
+    rests_at: int
+    """Its generation when an administrator took it from its node: until it changes, no node runs it. 0: never."""
     generation: int
     unsettled: bool
 
