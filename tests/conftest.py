@@ -18,7 +18,7 @@ from cumulet.core.db import Database
 from tests.support import servers
 from tests.support.databases import empty_database
 
-TURN_SECONDS = 1.0
+TURN_SECONDS = 20.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.support.openstack_shell import OPENSTACK, OpenStackShell
+from tests.support.patience import HANG_SECONDS
 from tests.support.running_cloud import RunningCloud
 
-PATIENCE = 60.0
 HELLO = "#!/bin/sh\necho hello from $(hostname)\n"
 
 
@@ -22,13 +22,13 @@ def run_openstack(cloud: RunningCloud, *arguments: str, **changed: str) -> subpr
     """The command as a user types it: one process, its exit code, its two outputs."""
     environment = {**cloud.environment(), **changed}
     return subprocess.run(
-        [OPENSTACK, *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        [OPENSTACK, *arguments], env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
 
 
 async def become(openstack: OpenStackShell, server: str, status: str) -> None:
     seen = ""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_SECONDS):
         while seen != status:
             seen = (await openstack.json(f"server show {server}"))["status"]
             assert seen != "ERROR", await openstack.text(f"server show {server}")
@@ -138,11 +138,11 @@ async def test_from_nothing_to_a_server_and_back(openstack: OpenStackShell, publ
 async def test_a_volume(openstack: OpenStackShell) -> None:
     volume = await openstack.json("volume create --size 1 data")
     assert volume["size"] == 1
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_SECONDS):
         while (await openstack.json("volume show data"))["status"] != "available":
             pass
     await openstack.silent("volume delete data")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_SECONDS):
         while await openstack.json("volume list"):
             pass
 

@@ -13,6 +13,7 @@ from keystoneauth1.exceptions import http as refusals
 from keystoneauth1.identity import v3
 from keystoneclient.v3 import client as keystone
 
+from tests.support.patience import HANG_SECONDS
 from tests.support.running_cloud import RunningCloud
 from tests.support.servers import Directory, free_port, openldap
 
@@ -32,7 +33,7 @@ def enter(cloud: RunningCloud, **how: Any) -> Any:
 
 def doctor(cloud: RunningCloud) -> str:
     command = [sys.executable, "-m", "cumulet", "doctor", "--state", str(cloud.clouds_yaml.parent)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False).stdout
 
 
 def test_a_login_from_a_directory(cloud: RunningCloud, directory: Directory) -> None:

@@ -14,10 +14,10 @@ from keystoneauth1.identity.v3 import Password
 from keystoneauth1.session import Session
 
 from tests.support.image_web import FILES
+from tests.support.patience import HANG_SECONDS
 from tests.support.running_cloud import RunningCloud
 
 RAW = b"The bytes of an image. " * 3000
-WAIT = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def image(glance: Any) -> Iterator[Any]:
 
 
 def until(seen: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + WAIT
+    deadline = time.monotonic() + HANG_SECONDS
     while not (found := seen()):
         assert time.monotonic() < deadline
         time.sleep(0.05)

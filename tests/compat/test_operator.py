@@ -13,6 +13,7 @@ import pytest
 from cumulet.programs.images.upload import UploadFailed, upload
 from cumulet.programs.settings import Settings
 from tests.support.laptop import Laptop, log_in
+from tests.support.patience import HANG_SECONDS
 from tests.support.real_cloud import eventually
 from tests.support.running_cloud import RunningCloud
 from tests.support.servers import free_port
@@ -25,7 +26,7 @@ def settings_of(cloud: RunningCloud) -> Settings:
 
 def test_an_image_file_is_brought_into_the_running_cloud(cloud: RunningCloud, tmp_path: Path) -> None:
     file = tmp_path / "disk.qcow2"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", file, "1M"], check=True, timeout=30)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", file, "1M"], check=True, timeout=HANG_SECONDS)
     told: list[tuple[int, int]] = []
 
     image_id = upload(settings_of(cloud), "carried", file, lambda done, total: told.append((done, total)))

@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager, suppress
 
 from cumulet.core.bus.rabbit import RabbitBus
 from cumulet.lib.clock import SystemClock
+from tests.support.patience import HANG_SECONDS
 from tests.support.servers import free_port, rabbitmq
-
-SECONDS = 20.0
 
 
 @asynccontextmanager
@@ -36,7 +35,7 @@ async def test_without_a_broker_wakes_stay_in_the_process() -> None:
 
 async def test_each_process_hears_all_the_others_and_itself_once() -> None:
     with rabbitmq() as url:
-        async with carried(url) as first, carried(url) as second, asyncio.timeout(SECONDS):
+        async with carried(url) as first, carried(url) as second, asyncio.timeout(HANG_SECONDS):
             await first.connected.wait()
             await second.connected.wait()
             here: list[str] = []

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.laptop import Session, log_in
+from tests.support.patience import HANG_SECONDS
 from tests.support.servers import free_port, postgresql, rabbitmq
 from tests.support.started import answers, started
 
-SECONDS = 30.0
 KEYS = ("fernet-keys", "credential-keys", "receipt-keys")
 
 
@@ -50,7 +50,7 @@ def serving(state: Path, port: int, nodes: int, database: str, bus: str) -> Iter
 
 
 def until(true: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + HANG_SECONDS
     while not (found := true()):
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.1)
@@ -120,6 +120,6 @@ def test_each_serves_what_the_other_was_asked_for_and_survives_its_death(tmp_pat
         images_are_shared_and_caches_are_not(here, there)
 
         second.kill()
-        second.wait(10)
+        second.wait(HANG_SECONDS)
         wait_until_active(here, create(here, "alone"))
         here.ask("GET", "/compute/v2.1/servers/detail")

@@ -16,6 +16,7 @@ from cumulet.contracts.record import digest_of
 from cumulet.drivers.hypervisor.base import MachineFailed, Unfit
 from tests.support import hypervisors
 from tests.support.hypervisors import Door, FakeWorld, QemuWorld, Wire, World, machine, with_volume
+from tests.support.patience import HANG_SECONDS
 
 change = msgspec.structs.replace
 
@@ -273,7 +274,7 @@ async def test_a_machine_that_dies_is_noticed_and_can_be_started_again(world: Wo
     news = asyncio.ensure_future(door.changed())
     await asyncio.sleep(0)
     world.kill(spec.id)
-    assert await asyncio.wait_for(news, 10) == spec.id
+    assert await asyncio.wait_for(news, HANG_SECONDS) == spec.id
     facts = await found(door, spec.id)
     assert facts is not None
     assert facts.power is Power.CRASHED
@@ -290,7 +291,7 @@ async def test_a_guest_that_turns_itself_off_is_noticed(world: World) -> None:
     news = asyncio.ensure_future(door.changed())
     await asyncio.sleep(0)
     world.turn_off_inside(spec.id)
-    assert await asyncio.wait_for(news, 10) == spec.id
+    assert await asyncio.wait_for(news, HANG_SECONDS) == spec.id
     facts = await found(door, spec.id)
     assert facts is not None
     assert (facts.power, facts.fault, facts.digest) == (Power.STOPPED, None, "")
@@ -328,7 +329,7 @@ async def test_machines_outlive_the_process_that_made_them(world: World) -> None
     news = asyncio.ensure_future(later.changed())
     await asyncio.sleep(0)
     world.kill(other.id)
-    assert await asyncio.wait_for(news, 10) == other.id
+    assert await asyncio.wait_for(news, HANG_SECONDS) == other.id
     await as_ordered(later, change(spec, wanted=Power.STOPPED))
     assert not world.has_process(spec.id)
 
@@ -356,8 +357,8 @@ async def test_a_removal_does_not_wait_for_the_guest(world: World) -> None:
     await world.boots(spec.id, 1)
     stopping = asyncio.ensure_future(door.ensure(change(spec, wanted=Power.STOPPED)))
     await asyncio.sleep(0.05)
-    await asyncio.wait_for(door.remove(spec.id), 10)
-    await asyncio.wait_for(stopping, 10)
+    await asyncio.wait_for(door.remove(spec.id), HANG_SECONDS)
+    await asyncio.wait_for(stopping, HANG_SECONDS)
     assert await found(door, spec.id) is None
 
 
@@ -521,7 +522,7 @@ SECRET = "5e" * 32
 
 async def at(door: Door, spec: MachineSpec, stage: Stage) -> MachineFacts:
     """The facts when a live move has come so far."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG_SECONDS):
         while True:
             facts = await door.ensure(spec)
             assert facts.digest == ""

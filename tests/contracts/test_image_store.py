@@ -19,6 +19,7 @@ from cumulet.drivers.image_store.workshop import Workshop
 from cumulet.lib.process import User
 from cumulet.services.image.seed import empty_qcow2
 from tests.support.ceph import Ceph
+from tests.support.patience import HANG_SECONDS
 from tests.support.s3_server import BUCKET, KEYS
 from tests.support.swift_server import swift_server
 
@@ -128,7 +129,7 @@ async def test_a_cancelled_upload_leaves_nothing(store: ImageStore) -> None:
         await asyncio.Event().wait()
 
     upload = asyncio.create_task(store.put(MAPLE, stuck(), MUCH))
-    await asyncio.wait_for(arrived.wait(), 10)
+    await asyncio.wait_for(arrived.wait(), HANG_SECONDS)
     upload.cancel()
     with pytest.raises(asyncio.CancelledError):
         await upload

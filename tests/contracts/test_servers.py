@@ -11,6 +11,8 @@ import asyncmy
 import asyncpg
 import pytest
 
+from tests.support.patience import HANG_SECONDS
+
 CREATE = "CREATE TABLE words (word VARCHAR(20) PRIMARY KEY)"
 INSERT = "INSERT INTO words VALUES ('cumulet')"
 SELECT = "SELECT word FROM words"
@@ -18,7 +20,7 @@ DROP = "DROP TABLE words"
 
 
 async def words_kept_by_postgresql(url: str) -> list[str]:
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await asyncpg.connect(url, timeout=HANG_SECONDS)
     try:
         for statement in (CREATE, INSERT):
             await connection.execute(statement)
@@ -62,7 +64,7 @@ async def test_the_database_of_this_run_keeps_a_row(database_url: str) -> None:
         "sqlite": words_kept_by_sqlite,
     }[urlsplit(database_url).scheme]
 
-    assert await asyncio.wait_for(keep(database_url), 20) == ["cumulet"]
+    assert await asyncio.wait_for(keep(database_url), HANG_SECONDS) == ["cumulet"]
 
 
 @pytest.mark.db
@@ -70,13 +72,13 @@ async def test_the_bus_of_this_run_delivers_a_message(bus_url: str) -> None:
     if urlsplit(bus_url).scheme == "memory":
         assert bus_url == "memory:", "there is nobody to address inside one process"
         return
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_SECONDS):
         connection = await aio_pika.connect(bus_url)
         async with connection:
             channel = await connection.channel()
             queue = await channel.declare_queue(exclusive=True)
             await channel.default_exchange.publish(aio_pika.Message(b"wake"), routing_key=queue.name)
-            message = await queue.get(timeout=10)
+            message = await queue.get(timeout=HANG_SECONDS)
 
     assert message is not None
     assert message.body == b"wake"

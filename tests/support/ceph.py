@@ -14,10 +14,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.patience import HANG_SECONDS
 from tests.support.servers import free_port
 from tests.support.started import DidNotStart, started
 
-START_LIMIT = 90.0
+START_LIMIT = 120.0
 POOL, VOLUMES = "images", "volumes"
 STORE_BYTES = 4 << 30
 
@@ -125,7 +126,7 @@ def _make_keys(folder: Path) -> None:
 
 
 def _call(*command: str) -> None:
-    subprocess.run(command, capture_output=True, timeout=30, check=True)
+    subprocess.run(command, capture_output=True, timeout=HANG_SECONDS, check=True)
 
 
 @contextmanager

@@ -51,13 +51,13 @@ from cumulet.lib.process import User
 from cumulet.lib.sparse import send
 from tests.support.boot_sector import boot_disk
 from tests.support.clock import JumpingClock
+from tests.support.patience import HANG_SECONDS
 from tests.support.supplies import Vault
 
 GUEST_USER = User(64_055, 64_055)
 """Nobody's numbers: what runs as them can open only what it was given."""
 STORAGE_USER = User(64_056, GUEST_USER.gid)
 SECRET = "ab" * 32
-PATIENCE = 20.0
 
 
 class Door(Hypervisor, OffersSnapshot, OffersDiagnostics, OffersLuggage, Protocol):
@@ -264,13 +264,13 @@ class QemuWorld:
 
     def _add_namespace(self) -> None:
         self.namespaces.append(f"cumulet-{self.folder.name[-8:]}-{len(self.namespaces)}")
-        subprocess.run(["ip", "netns", "add", self.namespace], check=True, timeout=10)
+        subprocess.run(["ip", "netns", "add", self.namespace], check=True, timeout=HANG_SECONDS)
         for port in self._ports:
             self._add_tap(port)
 
     def _add_tap(self, port: str) -> None:
         argv = ["ip", "-n", self.namespace, "tuntap", "add", "dev", tap_name(port), "mode", "tap"]
-        subprocess.run(argv, check=True, timeout=10)
+        subprocess.run(argv, check=True, timeout=HANG_SECONDS)
 
     async def cross(self, wire: Wire | None = None) -> QemuHypervisor:
         wire = wire or self.wire
@@ -296,13 +296,13 @@ class QemuWorld:
             raw = file.with_suffix(".raw")
             raw.write_bytes(boot_disk(word, deaf=deaf))
             argv = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(file)]
-            subprocess.run(argv, check=True, timeout=30)
+            subprocess.run(argv, check=True, timeout=HANG_SECONDS)
         return ImageRef(id=str(uuid.uuid4()), sha512=name, disk_format="qcow2", size=file.stat().st_size)
 
     def volume(self) -> VolumeConnection:
         connection = VolumeConnection(volume_id=str(uuid.uuid4()))
         argv = ["qemu-img", "create", "-q", "-f", "qcow2", self.volume_file(connection), "1G"]
-        subprocess.run(argv, check=True, timeout=30)
+        subprocess.run(argv, check=True, timeout=HANG_SECONDS)
         return connection
 
     async def far_volume(self) -> VolumeConnection:
@@ -328,7 +328,7 @@ class QemuWorld:
     async def boots(self, machine_id: str, count: int) -> None:
         await self.says(machine_id, "boot ", count)
 
-    async def says(self, machine_id: str, words: str, count: int = 1, patience: float = PATIENCE) -> bytes:
+    async def says(self, machine_id: str, words: str, count: int = 1, patience: float = HANG_SECONDS) -> bytes:
         """Wait until its console has said this so many times."""
         async with asyncio.timeout(patience):
             while True:
@@ -341,7 +341,7 @@ class QemuWorld:
     def press(self, machine_id: str, key: str) -> None:
         """Send a key down its serial line."""
         with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(PATIENCE)
+            line.settimeout(HANG_SECONDS)
             line.connect(self.door.serial_socket(machine_id))
             line.sendall(key.encode())
 
@@ -386,7 +386,7 @@ class QemuWorld:
             await door.close()
         await self.exports.halt()
         for namespace in self.namespaces:
-            await process.run(["ip", "netns", "del", namespace], timeout=10)
+            await process.run(["ip", "netns", "del", namespace], timeout=HANG_SECONDS)
         await asyncio.to_thread(shutil.rmtree, self.folder)
 
 
@@ -399,7 +399,7 @@ class SerialLine:
     async def dialogue(self, words: str, answer: str) -> None:
         """Say something and wait for this answer; asked again every now and then, as people do."""
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(3 * PATIENCE):
+        async with asyncio.timeout(3 * HANG_SECONDS):
             while True:
                 await loop.sock_sendall(self._connection, words.encode() + b"\n")
                 heard = b""

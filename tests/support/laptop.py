@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.patience import HANG_SECONDS
+
 SECONDS = 60.0
 
 
@@ -73,7 +75,7 @@ def _ask(url: str, method: str, body: Any, headers: dict[str, str]) -> tuple[Any
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:
             text = answer.read()
             return (json.loads(text) if text else None), answer.headers
     except urllib.error.HTTPError as error:

@@ -20,6 +20,7 @@ from cumulet.drivers.volume.raw.volumes import RawVolumes
 from cumulet.lib.chap import IQN, LUN, account
 from cumulet.lib.librbd import Pool
 from tests.support.ceph import VOLUMES, Ceph
+from tests.support.patience import HANG_SECONDS
 from tests.support.servers import free_port
 from tests.support.supplies import Vault
 
@@ -162,7 +163,9 @@ def _done(options: Sequence[str], way: str, key: str, doing: str) -> bool:
         argv += ["--object", f"secret,id=luks,data={key}"]
         way = f"driver=luks,key-secret=luks,{','.join(f'file.{part}' for part in way.split(','))}"
     try:
-        ended = subprocess.run([*argv, "--image-opts", way, "-c", doing], timeout=60, capture_output=True, text=True)
+        ended = subprocess.run(
+            [*argv, "--image-opts", way, "-c", doing], timeout=HANG_SECONDS, capture_output=True, text=True
+        )
     except subprocess.TimeoutExpired:
         return False  # nobody answers
     return ended.returncode == 0 and "failed" not in ended.stdout

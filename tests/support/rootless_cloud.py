@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.patience import HANG_SECONDS
 from tests.support.real_cloud import Host
 
 UID = "65534"
@@ -46,4 +47,4 @@ def ordinary_user(home: Path) -> Iterator[OrdinaryUser]:
             yield OrdinaryUser(host, home)
     finally:
         host.end()
-        subprocess.run(["chown", "-R", "0:0", str(home)], check=True, timeout=10)
+        subprocess.run(["chown", "-R", "0:0", str(home)], check=True, timeout=HANG_SECONDS)

@@ -263,7 +263,9 @@ def _run(command: Sequence[str | Path], *, user: str, environment: Mapping[str, 
 
 
 def _succeeds(command: Sequence[str | Path]) -> bool:
-    return subprocess.run([str(part) for part in command], timeout=10, check=False).returncode == 0
+    with suppress(subprocess.TimeoutExpired):
+        return subprocess.run([str(part) for part in command], timeout=10, check=False).returncode == 0
+    return False
 
 
 def free_port() -> int:

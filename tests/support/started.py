@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-START_LIMIT = 60.0
-STOP_LIMIT = 15.0
+START_LIMIT = 120.0
+STOP_LIMIT = 60.0
 
 
 class DidNotStart(Exception):

@@ -28,6 +28,7 @@ from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import create, drop_snapshot, resize, take_snapshot
 from cumulet.lib.sparse import Parcel
 from tests.support.exports import found_at
+from tests.support.patience import HANG_SECONDS
 from tests.support.supplies import Vault
 
 GIB = 1 << 30
@@ -140,12 +141,12 @@ class OneImage:
 
 
 def qemu_img(arguments: list[str]) -> None:
-    subprocess.run(["qemu-img", *arguments], check=True, timeout=20)
+    subprocess.run(["qemu-img", *arguments], check=True, timeout=HANG_SECONDS)
 
 
 def opens_without_key(file: Path) -> bool:
     plain = ["qemu-io", "-r", "-f", "qcow2", "-c", "read 1M 64k", str(file)]
-    return subprocess.run(plain, timeout=20, capture_output=True).returncode == 0
+    return subprocess.run(plain, timeout=HANG_SECONDS, capture_output=True).returncode == 0
 
 
 PATTERNS = {"blank": 0, "image": 1, "one": 2, "two": 3}
@@ -164,7 +165,7 @@ def opened(file: Path) -> list[str]:
 
 def guest_writes(file: Path, word: str) -> None:
     words = f"write -P {PATTERNS[word]} 1M 64k"
-    subprocess.run(["qemu-io", *opened(file), "-c", words], check=True, timeout=20, capture_output=True)
+    subprocess.run(["qemu-io", *opened(file), "-c", words], check=True, timeout=HANG_SECONDS, capture_output=True)
 
 
 class FileBackend:
@@ -189,7 +190,7 @@ class FileBackend:
     def holds(self, volume_id: str, word: str) -> bool:
         file = Path(self.files.path(volume_id))
         read = ["qemu-io", "-r", *opened(file), "-c", f"read -P {PATTERNS[word]} 1M 64k"]
-        ended = subprocess.run(read, timeout=20, capture_output=True, text=True)
+        ended = subprocess.run(read, timeout=HANG_SECONDS, capture_output=True, text=True)
         return ended.returncode == 0 and "failed" not in ended.stdout
 
     def image_word(self) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 from cumulet.lib.clock import SystemClock
 from cumulet.node.asks import MOST_AT_ONCE, AskServer
 from cumulet.programs.consoles.door import MOST_OF_A_MACHINE, ConsoleDoor, Streams
+from tests.support.patience import HANG_SECONDS
 
 
 async def test_a_node_closes_connections_beyond_its_bound_at_once(tmp_path: Path) -> None:
     place = tmp_path / "asks.sock"
     serving = asyncio.create_task(AskServer(f"unix:{place}", "key", SystemClock(), {}, {}).run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_SECONDS):
             while not place.exists():  # noqa: ASYNC110 - a server that listens says so nowhere else
                 await asyncio.sleep(0)
             silent = [await asyncio.open_unix_connection(place) for _ in range(MOST_AT_ONCE)]
@@ -79,7 +80,7 @@ async def test_a_machine_has_so_many_consoles_and_a_closed_one_makes_room() -> N
         await browser.answered.wait()
         return browser
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_SECONDS):
         browsers = [await open_one("a") for _ in range(MOST_OF_A_MACHINE)]
         assert {browser.said[0] for browser in browsers} == {"websocket.accept"}
         assert (await open_one("a")).said == ["websocket.close"]

@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from cumulet.drivers.hypervisor.fake.screen import HEIGHT, VERSION, WIDTH, show
+from tests.support.patience import HANG_SECONDS
 
 
 async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, asyncio.Task[None]]:
@@ -36,12 +37,12 @@ async def test_it_is_black_and_has_a_name() -> None:
     assert struct.unpack(">BxHHHHHi", await reader.readexactly(16)) == (0, 1, 0, 0, WIDTH, HEIGHT, 0)
     assert await reader.readexactly(WIDTH * HEIGHT * 4) == bytes(WIDTH * HEIGHT * 4)
     writer.close()
-    await asyncio.wait_for(screen, 5)
+    await asyncio.wait_for(screen, HANG_SECONDS)
 
 
 @pytest.mark.parametrize("said", [b"\2", b"\1\1\x63", b"\1\1\6\0\0\0\xff\xff\xff\xff"])
 async def test_whoever_does_not_speak_the_protocol_is_let_go(said: bytes) -> None:
     _, writer, screen = await connected()
     writer.write(said)
-    await asyncio.wait_for(screen, 5)
+    await asyncio.wait_for(screen, HANG_SECONDS)
     writer.close()

@@ -20,6 +20,7 @@ from cumulet.services.fleet import assignments, fetching, nodes
 from cumulet.services.fleet.errors import JoinRefused, NodeTaken, NodeUnknown
 from cumulet.services.fleet.public import FleetDoor
 from cumulet.services.fleet.room import Fleet
+from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.db
 
@@ -93,7 +94,7 @@ async def test_a_waiting_node_is_told_at_once(fleet: Fleet) -> None:
     waiting = asyncio.create_task(fetching.fetch(fleet, "one", 0, 0, 30))
     await asyncio.sleep(0)
     await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_SECONDS):
         assert len((await waiting).changes) == 1
 
 

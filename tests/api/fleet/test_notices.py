@@ -17,6 +17,7 @@ from cumulet.services.fleet import fetching, nodes, notices
 from cumulet.services.fleet.public import FleetDoor
 from cumulet.services.fleet.room import Fleet
 from tests.api.fleet.test_assignments import facts
+from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.db
 
@@ -129,12 +130,12 @@ async def test_a_waiting_node_hears_at_once_and_then_of_all_that_came_meanwhile(
     waiting = asyncio.create_task(one.ask(30))
     await asyncio.sleep(0)
     await door.announce("a", {(Kind.NETWORK, "red"): place("a", "two")})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_SECONDS):
         assert await waiting == {"red": (False, {"a": "two"}, [])}
     waiting = asyncio.create_task(one.ask(30))
     await door.announce("b", {(Kind.NETWORK, "red"): place("b", "two")})
     await door.announce("c", {(Kind.NETWORK, "red"): place("c", "two")})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_SECONDS):
         assert await waiting == {"red": (False, {"b": "two", "c": "two"}, [])}
 
 
@@ -147,5 +148,5 @@ async def test_an_order_does_not_wait_for_more_notices(fleet: Fleet) -> None:
     waiting = asyncio.create_task(one.ask(30))
     await asyncio.sleep(0)
     await door.assign("one", Kind.NETWORK, "blue", BLUE, 1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_SECONDS):
         assert set(await waiting) == {"red", "blue"}

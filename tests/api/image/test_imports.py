@@ -18,6 +18,7 @@ from cumulet.services.image.room import Image
 from cumulet.services.image.seed import empty_qcow2
 from tests.api.image.making import OCTETS, QCOW2, RAW, active, answers, queued, settle, web_server
 from tests.support.client import Client
+from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.db
 
@@ -143,7 +144,7 @@ async def test_an_image_comes_from_the_web(image: Client, room: Image, address: 
         room.outside = Outside(("127.0.0.0/8",), (port, 80))
         path = f"/images/{(await queued(image, disk_format='qcow2'))['id']}"
         await ask(image, path, "web-download", uri=f"http://127.0.0.1:{port}{address}")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_SECONDS):
             await settle(room)
     shown = await image.get(path)
     [task] = (await image.get(f"{path}/tasks"))["tasks"]

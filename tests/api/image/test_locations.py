@@ -17,6 +17,7 @@ from cumulet.services.image.public import ImageDoor
 from cumulet.services.image.room import Image, Offer
 from tests.api.image.making import OCTETS, QCOW2, RAW, active, answers, patch, queued, settle, web_server
 from tests.support.client import Client
+from tests.support.patience import HANG_SECONDS
 from tests.support.personas import PERSONAS
 
 pytestmark = pytest.mark.db
@@ -266,7 +267,7 @@ async def test_reading_ends_when_the_image_goes_away(image: Client, room: Image)
         path = f"/images/{(await queued(image))['id']}"
         await image.post(f"{path}/locations", {"url": f"http://127.0.0.1:{port}/"}, 202)
         room.clock = Hurried()  # type: ignore[assignment]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_SECONDS):
             reading = asyncio.create_task(settle(room))
             await asked.wait()
             assert (await image.get(path))["status"] == "active"

@@ -19,6 +19,7 @@ from cumulet.drivers.volume.files import FileVolumes
 from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import take_snapshot
 from cumulet.lib.sparse import Parcel, parcel
+from tests.support.patience import HANG_SECONDS
 from tests.support.supplies import Vault
 from tests.support.volume_drivers import (
     BIRCH,
@@ -101,11 +102,11 @@ async def test_a_file_held_by_an_unknown_program_is_a_fault(tmp_path: Path) -> N
     holder = await asyncio.create_subprocess_exec("qemu-io", "-f", "qcow2", backend.files.path(MAPLE), **pipes)
     try:
         assert holder.stdout is not None
-        assert await asyncio.wait_for(holder.stdout.readexactly(8), 10) == b"qemu-io>"
+        assert await asyncio.wait_for(holder.stdout.readexactly(8), HANG_SECONDS) == b"qemu-io>"
         facts = await backend.volumes.ensure(VolumeSpec(id=MAPLE, size_gib=2))
     finally:
         holder.kill()
-        await asyncio.wait_for(holder.wait(), 10)
+        await asyncio.wait_for(holder.wait(), HANG_SECONDS)
     assert facts.fault is not None
     assert (facts.fault.code, facts.size_gib) == (409, 1)
     await ensured(backend, VolumeSpec(id=MAPLE, size_gib=2))

@@ -16,6 +16,7 @@ from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import create
 from cumulet.node.images.cache import GRACE_SECONDS, ImageCache
 from tests.support.clock import JumpingClock
+from tests.support.patience import HANG_SECONDS
 
 HOUR = 3600.0
 MIB = 1 << 20
@@ -68,9 +69,11 @@ async def cache(tmp_path: Path, control_plane: ControlPlane, clock: JumpingClock
 
 def qcow2(folder: Path) -> bytes:
     file = folder / "made.qcow2"
-    subprocess.run(["qemu-img", *create(file, 8 * MIB)], check=True, timeout=20)
+    subprocess.run(["qemu-img", *create(file, 8 * MIB)], check=True, timeout=HANG_SECONDS)
     words = "write -P 7 1M 64k"
-    subprocess.run(["qemu-io", "-f", "qcow2", "-c", words, str(file)], check=True, timeout=20, capture_output=True)
+    subprocess.run(
+        ["qemu-io", "-f", "qcow2", "-c", words, str(file)], check=True, timeout=HANG_SECONDS, capture_output=True
+    )
     return file.read_bytes()
 
 
@@ -80,7 +83,7 @@ def raw() -> bytes:
 
 def disk(path: str) -> bytes:
     convert = ["qemu-img", "convert", "-f", "qcow2", "-O", "raw", path, f"{path}.raw"]
-    subprocess.run(convert, check=True, timeout=20)
+    subprocess.run(convert, check=True, timeout=HANG_SECONDS)
     content = Path(f"{path}.raw")
     try:
         return content.read_bytes()
@@ -107,7 +110,7 @@ async def test_another_format_becomes_qcow2_with_the_same_content(
     if disk_format not in ("raw", "iso"):
         qemu_name = {"vhd": "vpc"}.get(disk_format, disk_format)
         convert = ["qemu-img", "convert", "-f", "raw", "-O", qemu_name, str(tmp_path / "raw"), str(tmp_path / "image")]
-        await asyncio.to_thread(subprocess.run, convert, check=True, timeout=20)
+        await asyncio.to_thread(subprocess.run, convert, check=True, timeout=HANG_SECONDS)
         image = control_plane.add((tmp_path / "image").read_bytes(), disk_format)
     else:
         image = control_plane.add(data, disk_format)

@@ -12,6 +12,7 @@ import pytest_asyncio
 from cumulet.contracts.machines import GuestData
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.node.metadata.server import MetadataServer
+from tests.support.patience import HANG_SECONDS
 
 RED = MetadataPlace("red", "somewhere", "lo", "127.0.0.1", 0)
 BLUE = MetadataPlace("blue", "elsewhere", "lo", "127.0.0.1", 0)
@@ -70,7 +71,7 @@ async def say(port: int, text: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(text)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_SECONDS):
             return await reader.read(1 << 20)
     finally:
         writer.close()
@@ -108,7 +109,7 @@ async def test_the_socket_decides_who_asks(server: MetadataServer, opener: Opene
 async def test_several_requests_in_one_connection(server: MetadataServer, opener: Opener) -> None:
     await server.ensure([RED])
     reader, writer = await asyncio.open_connection("127.0.0.1", opener.ports["red"])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_SECONDS):
         for path, size in (("/latest/meta-data/hostname", 3), ("/openstack", 105)):
             writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
@@ -159,7 +160,7 @@ async def test_a_guest_has_few_connections(server: MetadataServer, opener: Opene
     assert await turned_away(port)
     for _, writer in held:
         writer.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_SECONDS):
         while await turned_away(port):
             pass
 

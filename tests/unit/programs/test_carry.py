@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-SECONDS = 20
+from tests.support.patience import HANG_SECONDS
+
 CARRY = (sys.executable, "-m", "cumulet.programs.laptop.carry", "127.0.0.1")
 
 
@@ -25,13 +26,13 @@ class Carried:
     server: socket.socket
 
     def is_over(self, last_words: bytes) -> bool:
-        return self.stdout.read() == last_words and self.program.wait(SECONDS) == 0
+        return self.stdout.read() == last_words and self.program.wait(HANG_SECONDS) == 0
 
 
 @contextmanager
 def carried() -> Iterator[Carried]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(SECONDS)
+        listening.settimeout(HANG_SECONDS)
         argv = [*CARRY, str(listening.getsockname()[1])]
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
             assert program.stdin is not None
@@ -39,7 +40,7 @@ def carried() -> Iterator[Carried]:
             try:
                 server, _ = listening.accept()
                 with server:
-                    server.settimeout(SECONDS)
+                    server.settimeout(HANG_SECONDS)
                     yield Carried(program, program.stdin, program.stdout, server)
             finally:
                 program.kill()
@@ -76,7 +77,7 @@ def test_it_ends_with_a_connection_that_breaks() -> None:
 def test_a_server_that_does_not_answer_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    done = subprocess.run([*CARRY, str(port)], input=b"", capture_output=True, timeout=SECONDS, check=False)
+    done = subprocess.run([*CARRY, str(port)], input=b"", capture_output=True, timeout=HANG_SECONDS, check=False)
     assert done.returncode == 1
     assert f"does not answer at port {port}" in done.stderr.decode()
     assert b"Traceback" not in done.stderr

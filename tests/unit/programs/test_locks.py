@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cumulet.programs.locks import AlreadyRunning, hold, holder, turn
+from tests.support.patience import HANG_SECONDS
 
 
 def test_who_holds_it_is_known_and_a_second_is_refused(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
     assert holder(path) == process.pid
 
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=HANG_SECONDS)
 
     assert holder(path) is None
     hold(path).close()
@@ -77,5 +78,5 @@ def test_turns_are_taken_one_after_the_other(tmp_path: Path) -> None:
         )
         (tmp_path / "it").write_text("made by the first")
 
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=HANG_SECONDS)
     assert printed == b"made by the first\n"

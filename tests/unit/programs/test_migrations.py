@@ -17,6 +17,7 @@ from cumulet.core.db import Database, Query, Transaction
 from cumulet.core.db.connect import connect
 from cumulet.migrations.statements import script, upgrade
 from cumulet.programs.migrate import TooNew, bring_up_to_date
+from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.db
 
@@ -129,7 +130,12 @@ def test_a_settled_database_is_recognised_without_alembic(tmp_path: Path) -> Non
     environment = {"CUMULET_STATE_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
     said = [
         subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=True
+            [sys.executable, "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=HANG_SECONDS,
+            check=True,
         ).stdout
         for _ in range(2)
     ]

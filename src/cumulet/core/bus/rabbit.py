@@ -83,8 +83,10 @@ class RabbitBus:
                 while not closed.done():
                     await self._publish(exchange)
                     stir = asyncio.ensure_future(self._stir.wait())
-                    await asyncio.wait((stir, closed), return_when=asyncio.FIRST_COMPLETED)
-                    stir.cancel()
+                    try:
+                        await asyncio.wait((stir, closed), return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        stir.cancel()
             finally:
                 closed.cancel()
         raise ConnectionError("the connection was closed")
