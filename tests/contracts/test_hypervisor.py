@@ -436,6 +436,22 @@ async def test_diagnostics(world: World) -> None:
     assert set(off) == set(found)
 
 
+async def test_a_password_is_changed_by_an_agent_of_the_guest_or_not_at_all(world: World) -> None:
+    door, spec = await world.open(), machine(world)
+    with pytest.raises(MachineFailed):
+        await door.set_password(spec.id, "root", "secret")
+    await as_ordered(door, spec)
+    await world.boots(spec.id, 1)
+    with pytest.raises(MachineFailed, match="no way to an agent"):
+        await door.set_password(spec.id, "root", "secret")
+    await as_ordered(door, change(spec, guest_agent=True))
+    with pytest.raises(MachineFailed, match="next start"):
+        await door.set_password(spec.id, "root", "secret")
+    await as_ordered(door, change(spec, wanted=Power.STOPPED, guest_agent=True))
+    with pytest.raises(MachineFailed, match="is off"):
+        await door.set_password(spec.id, "root", "secret")
+
+
 @pytest.mark.parametrize("machine_id", ["", "../etc", "a" * 36, "11111111-1111-4111-8111-11111111111G"])
 async def test_an_id_is_never_a_path(world: World, machine_id: str) -> None:
     door = await world.open()

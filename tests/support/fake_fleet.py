@@ -157,5 +157,5 @@ class FakeFleet:
                 found[key].append(held)
         return found
 
-    async def ask(self, node: str, what: str, **parameters: str) -> bytes:
+    async def ask(self, node: str, what: str, secrets: Mapping[str, str] | None = None, /, **parameters: str) -> bytes:
         return self.answers[node, what]

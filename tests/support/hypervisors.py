@@ -34,6 +34,7 @@ from cumulet.drivers.hypervisor.base import (
     MachineFailed,
     OffersDiagnostics,
     OffersLuggage,
+    OffersPasswords,
     OffersSnapshot,
     Opening,
     OpenWay,
@@ -60,7 +61,7 @@ STORAGE_USER = User(64_056, GUEST_USER.gid)
 SECRET = "ab" * 32
 
 
-class Door(Hypervisor, OffersSnapshot, OffersDiagnostics, OffersLuggage, Protocol):
+class Door(Hypervisor, OffersSnapshot, OffersDiagnostics, OffersPasswords, OffersLuggage, Protocol):
     """What both kinds of hypervisor offer."""
 
 

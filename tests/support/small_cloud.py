@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from cumulet.core.db import Database
 from cumulet.core.errors import Conflict, NotFound
 from cumulet.core.reconcile import Again, Reconciler
 from cumulet.core.web.service import FrontDoor
-from cumulet.drivers.hypervisor.base import OutOfReach
+from cumulet.drivers.hypervisor.base import MachineFailed, OutOfReach
 from cumulet.drivers.hypervisor.fake import FakeHypervisor, FakeMachines
 from cumulet.drivers.image_store.memory import MemoryImageStore, Shelf
 from cumulet.drivers.volume.base import CopyFailed
@@ -134,7 +134,7 @@ class Nodes(FakeFleet):
         node.forced_down, node.alive = forced_down, not forced_down
         self._wake("node", name)
 
-    async def ask(self, node: str, what: str, **parameters: str) -> bytes:
+    async def ask(self, node: str, what: str, secrets: Mapping[str, str] | None = None, /, **parameters: str) -> bytes:
         hypervisor = self.hypervisors[node]
         if what == "console_log":
             return await hypervisor.console_log(parameters["machine"], 1 << 20)
@@ -142,6 +142,12 @@ class Nodes(FakeFleet):
             return msgspec.json.encode(await self.backends[node][parameters["backend"]].found())
         if what == "diagnostics":
             return msgspec.json.encode(await hypervisor.diagnostics(parameters["machine"]))
+        if what == "set_password":
+            try:
+                await hypervisor.set_password(parameters["machine"], parameters["user"], (secrets or {})["password"])
+            except MachineFailed as error:
+                raise Conflict(str(error)) from error
+            return b""
         if what == "password":
             return self.passwords.get(parameters["machine"], b"")
         if what == "clear_password":

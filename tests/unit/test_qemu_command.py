@@ -34,6 +34,7 @@ SOCKETS = Sockets(
     console_log=Path("/run/m,1/console.log"),
     memory=Path("/run/m,1/mem"),
     disks=Path("/run/m,1/nbd"),
+    agent=Path("/run/m,1/qga"),
 )
 ROOT = DiskSpec(id="root", device="vda", image=ImageRef(id="i", sha512="s", disk_format="qcow2", size=1))
 PORT = NicSpec(port_id="port-1", network_id="net-1", mac="FA:16:3E:00:00:01", mtu=1450)
@@ -79,6 +80,13 @@ def values(arguments: list[str], option: str) -> list[str]:
 
 def device(arguments: list[str], id: str) -> dict[str, Any]:
     return next(found for text in values(arguments, "-device") if (found := json.loads(text))["id"] == id)
+
+
+def test_a_guest_with_an_agent_has_a_line_to_it() -> None:
+    arguments = argv(change(SPEC, guest_agent=True))
+    assert keyval("socket", id="agent", path="/run/m,1/qga", server="on", wait="off") in values(arguments, "-chardev")
+    assert device(arguments, "agent-port")["name"] == "org.qemu.guest_agent.0"
+    assert not any("agent" in word for word in argv())
 
 
 def test_the_whole_machine() -> None:

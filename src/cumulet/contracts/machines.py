@@ -174,6 +174,8 @@ class MachineSpec(Record, frozen=True, kw_only=True):
     """Empty: the best that this node's accelerator offers."""
     rng: bool = True
     secure_boot: bool = False
+    guest_agent: bool = False
+    """Its image says that an agent of QEMU runs in the guest: there is to be a way to it."""
     rescue: ImageRef | None = None
     """Set: boot from this image, with the root disk beside it as the second disk."""
     hard_reboots: int = 0

@@ -87,6 +87,7 @@ class Luggage(Record, frozen=True, kw_only=True):
     """With its version, as the machine runs; empty: it is off."""
     vcpus: int = 0
     memory_mib: int = 0
+    guest_agent: bool = False
     """As the machine runs."""
     started_at: int = 0
     password: bytes = b""

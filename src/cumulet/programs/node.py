@@ -325,6 +325,10 @@ def _answers(
     async def password(parameters: Mapping[str, str]) -> bytes:
         return passwords.read(parameters["machine"])
 
+    async def set_password(parameters: Mapping[str, str]) -> bytes:
+        await hypervisor.set_password(parameters["machine"], parameters["user"], parameters["password"])
+        return b""
+
     async def clear_password(parameters: Mapping[str, str]) -> bytes:
         passwords.clear(parameters["machine"])
         return b""
@@ -337,6 +341,7 @@ def _answers(
         "meters": meters,
         "password": password,
         "clear_password": clear_password,
+        "set_password": set_password,
     }
 
 

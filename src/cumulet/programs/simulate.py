@@ -146,6 +146,12 @@ class SimulatedNode:
             if not self.world.volumes.worlds[connection.backend].lets_in(connection):
                 raise NotFound(f"volume {connection.volume_id} is not offered in this way")
             return b""
+        if ask.what == "set_password":
+            try:
+                await self.hypervisor.set_password(machine, ask.parameters["user"], ask.parameters["password"])
+            except MachineFailed as error:
+                raise Conflict(str(error)) from error
+            return b""
         if ask.what in ("password", "clear_password"):
             return b""  # Nobody is at home in a simulated machine to leave one.
         if ask.what == "volumes_found":

@@ -224,6 +224,29 @@ async def test_the_password_that_a_guest_has_left_for_its_owner(cloud: SmallClou
     assert await compute.get(path) == {"password": ""}
 
 
+async def test_an_agent_in_the_guest_changes_a_password(cloud: SmallCloud) -> None:
+    change = {"changePassword": {"adminPass": "Newpass1234"}}
+    plain = await cloud.make_server()
+    await cloud.settle()
+    refused = await cloud.compute("POST", f"/servers/{plain['id']}/action", change)
+    assert (refused.status_code, "hw_qemu_guest_agent=yes" in refused.text) == (409, True)
+    for who, properties in {
+        "root": {},
+        "cirros": {"os_admin_user": "cirros"},
+        "Administrator": {"os_type": "windows"},
+    }.items():
+        image = await cloud.make_image(who, hw_qemu_guest_agent="yes", **properties)
+        server = await cloud.make_server(imageRef=image)
+        await cloud.settle()
+        await cloud.compute.post(f"/servers/{server['id']}/action", change, 202)
+        host, _ = cloud.machine(server["id"]) or ("", None)
+        machine = cloud.nodes.worlds[host].machines[server["id"]]
+        assert machine.passwords == {who: "Newpass1234"}
+    await cloud.compute.post(f"/servers/{server['id']}/action", {"os-stop": None}, 202)
+    await cloud.settle()
+    await cloud.compute.post(f"/servers/{server['id']}/action", change, 409)
+
+
 async def test_a_volume_that_grew_is_remembered_among_what_happened(cloud: SmallCloud) -> None:
     server, volume = await cloud.make_server(), await cloud.make_volume()
     path = f"/servers/{server['id']}"

@@ -166,6 +166,14 @@ class OffersDiagnostics(Protocol):
         ...
 
 
+class OffersPasswords(Protocol):
+    """A hypervisor that reaches agents in its guests."""
+
+    async def set_password(self, machine_id: str, user: str, password: str) -> None:
+        """The guest's agent gives this user of the guest this password. Raises `MachineFailed`."""
+        ...
+
+
 class OffersLuggage(Protocol):
     """A hypervisor that lets the disks of a machine go to another node."""
 

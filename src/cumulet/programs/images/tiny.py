@@ -1,8 +1,8 @@
-"""The tiny guest: a bootable cloud image of some 17 MiB, made in seconds from the distribution's kernel and busybox.
+"""The tiny guest: a bootable cloud image of some 19 MiB, made in seconds from the distribution's kernel and busybox.
 
 It does what a test or a first try asks of a guest: DHCP, config drive or metadata, the owner's SSH key, a user-data
-script, sudo, a root that grows with the disk, an orderly shutdown. Its user is `cirros`, as in the image it stands for.
-What runs inside lies beside this file, in `guest/`.
+script, sudo, QEMU's agent, a root that grows with the disk, an orderly shutdown. Its user is `cirros`, as in the image
+it stands for. What runs inside lies beside this file, in `guest/`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ READY = "cumulet-guest: ready"
 _GUEST = Path(__file__).with_name("guest")
 _RECIPE = ("tiny.py", "boot_disk.py", "initramfs.py", "kernel_modules.py", "packages.py")
 
-GUEST_PACKAGES = ("busybox-static", "dropbear-bin", "e2fsprogs", "libpam-modules", "opendoas", "util-linux")
+GUEST_PACKAGES = (
+    *("busybox-static", "dropbear-bin", "e2fsprogs", "libpam-modules", "opendoas", "qemu-guest-agent", "util-linux"),
+)
 """Programs of the guest. The libraries they need follow from their dependencies."""
 
 _COMMAND_LINE = "console=tty1 console=ttyS0 loglevel=5 random.trust_cpu=on net.ifnames=0"
@@ -41,6 +43,7 @@ _PROGRAMS = {
     "mkfs": "sbin",
     "blkid": "sbin",
     "lsblk": "bin",
+    "qemu-ga": "usr/sbin",
     "pam_permit.so": "lib/x86_64-linux-gnu/security",
 }
 """Where in the guest each lies; where the distribution has them differs between its releases."""

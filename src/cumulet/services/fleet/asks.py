@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
@@ -24,13 +24,18 @@ STALLED_SECONDS = 60.0
 PIECE = 1 << 20
 
 
-async def ask(room: Fleet, node: str, what: str, **parameters: str) -> bytes:
+async def ask(
+    room: Fleet, node: str, what: str, secrets: Mapping[str, str] | None = None, /, **parameters: str
+) -> bytes:
     """What the node answers. Raises NodeSilent, or the node's own refusal."""
     address = (await _node(room, node))[1]
     if address in room.local_asks:
-        return await room.local_asks[address](Ask(what=what, parameters=parameters))
+        return await room.local_asks[address](Ask(what=what, parameters={**parameters, **(secrets or {})}))
     try:
-        async with asyncio.timeout(SECONDS), tunnel(room, node, what, **parameters) as (reader, _, answer):
+        async with (
+            asyncio.timeout(SECONDS),
+            _opened(room, node, what, parameters, SECONDS, secrets) as (reader, _, answer),
+        ):
             if answer.length > LARGEST:
                 raise NodeSilent(f"Node {node} answered with more than {LARGEST} bytes.")
             return await reader.readexactly(answer.length)
@@ -64,7 +69,12 @@ def tunnel(
 
 @asynccontextmanager
 async def _opened(
-    room: Fleet, node: str, what: str, parameters: dict[str, str], patience: float
+    room: Fleet,
+    node: str,
+    what: str,
+    parameters: dict[str, str],
+    patience: float,
+    secrets: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, Answer]]:
     row, address = await _node(room, node)
     if address in room.local_tunnels:
@@ -77,7 +87,7 @@ async def _opened(
     reader, writer = await _connect(node, address)
     try:
         expires = room.clock.now() + VALID_SECONDS * SECOND
-        question = seal(Ask(what=what, parameters=parameters, expires_at=expires), row.secret_digest)
+        question = seal(Ask(what=what, parameters=parameters, expires_at=expires), row.secret_digest, secrets)
         writer.write(question + b"\n")
         await writer.drain()
         async with asyncio.timeout(patience):

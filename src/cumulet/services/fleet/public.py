@@ -74,9 +74,10 @@ class FleetDoor:
     async def held_many(self, kind: Kind, keys: Sequence[str]) -> dict[str, list[Held]]:
         return await assignments.held(self._room, kind, keys)
 
-    async def ask(self, node: str, what: str, **parameters: str) -> bytes:
-        """A short question. Raises NodeSilent naming the node, or the node's own refusal."""
-        return await asks.ask(self._room, node, what, **parameters)
+    async def ask(self, node: str, what: str, secrets: Mapping[str, str] | None = None, /, **parameters: str) -> bytes:
+        """A short question, its secrets hidden from all but the node. Raises NodeSilent naming the node, or the node's
+        own refusal."""
+        return await asks.ask(self._room, node, what, secrets, **parameters)
 
     def stream(self, node: str, what: str, **parameters: str) -> AsyncIterator[bytes]:
         """A long answer, such as a copy of a disk, piece by piece."""

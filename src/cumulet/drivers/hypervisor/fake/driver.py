@@ -250,6 +250,14 @@ class FakeHypervisor:
         await asyncio.to_thread(Path(destination).write_bytes, content)
         return len(content)
 
+    async def set_password(self, machine_id: str, user: str, password: str) -> None:
+        machine = self._existing(machine_id)
+        if machine.power is not Power.RUNNING:
+            raise MachineFailed("the machine is off")
+        if not machine.running.guest_agent:
+            raise MachineFailed("the machine has no way to an agent of its guest; it gets one with its next start")
+        machine.passwords[user] = password
+
     async def diagnostics(self, machine_id: str) -> dict[str, object]:
         machine = self._existing(machine_id)
         on = machine.power in ON

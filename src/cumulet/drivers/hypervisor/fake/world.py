@@ -46,6 +46,8 @@ class FakeMachine:
     """The ways to its volumes that are reached over the network, while it is on."""
     move: MoveFacts | None = None
     """The live move that it is on."""
+    passwords: dict[str, str] = field(default_factory=dict)
+    """Those that were given to users of its guest."""
     lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
     """What its console says, and from when."""
 

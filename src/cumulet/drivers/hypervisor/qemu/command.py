@@ -16,6 +16,7 @@ from cumulet.lib import qemu_secrets
 
 _MACHINE_TYPE = re.compile(r"(pc-)?(q35|i440fx)(-[0-9]{1,2}\.[0-9]{1,2})?|pc")
 _CPU_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+AGENT = "org.qemu.guest_agent.0"
 _PORTS_PER_SLOT = 8
 _FIRST_PORT_SLOT = 0x10
 
@@ -31,6 +32,8 @@ class Sockets:
     memory: Path
     """Where the memory of a machine that moves while it runs goes out, or comes in."""
     disks: Path
+    agent: Path
+    """Leads to the agent in the guest, where there is to be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ def command(program: str, spec: MachineSpec, launch: Launch) -> list[str]:
         *_identity(spec),
         *("-rtc", "base=utc,driftfix=slew"),
         *_talk(launch.sockets),
+        *(_agent(launch) if spec.guest_agent else []),
         *_fixtures(spec, launch),
         *_disks(launch),
         *_nics(launch),
@@ -165,9 +169,24 @@ def _talk(sockets: Sockets) -> list[str]:
     ]
 
 
+def _agent(launch: Launch) -> list[str]:
+    """A serial line that the guest's agent knows by its name."""
+    root = _root_bus(launch)
+    channel: Words = {"driver": "virtio-serial-pci", "id": "channel", "bus": root, "addr": "0x6", "max_ports": 2}
+    port: Words = {"driver": "virtserialport", "bus": "channel.0", "chardev": "agent", "name": AGENT}
+    return [
+        *("-chardev", keyval("socket", id="agent", path=launch.sockets.agent, server="on", wait="off")),
+        *("-device", as_json(channel), "-device", as_json({**port, "id": "agent-port"})),
+    ]
+
+
+def _root_bus(launch: Launch) -> str:
+    return "pcie.0" if devices.has_root_ports(launch.machine_type) else "pci.0"
+
+
 def _fixtures(spec: MachineSpec, launch: Launch) -> list[str]:
     """What every machine has: a screen, a pointer, randomness, elastic memory, and ports for what is plugged later."""
-    root = "pcie.0" if devices.has_root_ports(launch.machine_type) else "pci.0"
+    root = _root_bus(launch)
     fixtures: list[Words] = [
         {"driver": "VGA", "id": "screen", "bus": root, "addr": "0x2"},
         {"driver": "virtio-tablet-pci", "id": "pointer", "bus": root, "addr": "0x3"},

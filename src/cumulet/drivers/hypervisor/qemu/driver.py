@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import stat
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
 from cumulet.contracts.moves import Luggage
 from cumulet.drivers.hypervisor.base import Belongings, ImageFiles, MachineFailed, OpenWay, Unfit, VolumeFiles
-from cumulet.drivers.hypervisor.qemu import console, devices, disks, luggage, open_volumes, power, snapshots
+from cumulet.drivers.hypervisor.qemu import console, devices, disks, inside, luggage, open_volumes, power, snapshots
 from cumulet.drivers.hypervisor.qemu.diagnostics import diagnostics
 from cumulet.drivers.hypervisor.qemu.disks import Disks, RenderGuest
 from cumulet.drivers.hypervisor.qemu.host import Host, Keys
-from cumulet.drivers.hypervisor.qemu.journal import Folder, folders
+from cumulet.drivers.hypervisor.qemu.journal import Folder, folders, socket_at
 from cumulet.drivers.hypervisor.qemu.machine import Machine, new_journal
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, with_kvm
 from cumulet.drivers.hypervisor.qemu.pursuit import FAILURES, fault_of, pursue
@@ -177,16 +176,16 @@ class QemuHypervisor:
         return machine_id
 
     def vnc_socket(self, machine_id: str) -> str:
-        return _socket(Folder.of(self._state, machine_id).sockets.vnc)
+        return socket_at(Folder.of(self._state, machine_id).sockets.vnc)
 
     def serial_socket(self, machine_id: str) -> str:
-        return _socket(Folder.of(self._state, machine_id).sockets.serial)
+        return socket_at(Folder.of(self._state, machine_id).sockets.serial)
 
     def memory_socket(self, machine_id: str) -> str:
-        return _socket(Folder.of(self._state, machine_id).sockets.memory)
+        return socket_at(Folder.of(self._state, machine_id).sockets.memory)
 
     def disks_socket(self, machine_id: str) -> str:
-        return _socket(Folder.of(self._state, machine_id).sockets.disks)
+        return socket_at(Folder.of(self._state, machine_id).sockets.disks)
 
     async def snapshot(self, machine_id: str, disk_id: str, disk_format: str, destination: str) -> int:
         machine = await self._existing(machine_id)
@@ -214,6 +213,11 @@ class QemuHypervisor:
         machine = await self._existing(machine_id)
         with _in_words():
             return await diagnostics(machine)
+
+    async def set_password(self, machine_id: str, user: str, password: str) -> None:
+        machine = await self._existing(machine_id)
+        with _in_words():
+            await inside.set_password(machine, user, password)
 
     async def machines_with(self, volume_id: str) -> Sequence[str]:
         return [machine.id for machine in await self._with_volume(volume_id)]
@@ -307,10 +311,3 @@ def _in_words() -> Iterator[None]:
     except FAILURES as error:
         fault = fault_of(error)
         raise MachineFailed(fault.message, fault.details) from error
-
-
-def _socket(path: Path) -> str:
-    """A guest that took over its QEMU could put a link there that leads to somebody else's socket."""
-    if not stat.S_ISSOCK(path.lstat().st_mode):
-        raise FileNotFoundError(path)
-    return str(path)

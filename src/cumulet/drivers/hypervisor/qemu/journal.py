@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,7 @@ class Folder:
             console_log=run / "console.log",
             memory=run / "mem",
             disks=run / "nbd",
+            agent=run / "qga",
         )
 
     @property
@@ -160,3 +162,10 @@ def folders(state: Path) -> Iterator[Folder]:
     root = state / "instances"
     if root.is_dir():
         yield from (Folder(path) for path in sorted(root.iterdir()) if _ID.fullmatch(path.name))
+
+
+def socket_at(path: Path) -> str:
+    """A guest that took over its QEMU could put a link there that leads to somebody else's socket."""
+    if not stat.S_ISSOCK(path.lstat().st_mode):
+        raise FileNotFoundError(path)
+    return str(path)

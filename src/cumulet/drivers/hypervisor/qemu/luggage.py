@@ -55,6 +55,7 @@ async def pack(machine: Machine) -> Luggage:
         machine_type=journal.machine_type,
         vcpus=journal.running.vcpus,
         memory_mib=journal.running.memory_mib,
+        guest_agent=journal.running.guest_agent,
         started_at=journal.started_at,
     )
 
@@ -103,6 +104,8 @@ async def prepare(machine: Machine) -> None:
         raise MachineFailed("The machine does not run on its old node.")
     if (luggage.vcpus, luggage.memory_mib) != (spec.vcpus, spec.memory_mib):
         raise MachineFailed("The machine runs with another size than is ordered. Restart it before it moves.")
+    if luggage.guest_agent != spec.guest_agent:
+        raise MachineFailed("The machine began before its image spoke of an agent. Restart it before it moves.")
     if not {*(disk.id for disk in spec.disks), *(nic.port_id for nic in spec.nics)} <= set(luggage.numbers):
         raise MachineFailed("The devices of the machine are just being changed.")
     for file in luggage.files:

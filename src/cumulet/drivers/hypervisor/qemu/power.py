@@ -112,7 +112,8 @@ async def _spawn(
             opened.callback(os.close, inherit[number])
         inherit[_LOCK_FD] = machine.take_lock()
         opened.callback(os.close, inherit[_LOCK_FD])
-        for leftover in (folder.log, folder.sockets.monitor, folder.sockets.vnc, folder.sockets.serial):
+        sockets = folder.sockets
+        for leftover in (folder.log, sockets.monitor, sockets.vnc, sockets.serial, sockets.agent):
             leftover.unlink(missing_ok=True)
         limits = Limits(open_files=_OPEN_FILES)
         identity = process.spawn(

@@ -16,11 +16,16 @@ from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.operations import VERBS, act, check, delete, want, want_reboot
 from cumulet.services.compute.servers.resource import servers
 from cumulet.services.compute.servers.row import ServerRow, Wanted
+from cumulet.services.compute.servers.spec import has_guest_agent
 from cumulet.services.compute.servers.store import touch
 from cumulet.services.compute.servers.tell import json_of
 
 API = "os_compute_api:"
 SERVERS = API + "servers:"
+
+
+_ADMINISTRATORS = {"windows": "Administrator"}
+"""Whose password it is, by the kind of system; elsewhere root's."""
 
 
 def given(name: str, kind: Any, create: Any = REQUIRED, since: str = "", until: str = "") -> Field:
@@ -193,10 +198,19 @@ async def set_groups(room: Compute, call: Call, row: ServerRow, change: Any, ver
 @servers.action("changePassword", API + "os-admin-password", given("adminPass", Text(255)))
 async def change_password(room: Compute, call: Call, row: ServerRow) -> None:
     check(call, row, VERBS["changePassword"])
-    raise Conflict(
-        f"Failed to set admin password on {row.id}: its guest runs no agent that could change it. Log in with the key "
-        "pair and change it there."
-    )
+    properties: dict[str, Any] = msgspec.json.decode(row.image)
+    if not has_guest_agent(properties):
+        raise Conflict(
+            f"Failed to set admin password on {row.id}: its image does not say that an agent of QEMU runs in the guest "
+            "(hw_qemu_guest_agent=yes). Log in with the key pair and change it there."
+        )
+    user = properties.get("os_admin_user") or _ADMINISTRATORS.get(str(properties.get("os_type")).lower(), "root")
+    try:
+        await room.fleet.ask(
+            row.host, "set_password", {"password": call.wish["adminPass"]}, machine=row.id, user=str(user)
+        )
+    except Conflict as error:
+        raise Conflict(f"Failed to set admin password on {row.id}: {error.message}.") from error
 
 
 @servers.action(

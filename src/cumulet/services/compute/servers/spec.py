@@ -22,6 +22,7 @@ from cumulet.contracts.machines import (
     VolumeConnection,
 )
 from cumulet.contracts.moves import Arrival
+from cumulet.core.web.wire import parse_bool
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, Wanted
 from cumulet.services.network.public import NicView
@@ -63,6 +64,7 @@ def machine_spec(
         machine_type="pc" if str(properties.get("hw_machine_type", "")).startswith("pc-i440") else "q35",
         rng=flavor.extra_specs.get("hw_rng:allowed", "true").lower() != "false",
         secure_boot=properties.get("os_secure_boot") == "required",
+        guest_agent=has_guest_agent(properties),
         rescue=_image.decode(server.rescue) if server.rescue else None,
         hard_reboots=server.hard_reboots,
         soft_reboots=server.soft_reboots,
@@ -75,6 +77,14 @@ def machine_spec(
 def has_config_drive(server: ServerRow, properties: Mapping[str, Any]) -> bool:
     """Also where files are given: cloud-init writes them from there, and not from the metadata service."""
     return server.config_drive or properties.get("img_config_drive") == "mandatory" or server.files not in ("", "[]")
+
+
+def has_guest_agent(properties: Mapping[str, Any]) -> bool:
+    """Whether its image says that an agent of QEMU runs in the guest."""
+    try:
+        return parse_bool(properties.get("hw_qemu_guest_agent", False))
+    except ValueError:
+        return False
 
 
 def bus_of(word: str) -> Bus:
