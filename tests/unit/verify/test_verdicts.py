@@ -39,6 +39,16 @@ def record(status: str, identifier: str = TEST, **details: str) -> Record:
             "[known bug] Skipped until bug 1234567 is resolved",
         ),
         (
+            record("skip", reason="Marked as unstable and skipped because of bug: 1, failure was: Timeout"),
+            Verdict.FAILED,
+            "Marked as unstable and skipped because of bug: 1, failure was: Timeout",
+        ),
+        (
+            record("skip", reason='Either project_networks_reachable must be "true", or public_network_id be defined.'),
+            Verdict.MISSING,
+            'Either project_networks_reachable must be "true", or public_network_id be defined.',
+        ),
+        (
             record("fail", traceback="lib.exceptions.InvalidParam: validation_resources cannot be None"),
             Verdict.SKIPPED,
             "[no login to guests was asked for] lib.exceptions.InvalidParam: validation_resources cannot be None",
