@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import select
 import socket
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from cumulet.drivers.hypervisor.qemu import config_drive
+from cumulet.drivers.hypervisor.qemu.command import AGENT
+from cumulet.lib.guest_agent import tell
 from cumulet.programs.images.tiny import READY
 from tests.support.guest_image import tiny_image
 
@@ -115,7 +118,10 @@ def test_a_guest_becomes_what_its_config_drive_says_and_obeys(tmp_path: Path, pu
     pages = {"openstack/latest/meta_data.json": meta_data, "openstack/latest/user_data": USER_DATA, **CONTENT}
     (tmp_path / "config.iso").write_bytes(config_drive.disk({name: text.encode() for name, text in pages.items()}))
     drive = f"if=none,id=config,file={tmp_path}/config.iso,format=raw,readonly=on"
-    with booted(tmp_path, "-drive", drive, "-device", "virtio-blk-pci,drive=config", gib=3) as (guest, _):
+    line = f"socket,id=agent,path={tmp_path}/agent,server=on,wait=off"
+    agent = ("-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=agent,name={AGENT}", "-chardev", line)
+    config = ("-drive", drive, "-device", "virtio-blk-pci,drive=config")
+    with booted(tmp_path, *config, *agent, gib=3) as (guest, _):
         guest.await_console(READY)
         assert "login:" in guest.console()
         assert guest.shell("hostname") == "maple"
@@ -129,6 +135,12 @@ def test_a_guest_becomes_what_its_config_drive_says_and_obeys(tmp_path: Path, pu
         assert guest.shell("/sbin/blkid -L config-2 -o device") == "/dev/vdb"
         assert "vfat" in guest.shell("dd if=/dev/zero of=disk bs=1M count=4; sudo mkfs -t vfat disk; sudo blkid disk")
         assert guest.shell("lsblk -lb --nodeps -n -o NAME,SIZE,TYPE").split()[:3] == ["vda", str(3 << 30), "disk"]
+
+        # Its agent gives it another password.
+        before = guest.shell("sudo grep cirros: /etc/shadow")
+        secret = {"username": "cirros", "password": "TmV3cGFzczEyMzQ=", "crypted": False}
+        assert asyncio.run(tell(str(tmp_path / "agent"), "guest-set-user-password", secret)) == {}
+        assert guest.shell("sudo grep cirros: /etc/shadow") != before
 
         # A power cut right after the first boot: the grown root is whole, and user data does not run again.
         guest.monitor("system_reset")
