@@ -7,58 +7,24 @@ the profile. A service that cannot be prepared is noted and does not stop the re
 from __future__ import annotations
 
 import argparse
-import configparser
 import json
 import os
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import formats  # type: ignore[import-not-found]  # it lies beside this file, which runs outside the package
+import images  # type: ignore[import-not-found]  # these two lie beside this file, which runs outside the package
 import keystoneauth1.exceptions
 import openstack
+from preparation import SERVICES, Preparation, parser_of  # type: ignore[import-not-found]
 
-# What Tempest calls a service: its section of the settings, and the catalog's types of it, the official one first.
-SERVICES = {
-    "nova": ("compute", ("compute",)),
-    "glance": ("image", ("image",)),
-    "neutron": ("network", ("network",)),
-    "cinder": ("volume", ("block-storage", "volumev3")),
-    "swift": ("object-storage", ("object-store",)),
-    "heat": ("heat_plugin", ("orchestration",)),
-    "designate": ("dns", ("dns",)),
-    "placement": ("placement", ("placement",)),
-}
-GUEST_LOGIN = {"image_ssh_user": "cirros", "image_ssh_password": "gocubsgo"}
-IMAGE, OTHER_IMAGE, SHARED_TYPE = "verify-image", "verify-image-alt", "verify-multiattach"
-FORMATS_FOR_NOISE = ("ova", "raw")
-IMAGE_LIMITS = ("image_size_total", "image_stage_total", "image_count_total", "image_count_uploading")
+SHARED_TYPE = "verify-multiattach"
 COMPUTE_LIMITS = ("servers", "class:VCPU", "class:MEMORY_MB", "class:DISK_GB")
-UNLIMITED = -1
 FLAVORS = (("verify.1", 0, 1), ("verify.2", 64, 2))  # name, more memory than asked for (MiB), disk (GiB)
 
 
-class Preparation:
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.settings: dict[str, dict[str, str]] = {}
-        self.given = parser_of(options.profile, *options.overrides)
-        self.problems: list[str] = []
-        cloud: Any = openstack.connect(cloud=options.os_cloud, app_name="cumulet-verify")
-        self.cloud = cloud
-        self.access: Any = self.cloud.session.auth.get_access(self.cloud.session)
-        self.catalog = {entry["type"]: entry for entry in self.access.service_catalog.catalog}
-        self.types = {
-            service: next((kind for kind in kinds if kind in self.catalog), None)
-            for service, (_, kinds) in SERVICES.items()
-        }
-
-    def put(self, section: str, **values: object) -> None:
-        texts = {name: str(value) for name, value in values.items() if value not in (None, "")}
-        self.settings.setdefault(section, {}).update(texts)
+class WholeCloud(Preparation):  # type: ignore[misc]  # of a type that is not found
+    """All services, one after the other."""
 
     def run(self) -> None:
         self.step(self.base)
@@ -74,17 +40,6 @@ class Preparation:
         }.items():
             if self.types[service]:
                 self.step(prepare)
-
-    def step(self, prepare: Callable[[], None]) -> None:
-        began = time.monotonic()
-        # Whatever a cloud answers, its other services are judged all the same.
-        try:
-            prepare()
-        except Exception as error:
-            self.problems.append(f"{prepare.__name__}: {type(error).__name__}: {str(error)[:400]}")
-            print(f"prepare: {self.problems[-1]}", flush=True)
-        else:
-            print(f"prepare: {prepare.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
 
     def base(self) -> None:
         options, access = self.options, self.access
@@ -137,9 +92,9 @@ class Preparation:
             security_group_rules=True,
             ping_timeout=180,
             ssh_timeout=400,
-            image_alt_ssh_user=GUEST_LOGIN["image_ssh_user"],
-            image_alt_ssh_password=GUEST_LOGIN["image_ssh_password"],
-            **GUEST_LOGIN,
+            image_alt_ssh_user=images.GUEST_LOGIN["image_ssh_user"],
+            image_alt_ssh_password=images.GUEST_LOGIN["image_ssh_password"],
+            **images.GUEST_LOGIN,
         )
         self.put("scenario", dhcp_client="udhcpc", img_file=options.image)
         self.put("service_available", horizon=False, ironic=False)
@@ -163,83 +118,11 @@ class Preparation:
         self.put("object-storage", operator_role="member", reseller_admin_role="ResellerAdmin")
 
     def image(self) -> None:
-        image = self.cloud.image
-        with tempfile.TemporaryDirectory() as folder:
-            file, disk_format = self._image_file(Path(folder))
-            ids = [self._ensure_image(name, file, disk_format).id for name in (IMAGE, OTHER_IMAGE)]
-        self.put("compute", image_ref=ids[0], image_ref_alt=ids[1])
-        self.put("heat_plugin", image_ref=ids[0], minimal_image_ref=ids[0])
-        self.put("scenario", img_disk_format=disk_format)
-        self.put("image-feature-enabled", api_v2=True)
-        self._image_features(ids[0])
-        properties = image.get("/schemas/image").json().get("properties", {})
-        for name in ("disk_format", "container_format"):
-            formats = [value for value in properties.get(name, {}).get("enum", []) if value]
-            # Tests that put noise into images take the first ones: no cloud looks for a disk in an archive.
-            formats.sort(key=lambda value: value not in FORMATS_FOR_NOISE)
-            self.put("image", **{f"{name}s": ",".join(formats)})
-        self._register_limits("glance", IMAGE_LIMITS)
-
-    def _register_limits(self, service: str, names: tuple[str, ...]) -> None:
-        """Unified limits that bound nobody, so that the tests may set some for their projects."""
-        identity = self.cloud.identity
-        found = next((entry for entry in identity.services() if entry.name == service), None)
-        if found is None or any(limit.service_id == found.id for limit in identity.registered_limits()):
-            return
-        region = self.cloud.config.get_region_name() or "RegionOne"
-        for name in names:
-            identity.create_registered_limit(
-                service_id=found.id, region_id=region, resource_name=name, default_limit=UNLIMITED
-            )
-
-    def _image_features(self, image_id: str) -> None:
-        """Which talents of the service are switched on."""
-        image = self.cloud.image
-        stores = image.get("/info/stores/detail").json().get("stores", [])
-        self.put(
-            "image-feature-enabled",
-            manage_locations="locations" in image.get(f"/images/{image_id}").json(),
-            http_store_enabled=any(store.get("type") == "http" for store in stores),
-            store_weight_enabled=len({store.get("weight", 0) for store in stores}) > 1,
-        )
-        self.put("image", images_manifest_file=formats.write(Path(self.options.workspace) / "formats"))
-        self.put("image", image_caching_enabled=image.get("/cache").status_code == 200)
-
-    def _image_file(self, folder: Path) -> tuple[Path, str]:
-        """The image that was given, or else a copy of the smallest that everybody may boot."""
-        if self.options.image:
-            file = Path(self.options.image)
-            with file.open("rb") as opened:
-                return file, "qcow2" if opened.read(4) == b"QFI\xfb" else "raw"
-        public = [found for found in self.cloud.image.images(visibility="public", status="active") if found.size]
-        if not public:
-            raise LookupError("the cloud has no public image; name one with --image")
-        smallest = min(public, key=lambda found: found.size)
-        self.cloud.image.download_image(smallest, output=str(folder / "image"), stream=True)
-        return folder / "image", smallest.disk_format
-
-    def _ensure_image(self, name: str, file: Path, disk_format: str) -> Any:
-        # Whether a guest runs QEMU's agent, nobody finds out from outside.
-        agent = self.given.getboolean("compute-feature-enabled", "change_password", fallback=False)
-        properties = {"hw_qemu_guest_agent": "yes", "os_admin_user": GUEST_LOGIN["image_ssh_user"]} if agent else {}
-        found = self.cloud.image.find_image(name)
-        if found is not None and found.status == "active":
-            return self.cloud.image.update_image(found, **properties) if properties else found
-        return self.cloud.image.create_image(
-            name,
-            filename=str(file),
-            disk_format=disk_format,
-            container_format="bare",
-            visibility="public",
-            wait=True,
-            allow_duplicates=True,
-            validate_checksum=False,
-            **properties,
-        )
+        images.prepare(self)
 
     def compute(self) -> None:
         compute = self.cloud.compute
-        self._versions("compute", "compute")
+        self.versions("compute", "compute")
         ids = []
         for name, more, disk in FLAVORS:
             flavor = compute.find_flavor(name) or compute.create_flavor(
@@ -250,7 +133,7 @@ class Preparation:
         self.put("heat_plugin", instance_type=FLAVORS[1][0], minimal_instance_type=FLAVORS[0][0])
         # They would take the place of the quotas, so only where somebody says that this is how the cloud is limited.
         if self.given.getboolean("compute-feature-enabled", "unified_limits", fallback=False):
-            self._register_limits("nova", COMPUTE_LIMITS)
+            self.register_limits("nova", COMPUTE_LIMITS)
         hosts = [
             service
             for service in compute.services()
@@ -306,7 +189,7 @@ class Preparation:
 
     def volume(self) -> None:
         storage = self.cloud.block_storage
-        self._versions("volume", str(self.types["cinder"]))
+        self.versions("volume", str(self.types["cinder"]))
         extensions = storage.get("/extensions").json().get("extensions", [])
         aliases = ",".join(sorted(extension["alias"] for extension in extensions))
         self.put("volume-feature-enabled", api_extensions=aliases or "all")
@@ -333,7 +216,7 @@ class Preparation:
             self.put("object-storage-feature-enabled", discoverable_apis=",".join(abilities), discoverability=True)
 
     def placement(self) -> None:
-        self._versions("placement", "placement")
+        self.versions("placement", "placement")
 
     def orchestration(self) -> None:
         sign_in = {name: self.settings["auth"][f"admin_{name}"] for name in ("username", "password", "project_name")}
@@ -347,17 +230,6 @@ class Preparation:
             project_domain_name=self.access.project_domain_name,
             auth_version="3",
         )
-
-    def _versions(self, section: str, service_type: str) -> None:
-        found = self.cloud.session.get_endpoint_data(
-            service_type=service_type, interface="public", discover_versions=True
-        )
-        if found is not None and found.max_microversion:
-            self.put(
-                section,
-                min_microversion=dotted(found.min_microversion),
-                max_microversion=dotted(found.max_microversion),
-            )
 
     def write(self) -> None:
         settings = parser_of()
@@ -374,18 +246,6 @@ class Preparation:
         print("prepare: the cloud offers identity" + "".join(f", {service}" for service in offered), flush=True)
 
 
-def parser_of(*files: str) -> configparser.RawConfigParser:
-    """Settings of these files; what a later one says counts."""
-    parser = configparser.RawConfigParser()
-    parser.optionxform = str  # type: ignore[assignment, method-assign] # names of options keep their case
-    parser.read(files)
-    return parser
-
-
-def dotted(version: tuple[int, ...] | str) -> str:
-    return version if isinstance(version, str) else ".".join(str(part) for part in version)
-
-
 def first(value: Iterable[str] | str | None) -> str | None:
     return value if value is None or isinstance(value, str) else next(iter(value), None)
 
@@ -399,7 +259,7 @@ def main() -> None:
     parser.add_argument("--guests", action="store_true")
     parser.add_argument("--profile", required=True)
     parser.add_argument("--overrides", action="append", default=[])
-    preparation = Preparation(parser.parse_args())
+    preparation = WholeCloud(parser.parse_args())
     preparation.run()
     preparation.write()
 
