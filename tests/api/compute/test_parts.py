@@ -242,6 +242,9 @@ async def test_an_agent_in_the_guest_changes_a_password(cloud: SmallCloud) -> No
         host, _ = cloud.machine(server["id"]) or ("", None)
         machine = cloud.nodes.worlds[host].machines[server["id"]]
         assert machine.passwords == {who: "Newpass1234"}
+        await cloud.settle()
+        actions = (await cloud.compute.get(f"/servers/{server['id']}/os-instance-actions"))["instanceActions"]
+        assert [one["action"] for one in actions] == ["changePassword", "create"]
     await cloud.compute.post(f"/servers/{server['id']}/action", {"os-stop": None}, 202)
     await cloud.settle()
     await cloud.compute.post(f"/servers/{server['id']}/action", change, 409)

@@ -211,6 +211,7 @@ async def change_password(room: Compute, call: Call, row: ServerRow) -> None:
         )
     except Conflict as error:
         raise Conflict(f"Failed to set admin password on {row.id}: {error.message}.") from error
+    await act(room, call, row, "changePassword", lambda _: None)
 
 
 @servers.action(
