@@ -16,7 +16,7 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.services.network.address_pools.allocation import allocate
 from cumulet.services.network.address_pools.row import SubnetPoolRow
 from cumulet.services.network.errors import HTTPNotFound, ResourceInUse
-from cumulet.services.network.networks import networks
+from cumulet.services.network.networks import operations as networks
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.operations import erase
 from cumulet.services.network.ports.row import INTERFACE, PortRow
@@ -119,8 +119,7 @@ async def _delete(room: Network, call: Call) -> None:
             await routers.delete(room, call, tx, router)
             await routers.routers.remove(room, tx, router)
         if network:
-            await networks.erase_parts(room, tx, network)
-            await networks.networks.remove(room, tx, network)
+            await networks.erase(room, tx, network)
         await tx.delete(AutoTopologyRow, project_id=project)
 
     await room.database.write(write)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from cumulet.core.db import Transaction
 from cumulet.services.network.address_pools import pools
 from cumulet.services.network.address_pools.row import SubnetPoolRow
-from cumulet.services.network.networks import networks
+from cumulet.services.network.networks import operations as networks
 from cumulet.services.network.networks.ranges import ensure_defaults
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations as ports

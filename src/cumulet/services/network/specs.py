@@ -30,7 +30,7 @@ from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingR
 from cumulet.services.network.ipam import network_of
 from cumulet.services.network.metering.row import LabelRuleRow
 from cumulet.services.network.networks.row import NetworkRow, SegmentRow
-from cumulet.services.network.ports.addressing import given_of
+from cumulet.services.network.ports.addresses import given_of
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.qos.row import QosRuleRow
 from cumulet.services.network.routers.legs import Leg

@@ -6,7 +6,7 @@ import ipaddress
 import re
 
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
-from cumulet.core.web.wire import Cidr, Ip, ListOf, Obj, Text, Uuid
+from cumulet.core.web.wire import Cidr, Int, Ip, ListOf, Obj, Text, Uuid
 
 _LABEL = re.compile(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)\Z")
 
@@ -14,6 +14,12 @@ _LABEL = re.compile(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)\Z")
 def _dns_name(value: str) -> str:
     if value and not all(_LABEL.match(label) for label in value.removesuffix(".").split(".")):
         raise ValueError(f"'{value[:80]}' is not a valid DNS name: labels hold letters, digits and hyphens")
+    return value
+
+
+def _ip_version(value: int) -> int:
+    if value not in (4, 6):
+        raise ValueError(f"'{value}' is not in [4, 6]")
     return value
 
 
@@ -34,6 +40,7 @@ def _port_range(value: str) -> str:
     return value
 
 
+IpVersion = Int(4, 6).also(_ip_version)
 PortRange = Text(11).also(_port_range)
 DnsName = Text(255).also(_dns_name)
 IpOrCidr = Text(64, 1).also(_ip_or_cidr)

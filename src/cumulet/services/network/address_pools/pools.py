@@ -21,7 +21,8 @@ from cumulet.services.network.errors import InvalidInput, ResourceInUse
 from cumulet.services.network.facets import Facet, OrNull, Passed
 from cumulet.services.network.networks.errors import NetworkNotFound
 from cumulet.services.network.networks.row import NetworkRow
-from cumulet.services.network.noun import Noun, number_within
+from cumulet.services.network.noun import Noun
+from cumulet.services.network.querying import number_within
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import STANDARD, json_text, standard
 from cumulet.services.network.subnets.row import SubnetRow

@@ -7,16 +7,17 @@ from typing import Any
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.wire import Bool, Int
+from cumulet.core.web.wire import Bool
 from cumulet.lib.ids import new_uuid
 from cumulet.services.network import rbac
 from cumulet.services.network.address_pools.errors import AddressScopeInUse, AddressScopeNotFound
 from cumulet.services.network.address_pools.row import AddressScopeRow, SubnetPoolRow
-from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
+from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import OWNED, NameText
+from cumulet.services.network.wires import IpVersion
 
 address_scopes = Noun(
     "/address-scopes",
@@ -30,7 +31,7 @@ address_scopes = Noun(
             "Address scopes",
             (
                 Field("name", NameText, create="", update=OPTIONAL),
-                Field("ip_version", Int(4, 6), create=REQUIRED, source="version"),
+                Field("ip_version", IpVersion, create=REQUIRED, source="version"),
                 Field(
                     "shared",
                     Bool,
@@ -50,8 +51,6 @@ address_scopes.reads()
 
 @address_scopes.creating
 async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any]) -> AddressScopeRow:
-    if wish["ip_version"] not in (4, 6):
-        raise HTTPBadRequest(f"Invalid input for ip_version. Reason: '{wish['ip_version']}' is not in [4, 6].")
     shared = rbac.EVERYBODY if wish["shared"] else ""
     row = AddressScopeRow(new_uuid(), wish["project_id"], wish["name"], wish["ip_version"], shared)
     await tx.insert(row)

@@ -13,7 +13,7 @@ from cumulet.services.network.floating_ips.errors import (
     FloatingIPPortAlreadyAssociated,
 )
 from cumulet.services.network.floating_ips.row import FloatingIpRow
-from cumulet.services.network.ports.addressing import Given, given_of
+from cumulet.services.network.ports.addresses import Given, given_of
 from cumulet.services.network.ports.errors import PortNotFound
 from cumulet.services.network.ports.row import INTERFACE, PortRow
 from cumulet.services.network.routers.errors import RouterNotFound

@@ -26,12 +26,12 @@ from cumulet.services.network.floating_ips.errors import (
     FloatingIPPortAlreadyAssociated,
     FloatingIPUsedByPortForwarding,
 )
-from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow, details_of
+from cumulet.services.network.floating_ips.row import NOWHERE, FloatingIpRow, ForwardingRow, details_of
+from cumulet.services.network.networks.using import usable_network
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.ports.addresses import Wanted, given_of
 from cumulet.services.network.ports.operations import NewPort
-from cumulet.services.network.ports.ports import usable_network
 from cumulet.services.network.ports.row import FLOATING, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
@@ -118,14 +118,9 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
         network_id=network.id,
         address=given[0].ip_address,
         own_port_id=own.id,
-        port_id="",
-        fixed="",
-        fixed_of=None,
-        router_id="",
-        status="DOWN",
+        **NOWHERE,
         dns_name=wish["dns_name"],
         dns_domain=wish["dns_domain"],
-        port_details="null",
         forwardings="[]",
     )
     await tx.update(PortRow, {"id": own.id}, status="N/A")
@@ -165,16 +160,6 @@ async def _led_to(tx: Transaction, call: Call, row: FloatingIpRow, wish: dict[st
         "status": "DOWN",
         "port_details": details_of(port),
     }
-
-
-NOWHERE: dict[str, Any] = {
-    "port_id": "",
-    "fixed": "",
-    "fixed_of": None,
-    "router_id": "",
-    "status": "DOWN",
-    "port_details": "null",
-}
 
 
 @floatingips.updating

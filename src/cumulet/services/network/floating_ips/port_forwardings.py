@@ -22,8 +22,9 @@ from cumulet.services.network.floating_ips.errors import (
     PortForwardingNotFound,
 )
 from cumulet.services.network.floating_ips.floating_ips import floatingips
-from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow, forwardings_text
-from cumulet.services.network.noun import Noun, number_within
+from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow, with_forwardings
+from cumulet.services.network.noun import Noun
+from cumulet.services.network.querying import number_within
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.standard import NameText
@@ -194,7 +195,7 @@ def _taken(row: ForwardingRow) -> InvalidInput:
 async def _show(room: Network, tx: Transaction, floating: FloatingIpRow, router_id: str) -> None:
     """Bring the floating IP in line with its forwardings."""
     rows = await tx.find(ForwardingRow, floating_ip_id=floating.id, order_by="external_port")
-    await floatingips.save(room, tx, floating, forwardings=forwardings_text(rows), router_id=router_id if rows else "")
+    await floatingips.save(room, tx, floating, **with_forwardings(rows, router_id))
     await stir(tx, RouterRow, "router", {router_id, floating.router_id})
 
 

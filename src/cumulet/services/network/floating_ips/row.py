@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Collection
+from typing import Annotated, Any
 
 import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import Id, Json, Name, Number, Ref, Row, Short, Transaction, stored
 from cumulet.services.network.floating_ips.errors import FloatingIPPortAlreadyAssociated
-from cumulet.services.network.ports.addressing import given_of
+from cumulet.services.network.ports.addresses import given_of
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
@@ -41,6 +42,17 @@ class FloatingIpRow(Standard):
     dns_domain: Name
     port_details: Json
     forwardings: Json
+
+
+NOWHERE: dict[str, Any] = {
+    "port_id": "",
+    "fixed": "",
+    "fixed_of": None,
+    "router_id": "",
+    "status": "DOWN",
+    "port_details": "null",
+}
+"""The columns of a floating IP that leads to no port."""
 
 
 @stored(
@@ -84,29 +96,28 @@ async def show_port(tx: Transaction, port: PortRow) -> None:
     await tx.update(FloatingIpRow, {"port_id": port.id}, port_details=details_of(port))
 
 
-async def release_port(room: Network, tx: Transaction, port_id: str) -> None:
-    """A port goes: floating IPs and forwardings no longer lead there."""
+async def release_port(room: Network, tx: Transaction, port_id: str, kept: Collection[str] = ()) -> None:
+    """A port goes, or has only these addresses from now on: to others no floating IP leads, and no forwarding."""
     for row in await tx.find(FloatingIpRow, port_id=port_id):
-        await tx.update(
-            FloatingIpRow,
-            {"id": row.id},
-            port_id="",
-            fixed="",
-            fixed_of=None,
-            router_id="",
-            status="DOWN",
-            port_details="null",
-            revision=row.revision + 1,
-            updated_at=room.clock.now(),
-        )
-        await stir(tx, RouterRow, "router", [row.router_id])
-    forwardings = await tx.find(ForwardingRow, port_id=port_id)
-    if forwardings:
-        await tx.delete(ForwardingRow, port_id=port_id)
-        for floating in await tx.find(FloatingIpRow, id=sorted({f.floating_ip_id for f in forwardings})):
-            left = await tx.find(ForwardingRow, floating_ip_id=floating.id)
-            await tx.update(FloatingIpRow, {"id": floating.id}, forwardings=forwardings_text(left))
-            await stir(tx, RouterRow, "router", [floating.router_id])
+        if row.fixed not in kept:
+            await _show(room, tx, row, **NOWHERE)
+    lost = [row for row in await tx.find(ForwardingRow, port_id=port_id) if row.internal_ip not in kept]
+    if lost:
+        await tx.delete(ForwardingRow, id=[row.id for row in lost])
+        for row in await tx.find(FloatingIpRow, id=sorted({forwarding.floating_ip_id for forwarding in lost})):
+            left = await tx.find(ForwardingRow, floating_ip_id=row.id, order_by="external_port")
+            await _show(room, tx, row, **with_forwardings(left, row.router_id))
+
+
+async def _show(room: Network, tx: Transaction, row: FloatingIpRow, **changes: Any) -> None:
+    await tx.update(FloatingIpRow, {"id": row.id}, **changes, revision=row.revision + 1, updated_at=room.clock.now())
+    await stir(tx, RouterRow, "router", [row.router_id])
+
+
+def with_forwardings(rows: list[ForwardingRow], router_id: str) -> dict[str, Any]:
+    """The columns of a floating IP with these forwardings by way of a router; without any it leads nowhere."""
+    shown = {"forwardings": forwardings_text(rows)}
+    return shown | ({"router_id": router_id} if rows else {"router_id": "", "status": "DOWN"})
 
 
 def forwardings_text(rows: list[ForwardingRow]) -> str:

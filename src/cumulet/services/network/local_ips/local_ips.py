@@ -19,11 +19,11 @@ from cumulet.services.network.local_ips.errors import (
     LocalIPRequestedIPNotFound,
 )
 from cumulet.services.network.local_ips.row import PASSTHROUGH, AssociationRow, LocalIpRow
+from cumulet.services.network.networks.using import usable_network
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.ports.addresses import Wanted, given_of
 from cumulet.services.network.ports.operations import NewPort
-from cumulet.services.network.ports.ports import usable_network
 from cumulet.services.network.ports.row import LOCAL, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import DESCRIBED, NAMED, REVISED, REVISION_MATCH, STAMPED, standard

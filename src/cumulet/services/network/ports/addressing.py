@@ -1,9 +1,8 @@
-"""Giving addresses and MACs to ports, in the transaction that makes or changes the port."""
+"""Giving addresses to ports, in the transaction that makes or changes the port."""
 
 from __future__ import annotations
 
 import ipaddress
-import secrets
 from collections.abc import Sequence
 from functools import cache
 
@@ -14,45 +13,16 @@ from cumulet.core.db import Duplicate, Query, Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.network import ipam
 from cumulet.services.network.errors import InvalidInput
-from cumulet.services.network.networks.carrying import reached, segments_of, wires_of
+from cumulet.services.network.ports.addresses import Given, Wanted
 from cumulet.services.network.ports.errors import (
-    HostNotCompatibleWithFixedIps,
-    HostNotConnectedToAnySegment,
-    InvalidIpForNetwork,
     InvalidIpForSubnet,
     IpAddressAlreadyAllocated,
     IpAddressGenerationFailure,
 )
+from cumulet.services.network.ports.reach import refuse_elsewhere, subnet_of
+from cumulet.services.network.ports.row import OF_ROUTERS
 from cumulet.services.network.room import Network
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """An address that a port is to have: this one, or any of a subnet."""
-
-    subnet_id: str = ""
-    ip: str = ""
-
-
-class Given(msgspec.Struct, frozen=True):
-    """An address that a port has, as the view shows it."""
-
-    subnet_id: str
-    ip_address: str
-
-
-def new_mac(room: Network) -> str:
-    first, second, third = room.base_mac
-    octets = (first, second, third, *secrets.token_bytes(3))
-    return ":".join(f"{octet:02x}" for octet in octets)
-
-
-def text_of(given: Sequence[Given]) -> str:
-    return msgspec.json.encode(given).decode()
-
-
-def given_of(text: str) -> list[Given]:
-    return msgspec.json.decode(text, type=list[Given])
 
 
 async def give(
@@ -84,55 +54,14 @@ async def give(
         return await _give_by_itself(tx, subnets, port_id, mac, device_owner)
     given = []
     for wish in wanted:
-        subnet = _subnet_of(subnets, wish, network_id)
+        subnet = subnet_of(subnets, wish, network_id)
         if wish.ip:
             given.append(await _give_this(tx, subnet, port_id, wish.ip))
-        elif subnet.makes_own_addresses and device_owner not in _OF_ROUTERS:
+        elif subnet.makes_own_addresses and device_owner not in OF_ROUTERS:
             given.append(await _give_this(tx, subnet, port_id, ipam.eui64(subnet.cidr, mac)))
         else:
             given.append(await _give_any(tx, [subnet], port_id))
     return given
-
-
-_OF_ROUTERS = ("network:router_interface", "network:router_gateway")
-
-
-async def is_there(tx: Transaction, subnet: SubnetRow, host: str) -> bool:
-    """Whether a guest on this node may have an address of the subnet."""
-    return subnet in (await _there(tx, subnet.network_id, [subnet], host) or [])
-
-
-async def _there(tx: Transaction, network_id: str, subnets: Sequence[SubnetRow], host: str) -> list[SubnetRow] | None:
-    """The subnets whose addresses are of use on a node; None: that cannot be said before a node is chosen."""
-    if not any(subnet.segment_id for subnet in subnets):
-        return list(subnets)
-    if not host:
-        return None
-    wires = await wires_of(tx, [host])
-    here = [segment.id for segment in reached(await segments_of(tx, network_id), wires.get(host, []))[:1]]
-    return [subnet for subnet in subnets if not subnet.segment_id or subnet.segment_id in here]
-
-
-async def refuse_elsewhere(
-    tx: Transaction, network_id: str, subnets: Sequence[SubnetRow], wanted: Sequence[Wanted], host: str
-) -> list[SubnetRow] | None:
-    """The same; raises where there are none, or where addresses that are wanted are not of them."""
-    there = await _there(tx, network_id, subnets, host)
-    if there is None:
-        return None
-    if subnets and not there:
-        raise HostNotConnectedToAnySegment(
-            f"Host {host} is not connected to any segment on routed provider network '{subnets[0].network_id}'. It "
-            "should be connected to one."
-        )
-    ids = {subnet.id for subnet in there}
-    for wish in wanted:
-        if _subnet_of(subnets, wish, network_id).id not in ids:
-            raise HostNotCompatibleWithFixedIps(
-                f"Host {host} is not connected to a segment where the existing fixed_ips on port function given the "
-                "routed network topology."
-            )
-    return there
 
 
 def _refuse_too_many(room: Network, wanted: Sequence[Wanted], device_owner: str) -> None:
@@ -154,7 +83,7 @@ async def _give_by_itself(
         if pooled:
             given.append(await _give_any(tx, pooled, port_id))
     for subnet in fit:
-        if subnet.makes_own_addresses and device_owner not in _OF_ROUTERS:
+        if subnet.makes_own_addresses and device_owner not in OF_ROUTERS:
             given.append(await _give_this(tx, subnet, port_id, ipam.eui64(subnet.cidr, mac)))
     return given
 
@@ -162,20 +91,6 @@ async def _give_by_itself(
 def _serves(subnet: SubnetRow, device_owner: str) -> bool:
     types: list[str] = msgspec.json.decode(subnet.service_types)
     return not types or any(device_owner.startswith(kind) for kind in types)
-
-
-def _subnet_of(subnets: Sequence[SubnetRow], wish: Wanted, network_id: str) -> SubnetRow:
-    for subnet in subnets:
-        if wish.subnet_id:
-            if subnet.id == wish.subnet_id:
-                return subnet
-        elif ipaddress.ip_address(wish.ip) in ipam.network_of(subnet.cidr):
-            return subnet
-    if wish.subnet_id:
-        raise InvalidInput(
-            f"Failed to create port on network {network_id}, because fixed_ips included invalid subnet {wish.subnet_id}"
-        )
-    raise InvalidIpForNetwork(f"IP address {wish.ip} is not a valid IP for any of the subnets on the network.")
 
 
 async def _give_this(tx: Transaction, subnet: SubnetRow, port_id: str, ip: str) -> Given:

@@ -24,7 +24,8 @@ from cumulet.services.network.ports.errors import (
     PortBindingAlreadyExists,
     PortBindingNotFound,
 )
-from cumulet.services.network.ports.ports import VIF_DETAILS, VIF_TYPE, VnicType, ports
+from cumulet.services.network.ports.fields import VIF_DETAILS, VIF_TYPE, VnicType
+from cumulet.services.network.ports.ports import ports
 from cumulet.services.network.ports.prepared import give_up, prepare
 from cumulet.services.network.ports.row import BindingRow, PortRow
 from cumulet.services.network.room import Network

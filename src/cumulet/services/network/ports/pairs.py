@@ -11,8 +11,9 @@ from cumulet.core.web.call import Call
 from cumulet.services.network.attributes import clean
 from cumulet.services.network.errors import HTTPBadRequest
 from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.ports import ports, refuse_odd_security
+from cumulet.services.network.ports.ports import ports
 from cumulet.services.network.ports.row import PortRow
+from cumulet.services.network.ports.security import refuse_odd_security
 from cumulet.services.network.room import Network
 
 

@@ -13,10 +13,10 @@ from cumulet.services.network.attributes import clean
 from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.floating_ips.row import FloatingIpRow
 from cumulet.services.network.networks.row import NetworkRow
+from cumulet.services.network.networks.using import usable_network
 from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.ports.addresses import Wanted, given_of, wanted_addresses
 from cumulet.services.network.ports.operations import NewPort
-from cumulet.services.network.ports.ports import usable_network, wanted_addresses
 from cumulet.services.network.ports.row import GATEWAY, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.errors import RouterExternalGatewayInUseByFloatingIp

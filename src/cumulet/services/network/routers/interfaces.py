@@ -14,7 +14,7 @@ from cumulet.services.network.errors import HTTPBadRequest, InvalidInput, Resour
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.addressing import Wanted, given_of
+from cumulet.services.network.ports.addresses import Wanted, given_of
 from cumulet.services.network.ports.errors import PortInUse, PortNotFound
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import INTERFACE, PortRow

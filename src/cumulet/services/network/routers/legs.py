@@ -9,7 +9,7 @@ import msgspec
 
 from cumulet.core.db import Transaction
 from cumulet.services.network import ipam
-from cumulet.services.network.ports.addressing import Given, given_of
+from cumulet.services.network.ports.addresses import Given, given_of
 from cumulet.services.network.ports.row import GATEWAY, INTERFACE, PortRow
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.subnets.row import SubnetRow

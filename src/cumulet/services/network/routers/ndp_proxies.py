@@ -13,7 +13,7 @@ from cumulet.services.network.facets import Facet
 from cumulet.services.network.floating_ips.association import usable_port
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.noun import Noun
-from cumulet.services.network.ports.addressing import Given, given_of
+from cumulet.services.network.ports.addresses import Given, given_of
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.errors import (

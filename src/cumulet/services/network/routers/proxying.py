@@ -9,7 +9,7 @@ from typing import Any
 from cumulet.core.db import Transaction
 from cumulet.services.network.ipam import network_of
 from cumulet.services.network.networks.row import NetworkRow
-from cumulet.services.network.ports.addressing import given_of
+from cumulet.services.network.ports.addresses import given_of
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.routers.errors import (
     RouterGatewayInUseByNDPProxy,

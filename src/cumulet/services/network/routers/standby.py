@@ -14,10 +14,10 @@ from cumulet.core.db.engine import Collision
 from cumulet.services.fleet.public import Held, NodeView
 from cumulet.services.network.following import facts_of
 from cumulet.services.network.ipam import network_of
-from cumulet.services.network.networks import networks
+from cumulet.services.network.networks import operations as networks
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.addressing import given_of
+from cumulet.services.network.ports.addresses import given_of
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import OF_ROUTERS, STANDBY, PortRow
 from cumulet.services.network.room import Network
@@ -121,8 +121,7 @@ async def disband(room: Network, tx: Transaction, router: RouterRow) -> None:
     known = await tx.get(StandbyNetworkRow, project_id=router.project_id)
     network = await tx.get(NetworkRow, id=known.network_id) if known and not others else None
     if network:
-        await networks.erase_parts(room, tx, network)
-        await networks.networks.remove(room, tx, network)
+        await networks.erase(room, tx, network)
         await tx.delete(StandbyNetworkRow, project_id=router.project_id)
 
 

@@ -12,8 +12,10 @@ from cumulet.services.network import ipam
 from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.networks.errors import SegmentNotFound
 from cumulet.services.network.networks.row import NetworkRow, SegmentRow
-from cumulet.services.network.ports.addressing import Wanted, given_of, is_there
-from cumulet.services.network.ports.operations import change, ensure_dhcp_port
+from cumulet.services.network.ports.addresses import Wanted, given_of
+from cumulet.services.network.ports.dhcp import ensure_dhcp_port
+from cumulet.services.network.ports.operations import change
+from cumulet.services.network.ports.reach import is_there
 from cumulet.services.network.ports.row import DHCP, INTERFACE, OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import TagRow, bump, json_text, standard

@@ -26,7 +26,7 @@ from cumulet.services.network.subnets import operations
 from cumulet.services.network.subnets.errors import SubnetNotFound
 from cumulet.services.network.subnets.operations import NewSubnet
 from cumulet.services.network.subnets.row import SubnetRow
-from cumulet.services.network.wires import Pools, Routes
+from cumulet.services.network.wires import IpVersion, Pools, Routes
 
 Mode = Enum("slaac", "dhcpv6-stateful", "dhcpv6-stateless").or_null()
 
@@ -70,7 +70,7 @@ subnets = Noun(
         Facet(
             fields=(
                 Field("network_id", Uuid, create=REQUIRED),
-                Field("ip_version", Int(4, 6), create=OPTIONAL, source="version"),
+                Field("ip_version", IpVersion, create=OPTIONAL, source="version"),
                 Field("cidr", Cidr.or_null(), create=OPTIONAL),
                 Field("prefixlen", Int(0, 128), create=OPTIONAL, source=""),
                 Field("gateway_ip", Ip.or_null(), create=OPTIONAL, update=OPTIONAL, source=OrNull("gateway")),
@@ -177,8 +177,6 @@ def _given_cidr(wish: Mapping[str, Any]) -> str:
     version = wish.get("ip_version")
     if version is None:
         raise HTTPBadRequest("Failed to parse request. Required attribute 'ip_version' not specified")
-    if version not in (4, 6):
-        raise HTTPBadRequest(f"Invalid input for ip_version. Reason: '{version}' is not in [4, 6].")
     if ipam.network_of(cidr).version != version:
         raise HTTPBadRequest(f"Invalid input for cidr. Reason: '{cidr}' is not of IP version {version}.")
     return cidr
