@@ -137,7 +137,7 @@ def test_without_a_claim_only_the_content_counts() -> None:
 SAMPLES = [qcow2(backing=104), vmdk(descriptor()), descriptor("monolithicFlat", PASSWORDS), iso(), bytes(3000), luks()]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(SAMPLES), st.lists(st.integers(1, 5000), max_size=20))
 def test_the_sizes_of_the_pieces_change_nothing(content: bytes, sizes: list[int]) -> None:
     inspector = Inspector("raw")
@@ -149,7 +149,7 @@ def test_the_sizes_of_the_pieces_change_nothing(content: bytes, sizes: list[int]
     assert inspector.finish() == inspect(content, "raw")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(
         [b"QFI\xfb", b"KDMV", b"vhdxfile", b"conectix", b"QED\0", b"LUKS\xba\xbe", b"# Disk Descriptor", b""]

@@ -141,14 +141,14 @@ def expressions(draw: st.DrawFn, depth: int = 3) -> str:
     return f"{draw(spaces)}{word}{draw(spaces)}".join(parts)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=expressions(), target=st.sampled_from(TARGETS), creds=st.sampled_from(CREDENTIALS))
 def test_any_expression(text: str, target: dict[str, object], creds: dict[str, object]) -> None:
     texts = {**BASE, "asked": text}
     assert Rules(texts).allows("asked", target, creds) == Oracle(texts).allows("asked", target, creds)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     lists=st.lists(st.one_of(checks, st.lists(checks, max_size=3)), max_size=3),
     target=st.sampled_from(TARGETS),

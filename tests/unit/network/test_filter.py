@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from cumulet.contracts.networks import Fabric, NetworkType, RuleSpec
-from cumulet.drivers.network.linux.filter import rule_matches, ruleset, youth_ends
+from cumulet.drivers.network.linux.filter import ruleset, youth_ends
+from cumulet.drivers.network.linux.group_rules import rule_matches
 from cumulet.drivers.network.linux.guard import guard_rules
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.ruleset import Ruleset, only_grows, transaction

@@ -14,13 +14,14 @@ from cumulet.contracts.networks import Fabric, InterfaceSpec, NetworkSpec, PortS
 from cumulet.drivers.network.base import MetadataPlace
 from cumulet.drivers.network.linux import dhcp, names, routers, vxlan
 from cumulet.drivers.network.linux.bridges import bridge_mac, network_links, port_link, router_links
-from cumulet.drivers.network.linux.filter import burst_bytes, ruleset
+from cumulet.drivers.network.linux.filter import ruleset
 from cumulet.drivers.network.linux.guarantees import Shares, shares
 from cumulet.drivers.network.linux.interior import Interior, Leg
 from cumulet.drivers.network.linux.keepalived import configuration, standing_back
 from cumulet.drivers.network.linux.links import Link
 from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
+from cumulet.drivers.network.linux.policing import burst_bytes
 from cumulet.drivers.network.linux.queues import Bucket
 from cumulet.drivers.network.linux.ruleset import Ruleset
 from cumulet.drivers.network.linux.tagging import Tagged, tagged

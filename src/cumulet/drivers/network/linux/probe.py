@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cumulet.drivers.network.linux.commands import Commands, add_namespaces, delete_namespace
-from cumulet.drivers.network.linux.filter import NEW
+from cumulet.drivers.network.linux.hooks import NEW
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.programs import placer
 from cumulet.drivers.network.linux.tagging import Hook, tagging

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 from cumulet.contracts.networks import Fabric, NetworkSpec
 from cumulet.drivers.network.linux import names
+from cumulet.drivers.network.linux.bridges import TUNNEL_PORT
 from cumulet.drivers.network.linux.commands import Commands
 from cumulet.drivers.network.linux.node import Node, Uplink
 
@@ -57,10 +58,10 @@ def host_rules(node: Node, ranges: Sequence[str]) -> str:
         forward.append(f'iifname "{pair}" drop')
     else:
         # A tunnel's mouth on the host is no business of guests.
-        forward.append(f'iifname "{pair}" udp dport 4789 drop')
+        forward.append(f'iifname "{pair}" udp dport {TUNNEL_PORT} drop')
     lines += [" chain forward {", "  type filter hook forward priority -10; policy accept;"]
     lines += [f"  {rule}" for rule in forward] + [" }"]
-    own = [f'iifname "{pair}" udp dport 4789 drop']
+    own = [f'iifname "{pair}" udp dport {TUNNEL_PORT} drop']
     if not node.uplink.outgoing:
         own += [f'iifname "{pair}" ct state established,related accept', f'iifname "{pair}" drop']
     lines += [" chain input {", "  type filter hook input priority -10; policy accept;"]
