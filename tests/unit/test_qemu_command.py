@@ -54,7 +54,13 @@ def launch(spec: MachineSpec, **changes: Any) -> Launch:
     numbers = numbered(spec, {})
     places = boot_order(spec.disks, False)
     disks = tuple(
-        Disk(numbers[disk.id], disk, {"driver": "qcow2", "file": {"driver": "file"}}, places.get(disk.id))
+        Disk(
+            numbers[disk.id],
+            disk,
+            {"driver": "qcow2", "file": {"driver": "file"}},
+            numbers[disk.id],
+            places.get(disk.id),
+        )
         for disk in spec.disks
     )
     nics = tuple(Nic(numbers[nic.port_id], nic) for nic in spec.nics)
@@ -253,7 +259,7 @@ def test_a_config_drive_takes_no_name_from_volumes() -> None:
 def test_ide_disks_have_few_places() -> None:
     def ide(number: int, machine_type: str) -> dict[str, object]:
         disk = DiskSpec(id="d", device="hda", bus=Bus.IDE, device_type=DeviceType.CDROM)
-        return devices.disk_device(Disk(number, disk, {}), machine_type)
+        return devices.disk_device(Disk(number, disk, {}, number), machine_type)
 
     assert ide(1, "pc-q35-7.2")["bus"] == "ide.1"
     assert (ide(31, "pc-q35-7.2")["bus"], ide(31, "pc-q35-7.2")["driver"]) == ("ide.5", "ide-cd")

@@ -85,6 +85,9 @@ class DiskSpec(Record, frozen=True, kw_only=True):
     format: str = ""
     """File system for a blank disk: `ext4`, `vfat`, `swap` or none."""
     tag: str = ""
+    goes_to: VolumeConnection | None = None
+    """Where the volume is to be instead: while the machine runs, it is mirrored there, and then the machine goes on
+    there. An order that names no such place any more calls off what has not come to its end."""
 
 
 class NicSpec(Record, frozen=True, kw_only=True):
@@ -194,6 +197,18 @@ class MachineSpec(Record, frozen=True, kw_only=True):
     """Set: it is to leave this node while it runs."""
 
 
+class MirrorFacts(Record, frozen=True, kw_only=True):
+    """A volume that is to be elsewhere, as the node of its machine finds it."""
+
+    disk: str
+    target: str
+    """Digest of the place where it goes."""
+    there: bool = False
+    """The machine goes on there, whatever an order from before says. Its node alone decides that, at one instant."""
+    fault: str = ""
+    """Why it cannot go there; the machine goes on where it was. It is not tried again under this order."""
+
+
 class MachineFacts(Record, frozen=True, kw_only=True):
     """A machine as a node found it."""
 
@@ -205,6 +220,7 @@ class MachineFacts(Record, frozen=True, kw_only=True):
     """Ids of the disks connected now; of a machine that is off, those it will start with."""
     nics: tuple[str, ...] = ()
     """Ids of the ports connected now, or likewise."""
+    mirrors: tuple[MirrorFacts, ...] = ()
     hard_reboots: int = 0
     soft_reboots: int = 0
     rebuilds: int = 0

@@ -33,12 +33,14 @@ class Disk:
     spec: DiskSpec
     source: Words
     """Where its bytes are: the tree of block drivers, without the name of its top."""
+    way: int
+    """The number in the names of what leads there."""
     boot_index: int | None = None
     read_only: bool = False
 
     @property
     def node(self) -> str:
-        return f"disk{self.number}"
+        return f"disk{self.way}"
 
     @property
     def id(self) -> str:

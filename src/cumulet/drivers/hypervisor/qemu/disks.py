@@ -117,10 +117,14 @@ class Disks:
         plain += config_disks(spec)
         return tuple(self.disk(folder, disk, numbers[disk.id], places.get(disk.id)) for disk in plain)
 
-    def disk(self, folder: Folder, spec: DiskSpec, number: int, boot_index: int | None = None) -> Disk:
+    def disk(
+        self, folder: Folder, spec: DiskSpec, number: int, boot_index: int | None = None, *, way: int | None = None
+    ) -> Disk:
+        """`way` is the number in the names of what leads to its bytes, if it is not that of the device."""
         read_only = spec.id == CONFIG or spec.device_type is DeviceType.CDROM
-        source = self._source(folder, spec, number)
-        return Disk(number=number, spec=spec, source=source, boot_index=boot_index, read_only=read_only)
+        way = number if way is None else way
+        source = self._source(folder, spec, way)
+        return Disk(number=number, spec=spec, source=source, way=way, boot_index=boot_index, read_only=read_only)
 
     def path(self, folder: Folder, spec: DiskSpec) -> tuple[Path, str]:
         """The file of a disk and its format."""
@@ -132,9 +136,9 @@ class Disks:
             return folder.disks / "config.iso", "raw"
         return (folder.disks / f"{spec.id}.qcow2", "qcow2") if spec.image else (folder.disks / f"{spec.id}.raw", "raw")
 
-    def _source(self, folder: Folder, spec: DiskSpec, number: int) -> Words:
+    def _source(self, folder: Folder, spec: DiskSpec, way: int) -> Words:
         if spec.volume is not None:
-            return volumes.source_of(spec.volume, self._volumes.path, secret_id(number), folder.relay(number))
+            return volumes.source_of(spec.volume, self._volumes.path, secret_id(way), folder.relay(way))
         path, format = self.path(folder, spec)
         source = volumes.source_of_file(str(path), format)
         if spec.image is not None:
@@ -233,5 +237,5 @@ def _is_made(path: Path) -> bool:
     return True
 
 
-def secret_id(number: int) -> str:
-    return f"secret{number}"
+def secret_id(way: int) -> str:
+    return f"secret{way}"

@@ -125,7 +125,7 @@ class QemuHypervisor:
             await disks.remove(Folder.of(self._state, machine_id))
             return
         machine.leaving = True
-        for task in (machine.departing, *machine.copies):
+        for task in (machine.departing, machine.mirroring, *machine.copies):
             if task is not None:
                 task.cancel()
         # Whoever waits for the guest while holding the lock is waiting for this.

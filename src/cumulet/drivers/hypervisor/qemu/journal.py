@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.machines import MachineSpec, Power, VolumeConnection
 from cumulet.contracts.moves import Stage
 from cumulet.contracts.record import Record
 from cumulet.drivers.hypervisor.qemu.command import Sockets
+from cumulet.drivers.hypervisor.qemu.devices import PORTS
 from cumulet.lib.process import Identity, User
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -30,15 +31,38 @@ class Leave(Record, frozen=True, kw_only=True):
     details: str = ""
 
 
+class Mirror(Record, frozen=True, kw_only=True):
+    """A volume on its way elsewhere; noted before anything is made for it."""
+
+    target: VolumeConnection
+    passed: bool = False
+    """The machine goes on there. What is left to do is to clear away what led to the old place."""
+    fault: str = ""
+
+
+class Went(Record, frozen=True, kw_only=True):
+    """A volume that went elsewhere, as long as orders still say the old place."""
+
+    source: VolumeConnection
+    target: VolumeConnection
+
+
 class Journal(Record, frozen=True, kw_only=True):
     """The memory of one machine."""
 
     spec: MachineSpec
-    """The newest order."""
+    """The newest order, with volumes that went elsewhere where they are now."""
+    digest: str = ""
+    """Of that order as it came."""
     running: MachineSpec | None = None
     """What its process was started as, with the devices that were plugged since; none: no process, no saved memory."""
     numbers: dict[str, int] = {}
     """The place of each device; see `devices.numbered`."""
+    mirrors: dict[str, Mirror] = {}
+    """By the ids of their disks."""
+    went: dict[str, Went] = {}
+    crossed: tuple[str, ...] = ()
+    """Disks whose bytes are reached by the second of two names, since they went elsewhere under the process."""
     machine_type: str = ""
     """With its version, as it was started."""
     process: Identity | None = None
@@ -59,6 +83,10 @@ class Journal(Record, frozen=True, kw_only=True):
     started_at: int = 0
     shutdown_asked_at: int = 0
     """When the guest was last asked to shut down, so that the waiting goes on where it was after a crash of ours."""
+
+    def way(self, disk_id: str, *, mirror: bool = False) -> int:
+        """The number in all names of what leads to the bytes of a disk; what leads to its mirror has another one."""
+        return self.numbers[disk_id] + (PORTS if (disk_id in self.crossed) is not mirror else 0)
 
 
 @dataclass(frozen=True, slots=True)

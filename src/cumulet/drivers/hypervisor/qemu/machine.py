@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.machines import DiskSpec, MachineSpec, Power
 from cumulet.contracts.moves import Progress
 from cumulet.drivers.hypervisor.base import MachineFailed
+from cumulet.drivers.hypervisor.qemu.devices import Disk
 from cumulet.drivers.hypervisor.qemu.host import Host
 from cumulet.drivers.hypervisor.qemu.journal import Folder, Journal
 from cumulet.drivers.hypervisor.qemu.relays import Relays
@@ -49,6 +50,8 @@ class Machine:
         """It is being removed: nothing new may be begun."""
         self.copies: set[asyncio.Task[int]] = set()
         self.departing: asyncio.Task[None] | None = None
+        self.mirroring: asyncio.Task[None] | None = None
+        """Brings what is copied elsewhere to its end."""
         self.progress = Progress()
         """Of the departure."""
         self._on_change = on_change
@@ -123,9 +126,14 @@ class Machine:
         return fd
 
     async def match_relays(self) -> None:
-        """There is a way to each volume that its process has, and no other."""
+        """There is a way to each volume that its process has, or that is copied by it, and no other."""
         running = self.journal.running if await self.find_process() is not None else None
-        await self.relays.match(relayed(running, self.journal.numbers) if running is not None else {})
+        await self.relays.match(relayed(self.journal) if running is not None else {})
+
+    def disk(self, spec: DiskSpec, *, mirror: bool = False) -> Disk:
+        """A disk that has its place, as QEMU knows it."""
+        way = self.journal.way(spec.id, mirror=mirror)
+        return self.host.disks.disk(self.folder, spec, self.journal.numbers[spec.id], way=way)
 
     async def ask(self, command: str, arguments: dict[str, Any] | None = None, **more: Any) -> Any:
         """Ask its process something."""
@@ -164,7 +172,7 @@ class Machine:
 
     async def close(self) -> None:
         """Let go of the machine, which runs on."""
-        for task in (self._watch, self.departing, *self.copies):
+        for task in (self._watch, self.departing, self.mirroring, *self.copies):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])

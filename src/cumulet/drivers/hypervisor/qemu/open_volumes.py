@@ -60,5 +60,5 @@ def _name(machine: Machine, volume_id: str) -> str:
     running = machine.journal.running
     for spec in running.disks if running else ():
         if spec.volume is not None and spec.volume.volume_id == volume_id:
-            return f"disk{machine.journal.numbers[spec.id]}"
+            return f"disk{machine.journal.way(spec.id)}"
     raise MachineFailed(f"Volume {volume_id} is not connected to the machine any more.")

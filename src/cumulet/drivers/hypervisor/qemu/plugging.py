@@ -12,8 +12,8 @@ import msgspec
 from cumulet.contracts.machines import Bus, DiskSpec, MachineSpec, NicSpec
 from cumulet.drivers.hypervisor.base import GuestHolds, MachineFailed, Unfit
 from cumulet.drivers.hypervisor.qemu import devices, volumes
+from cumulet.drivers.hypervisor.qemu.block_nodes import close_node, if_there, is_duplicate, open_node, unless_there
 from cumulet.drivers.hypervisor.qemu.devices import Nic
-from cumulet.drivers.hypervisor.qemu.disks import secret_id
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.qemu_img import GIB
 from cumulet.drivers.hypervisor.qemu.taps import open_tap
@@ -27,23 +27,16 @@ async def plug_disk(machine: Machine, disk_id: str) -> None:
     running = _running(machine)
     if spec.bus is Bus.IDE:
         raise Unfit("an IDE disk can be connected only while the machine is off")
-    machine.host.disks.grant_volume(spec)
-    number = await _number(machine, disk_id)
-    disk = machine.host.disks.disk(machine.folder, spec, number)
-    if spec.volume is not None and volumes.needs_relay(spec.volume):
-        await machine.relays.ensure(number, spec.volume)
-    if spec.volume is not None and volumes.needs_secret(spec.volume):
-        data = await machine.host.secret_of(spec.volume)
-        secret: devices.Words = {"qom-type": "secret", "id": secret_id(number), "data": data}
-        await _unless_there(machine, "object-add", secret)
+    await _number(machine, disk_id)
     controller = devices.scsi_controller(machine.journal.numbers, machine.journal.machine_type)
     if controller is not None:
-        await _unless_there(machine, "device_add", controller)
-    await _unless_there(machine, "blockdev-add", devices.blockdev(disk))
+        await unless_there(machine, "device_add", controller)
+    disk = machine.disk(spec)
+    await open_node(machine, disk)
     try:
-        await _unless_there(machine, "device_add", devices.disk_device(disk, machine.journal.machine_type))
+        await unless_there(machine, "device_add", devices.disk_device(disk, machine.journal.machine_type))
     except Refused:
-        await _if_there(machine, "blockdev-del", {"node-name": disk.node})
+        await if_there(machine, "blockdev-del", {"node-name": disk.node})
         raise
     await _note(machine, running, disks=(*(other for other in running.disks if other.id != disk_id), spec))
 
@@ -51,10 +44,9 @@ async def plug_disk(machine: Machine, disk_id: str) -> None:
 async def unplug_disk(machine: Machine, disk_id: str) -> None:
     running = _running(machine)
     spec = next(disk for disk in running.disks if disk.id == disk_id)
-    disk = machine.host.disks.disk(machine.folder, spec, machine.journal.numbers[disk_id])
+    disk = machine.disk(spec)
     await _remove_device(machine, disk.id, f"disk {disk_id}")
-    await _if_there(machine, "blockdev-del", {"node-name": disk.node})
-    await _if_there(machine, "object-del", {"id": secret_id(disk.number)})
+    await close_node(machine, disk)
     await _note(machine, running, disks=tuple(other for other in running.disks if other.id != disk_id))
 
 
@@ -63,9 +55,9 @@ async def grow_disk(machine: Machine, disk_id: str) -> None:
     running = _running(machine)
     size = next(disk.size_gib for disk in machine.journal.spec.disks if disk.id == disk_id)
     spec = next(disk for disk in running.disks if disk.id == disk_id)
-    disk = machine.host.disks.disk(machine.folder, spec, machine.journal.numbers[disk_id])
+    disk = machine.disk(spec)
     if spec.volume is not None and volumes.needs_relay(spec.volume):
-        await machine.relays.renew(disk.number, spec.volume)
+        await machine.relays.renew(disk.way, spec.volume)
         # Who speaks NBD learns a size when he connects, and sees that he was cut off when he reads.
         await machine.ask("human-monitor-command", {"command-line": f'qemu-io {disk.node} "read 0 512"'})
     await machine.ask("block_resize", {"node-name": disk.node, "size": size * GIB})
@@ -82,10 +74,10 @@ async def plug_nic(machine: Machine, port_id: str) -> None:
     try:
         await machine.ask("netdev_add", {"type": "tap", "id": nic.backend, "fd": nic.backend})
     except Refused as error:
-        await _if_there(machine, "closefd", {"fdname": nic.backend})
-        if not _is_duplicate(error):
+        await if_there(machine, "closefd", {"fdname": nic.backend})
+        if not is_duplicate(error):
             raise
-    await _unless_there(machine, "device_add", devices.nic_device(nic, machine.journal.machine_type))
+    await unless_there(machine, "device_add", devices.nic_device(nic, machine.journal.machine_type))
     await _note(machine, running, nics=(*(other for other in running.nics if other.port_id != port_id), spec))
 
 
@@ -93,7 +85,7 @@ async def unplug_nic(machine: Machine, port_id: str) -> None:
     running = _running(machine)
     nic = Nic(machine.journal.numbers[port_id], next(nic for nic in running.nics if nic.port_id == port_id))
     await _remove_device(machine, nic.id, f"port {port_id}")
-    await _if_there(machine, "netdev_del", {"id": nic.backend})
+    await if_there(machine, "netdev_del", {"id": nic.backend})
     await _note(machine, running, nics=tuple(other for other in running.nics if other.port_id != port_id))
 
 
@@ -154,27 +146,3 @@ async def _remove_device(machine: Machine, device: str, name: str) -> None:
             raise GuestHolds(
                 f"The guest has not let go of {name}. Stop using it in the guest, or restart the guest."
             ) from None
-
-
-async def _unless_there(machine: Machine, command: str, arguments: devices.Words) -> None:
-    """Make a thing of QEMU's that a call before a crash may have made."""
-    try:
-        await machine.ask(command, arguments)
-    except Refused as error:
-        if not _is_duplicate(error):
-            raise
-
-
-def _is_duplicate(error: Refused) -> bool:
-    words = str(error).lower()
-    return "duplicate" in words or "already exists" in words or "attempt to add duplicate" in words
-
-
-async def _if_there(machine: Machine, command: str, arguments: devices.Words) -> None:
-    """Remove a thing of QEMU's that may be gone."""
-    try:
-        await machine.ask(command, arguments)
-    except Refused as error:
-        words = str(error).lower()
-        if not ("not found" in words or "failed to find" in words or "cannot find" in words):
-            raise

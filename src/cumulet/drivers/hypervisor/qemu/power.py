@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Mapping
 
 from cumulet.contracts.machines import MachineSpec, Power
 from cumulet.drivers.hypervisor.base import MachineFailed
@@ -28,6 +29,8 @@ _FIRST_KNOCK, _SLOWEST_KNOCK = 1.0, 10.0
 """After how many seconds a guest that does not shut down is asked again, since it may have been too early in its start
 to hear. Each time it is given twice as long, up to the second number."""
 _FASTEST = 1 << 40
+_NOTHING_COPIED: Mapping[str, object] = {"mirrors": {}, "crossed": ()}
+"""What is true of a new process."""
 
 
 async def start(machine: Machine) -> None:
@@ -44,6 +47,7 @@ async def start(machine: Machine) -> None:
         soft_reboots=max(spec.soft_reboots, machine.journal.soft_reboots),
         started_at=machine.host.clock.now(),
         shutdown_asked_at=0,
+        **_NOTHING_COPIED,
     )
     await _spawn(machine, spec, paused=spec.wanted is not Power.RUNNING, memory_fd=None)
 
@@ -55,7 +59,7 @@ async def restore(machine: Machine) -> None:
         raise MachineFailed("The saved memory of the machine is of no use without its journal.")
     memory = os.open(machine.folder.memory, os.O_RDONLY)
     try:
-        await machine.remember(shutdown_asked_at=0)
+        await machine.remember(shutdown_asked_at=0, **_NOTHING_COPIED)
         await _spawn(machine, running, paused=True, memory_fd=memory)
     finally:
         os.close(memory)
@@ -72,6 +76,7 @@ async def expect(machine: Machine) -> None:
         hard_reboots=max(spec.hard_reboots, machine.journal.hard_reboots),
         soft_reboots=max(spec.soft_reboots, machine.journal.soft_reboots),
         shutdown_asked_at=0,
+        **_NOTHING_COPIED,
     )
     await _spawn(machine, spec, paused=True, memory_fd=None, arrives=True)
 
@@ -88,7 +93,7 @@ async def _spawn(
     given = sealed(secrets, folder.secrets) if secrets else None
     if given is not None:
         host.disks.write_key(folder, given.key)
-    await machine.relays.match(volumes.relayed(spec, journal.numbers))
+    await machine.relays.match(volumes.relayed(journal))
     nics = tuple(devices.Nic(journal.numbers[nic.port_id], nic) for nic in spec.nics)
     launch = Launch(
         machine_type=journal.machine_type,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from cumulet.contracts.assignments import NOT_YET, Fault
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power
+from cumulet.contracts.record import digest_of
 from cumulet.drivers.hypervisor.base import GuestHolds, ImageUnusable, MachineFailed, OutOfReach, Unfit
-from cumulet.drivers.hypervisor.qemu import luggage, plugging, power, receiving, sending
+from cumulet.drivers.hypervisor.qemu import luggage, mirrors, plugging, power, receiving, sending
 from cumulet.drivers.hypervisor.qemu.machine import Machine
 from cumulet.drivers.hypervisor.qemu.steps import Act, Step, facts_of, next_step, rescue_of
 from cumulet.drivers.hypervisor.qemu.taps import TapMissing
@@ -27,8 +30,11 @@ FAILURES = (
 async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
     """Make the machine as ordered. Whoever calls holds its lock. Raises one of `FAILURES`."""
     machine.folder.make(machine.host.user)
-    if machine.journal.spec != spec or not machine.folder.journal.exists():
-        await machine.remember(spec=spec)
+    went, digest = mirrors.still_true(spec, machine.journal.went), digest_of(spec)
+    spec = mirrors.as_it_went(spec, went)
+    journal = msgspec.structs.replace(machine.journal, spec=spec, digest=digest, went=went)
+    if machine.journal != journal or not machine.folder.journal.exists():
+        await machine.remember(spec=spec, digest=digest, went=went)
     if spec.arrival is not None and spec.arrival.live:
         return await receiving.receive(machine)
     if spec.departure is not None:
@@ -48,6 +54,7 @@ async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
         taken.add(step)
         await _ACTS[step.act](machine, step.target)
     await machine.match_relays()
+    mirrors.see_to(machine)
     await _settle(machine, at_rest=seen.status is None and not seen.saved)
     return facts_of(machine.journal, seen, fulfilled=True)
 
@@ -112,4 +119,6 @@ _ACTS: dict[Act, Callable[[Machine, str], Awaitable[None]]] = {
     Act.PLUG_DISK: plugging.plug_disk,
     Act.PLUG_NIC: plugging.plug_nic,
     Act.GROW_DISK: plugging.grow_disk,
+    Act.MIRROR: mirrors.begin,
+    Act.END_MIRROR: mirrors.end,
 }

@@ -67,7 +67,7 @@ async def _listen(machine: Machine, secret: str) -> None:
     address = {"type": "unix", "data": {"path": str(sockets.disks)}}
     await machine.ask("nbd-server-start", {"addr": address, "tls-creds": secrets.ID})
     for disk in own_disks(machine.journal.spec):
-        node = machine.host.disks.disk(machine.folder, disk, machine.journal.numbers[disk.id]).node
+        node = machine.disk(disk).node
         export = {"type": "nbd", "id": node, "node-name": node, "name": disk.id, "writable": True}
         await machine.ask("block-export-add", export)
     # Last, since whoever sees this socket may begin.

@@ -135,7 +135,7 @@ async def _copy(machine: Machine, disk: DiskSpec) -> None:
 
 
 def _node_of(machine: Machine, disk: DiskSpec) -> str:
-    return machine.host.disks.disk(machine.folder, disk, machine.journal.numbers[disk.id]).node
+    return machine.disk(disk).node
 
 
 async def _until_copied(machine: Machine, count: int) -> None:

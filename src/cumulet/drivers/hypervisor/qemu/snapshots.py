@@ -56,7 +56,7 @@ def _disk(machine: Machine, disk_id: str) -> DiskSpec:
 async def _copy_live(machine: Machine, disk_id: str, finished: Path, format: str) -> None:
     """What the guest overwrites during the copy is copied first: the result is the disk as it was at the beginning."""
     disk = _disk(machine, disk_id)
-    node = machine.host.disks.disk(machine.folder, disk, machine.journal.numbers[disk_id]).node
+    node = machine.disk(disk).node
     written = "raw" if format == "raw" else "qcow2"
     target = machine.folder.disks / f"{_COPY}.{written}"
     blocks = await machine.ask("query-named-block-nodes", {"flat": True})

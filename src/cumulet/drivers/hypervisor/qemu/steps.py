@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cumulet.contracts.machines import DiskSpec, MachineFacts, MachineSpec, Power
+from cumulet.contracts.machines import DiskSpec, MachineFacts, MachineSpec, MirrorFacts, Power, VolumeConnection
 from cumulet.contracts.record import digest_of
 from cumulet.drivers.hypervisor.qemu.journal import Journal
 
@@ -29,6 +30,8 @@ class Act(enum.Enum):
     PLUG_DISK = "plug a disk in"
     PLUG_NIC = "plug a network card in"
     GROW_DISK = "tell the guest that a disk has grown"
+    MIRROR = "copy a volume to where it is to be"
+    END_MIRROR = "end the copy of a volume"
     INTERRUPT = "interrupt its processors"
 
 
@@ -59,7 +62,21 @@ _BROKEN_STATES = frozenset({"internal-error", "guest-panicked", "watchdog"})
 
 def next_step(spec: MachineSpec, journal: Journal, seen: Seen) -> Step | None:
     """The next thing to do, or none: the machine is as ordered."""
-    return _content(spec, journal, seen) or _power(spec, journal, seen) or _devices(spec, journal, seen)
+    return (
+        _ended(spec, journal)
+        or _content(spec, journal, seen)
+        or _power(spec, journal, seen)
+        or _devices(spec, journal, seen)
+    )
+
+
+def _ended(spec: MachineSpec, journal: Journal) -> Step | None:
+    """What is copied elsewhere and should not be, before anything else: it stands in the way of all that follows."""
+    targets = targets_of(spec)
+    for id, mirror in journal.mirrors.items():
+        if not mirror.passed and targets.get(id) != mirror.target:
+            return Step(Act.END_MIRROR, id)
+    return None
 
 
 def _content(spec: MachineSpec, journal: Journal, seen: Seen) -> Step | None:
@@ -118,6 +135,7 @@ def _devices(spec: MachineSpec, journal: Journal, seen: Seen) -> Step | None:
         *(Step(Act.PLUG_DISK, id) for id in wants if id not in has),
         *(Step(Act.PLUG_NIC, nic.port_id) for nic in spec.nics if nic.port_id not in cards),
         *(Step(Act.GROW_DISK, id) for id, disk in wants.items() if id in has and disk.size_gib > has[id].size_gib),
+        *(Step(Act.MIRROR, id) for id in targets_of(spec) if id in has and id not in journal.mirrors),
         *([Step(Act.INTERRUPT)] if journal.interrupts < spec.interrupts else []),
     ]
     return changes[0] if changes else None
@@ -126,6 +144,13 @@ def _devices(spec: MachineSpec, journal: Journal, seen: Seen) -> Step | None:
 def volumes_of(spec: MachineSpec) -> dict[str, DiskSpec]:
     """The disks that can come and go while the machine runs."""
     return {disk.id: disk for disk in spec.disks if disk.volume is not None}
+
+
+def targets_of(spec: MachineSpec) -> dict[str, VolumeConnection]:
+    """Where volumes are to go now: under a machine that is off, or is to be, none does."""
+    if spec.wanted not in (Power.RUNNING, Power.PAUSED) or spec.departure is not None:
+        return {}
+    return {id: disk.goes_to for id, disk in volumes_of(spec).items() if disk.goes_to is not None}
 
 
 def rescue_of(spec: MachineSpec) -> str:
@@ -147,6 +172,15 @@ def power_of(journal: Journal, seen: Seen) -> Power:
     return Power.CRASHED if seen.status in _BROKEN_STATES else Power.PAUSED
 
 
+def _mirrors(journal: Journal) -> Iterator[MirrorFacts]:
+    for id, went in journal.went.items():
+        # As long as anything still leads to the old place, it is not said to be left.
+        if id not in journal.mirrors:
+            yield MirrorFacts(disk=id, target=digest_of(went.target), there=True)
+    for id, mirror in journal.mirrors.items():
+        yield MirrorFacts(disk=id, target=digest_of(mirror.target), fault=mirror.fault)
+
+
 def facts_of(journal: Journal, seen: Seen, fulfilled: bool) -> MachineFacts:
     """The report on a machine."""
     alive = seen.status is not None or seen.saved
@@ -154,9 +188,10 @@ def facts_of(journal: Journal, seen: Seen, fulfilled: bool) -> MachineFacts:
     return MachineFacts(
         id=journal.spec.id,
         power=power_of(journal, seen),
-        digest=digest_of(journal.spec) if fulfilled else "",
+        digest=(journal.digest or digest_of(journal.spec)) if fulfilled else "",
         disks=tuple(disk.id for disk in connected.disks),
         nics=tuple(nic.port_id for nic in connected.nics),
+        mirrors=tuple(_mirrors(journal)),
         hard_reboots=journal.hard_reboots,
         soft_reboots=journal.soft_reboots,
         rebuilds=journal.rebuilds,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from cumulet.contracts.machines import MachineSpec, VolumeConnection
+from cumulet.contracts.machines import VolumeConnection
 from cumulet.drivers.hypervisor.base import Unfit
 from cumulet.drivers.hypervisor.qemu.devices import Words
+from cumulet.drivers.hypervisor.qemu.journal import Journal
 from cumulet.lib import psk
 
 _HOST = re.compile(r"[A-Za-z0-9:.\[\]-]{1,255}")
@@ -63,11 +64,14 @@ def needs_relay(connection: VolumeConnection) -> bool:
     return connection.protocol != FILE
 
 
-def relayed(spec: MachineSpec, numbers: Mapping[str, int]) -> dict[int, VolumeConnection]:
-    """The volumes of a machine that are reached by way of relays, by the numbers of their disks."""
-    return {
-        numbers[disk.id]: disk.volume for disk in spec.disks if disk.volume is not None and needs_relay(disk.volume)
-    }
+def relayed(journal: Journal) -> dict[int, VolumeConnection]:
+    """What a machine's process reaches by way of relays, by the numbers of these ways."""
+    spec = journal.running or journal.spec
+    found = {journal.way(disk.id): disk.volume for disk in spec.disks if disk.volume is not None}
+    for disk_id, mirror in journal.mirrors.items():
+        if not (mirror.passed or mirror.fault):
+            found[journal.way(disk_id, mirror=True)] = mirror.target
+    return {way: volume for way, volume in found.items() if needs_relay(volume)}
 
 
 def needs_secret(connection: VolumeConnection) -> bool:
