@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from cumulet.contracts.backends import LOCAL
 from cumulet.contracts.machines import (
     DiskSpec,
     GuestData,
@@ -85,6 +86,10 @@ class World(Protocol):
 
     async def far_volume(self) -> VolumeConnection:
         """One that is reached over the network."""
+        ...
+
+    async def elsewhere(self, volume: VolumeConnection, *, far: bool) -> VolumeConnection:
+        """Another place for a volume, where nothing is yet."""
         ...
 
     async def lose(self, volume: VolumeConnection) -> None:
@@ -181,10 +186,11 @@ class FakeWorld:
         self.machines = FakeMachines(self.clock, boot_seconds=3.0)
         self.wire = Wire()
         self.far = VolumeWorld()
+        self.farther = VolumeWorld()
         self._door = FakeHypervisor(self.machines, carry=self.wire.carry, reach=self.reach)
 
     async def reach(self, connection: VolumeConnection) -> None:
-        if not self.far.lets_in(connection):
+        if not (self.far.lets_in(connection) or self.farther.lets_in(connection)):
             raise OutOfReach("nobody offers it")
 
     async def far_volume(self) -> VolumeConnection:
@@ -192,8 +198,17 @@ class FakeWorld:
         facts = await FakeVolumes(self.far, Vault(), "far").ensure(spec)
         return connection_to(spec.id, facts.exported)
 
+    async def elsewhere(self, volume: VolumeConnection, *, far: bool) -> VolumeConnection:
+        place = msgspec.structs.replace(VolumeConnection(volume_id=volume.volume_id), backend="attic")
+        if not far:
+            return place
+        spec = VolumeSpec(id=volume.volume_id, size_gib=1, export_secret=SECRET)
+        facts = await FakeVolumes(self.farther, Vault(), "farther").ensure(spec)
+        return connection_to(spec.id, facts.exported, backend="attic")
+
     async def lose(self, volume: VolumeConnection) -> None:
-        del self.far.exports[volume.volume_id]
+        for world in (self.far, self.farther):
+            world.exports.pop(volume.volume_id, None)
 
     def ways(self, machine_id: str) -> int:
         machine = self.machines.machines.get(machine_id)
@@ -255,6 +270,7 @@ class QemuWorld:
         self.wire = Wire()
         self.door = qemu_door(self.folder, self.namespace, abilities, open_way=self.wire.open_way)
         self.exports = Exports(self.folder / "exports", "", user=STORAGE_USER, owner=GUEST_USER)
+        self.attic = Exports(self.folder / "attic", "", user=STORAGE_USER, owner=GUEST_USER)
         self._left: list[QemuHypervisor] = []
         """The doors of nodes that were crossed from."""
 
@@ -302,23 +318,36 @@ class QemuWorld:
 
     def volume(self) -> VolumeConnection:
         connection = VolumeConnection(volume_id=str(uuid.uuid4()))
+        self._make_file(connection)
+        return connection
+
+    def _make_file(self, connection: VolumeConnection) -> None:
         argv = ["qemu-img", "create", "-q", "-f", "qcow2", self.volume_file(connection), "1G"]
         subprocess.run(argv, check=True, timeout=HANG_SECONDS)
-        return connection
 
     async def far_volume(self) -> VolumeConnection:
         volume = self.volume()
         await self.exports.ensure(volume.volume_id, Path(self.volume_file(volume)), SECRET)
         return connection_to(volume.volume_id, self.exports.address(volume.volume_id))
 
+    async def elsewhere(self, volume: VolumeConnection, *, far: bool) -> VolumeConnection:
+        place = VolumeConnection(volume_id=volume.volume_id, backend="attic")
+        self._make_file(place)
+        if not far:
+            return place
+        await self.attic.ensure(volume.volume_id, Path(self.volume_file(place)), SECRET)
+        return connection_to(volume.volume_id, self.attic.address(volume.volume_id), backend="attic")
+
     async def lose(self, volume: VolumeConnection) -> None:
-        await self.exports.end(volume.volume_id, Path(self.volume_file(volume)))
+        await (self.attic if volume.backend == "attic" else self.exports).end(
+            volume.volume_id, Path(self.volume_file(volume))
+        )
 
     def ways(self, machine_id: str) -> int:
         return len(list(Folder.of(self.folder / self.state, machine_id).relays.glob("*/run/nbd")))
 
     def volume_file(self, connection: VolumeConnection) -> str:
-        return str(self.folder / "volumes" / f"{connection.volume_id}.qcow2")
+        return str(_volume_file(self.folder / "volumes", connection))
 
     def port(self) -> NicSpec:
         port = str(uuid.uuid4())
@@ -386,6 +415,7 @@ class QemuWorld:
                 await door.remove(facts.id)
             await door.close()
         await self.exports.halt()
+        await self.attic.halt()
         for namespace in self.namespaces:
             await process.run(["ip", "netns", "del", namespace], timeout=HANG_SECONDS)
         await asyncio.to_thread(shutil.rmtree, self.folder)
@@ -427,10 +457,14 @@ class _Volumes:
         self._folder = folder
 
     def path(self, connection: VolumeConnection) -> str:
-        return str(self._folder / f"{connection.volume_id}.qcow2")
+        return str(_volume_file(self._folder, connection))
 
     async def opening(self, connection: VolumeConnection) -> Opening:
         raise MachineFailed("There is no cluster here.")
+
+
+def _volume_file(folder: Path, connection: VolumeConnection) -> Path:
+    return folder / f"{connection.volume_id}-{connection.backend}.qcow2"
 
 
 def qemu_door(
@@ -458,12 +492,12 @@ def qemu_door(
     )
 
 
-def connection_to(volume_id: str, address: str) -> VolumeConnection:
+def connection_to(volume_id: str, address: str, backend: str = LOCAL) -> VolumeConnection:
     """How a volume that is offered there is reached."""
     place, _, target = address.rpartition("/")
     host, _, port = place.rpartition(":")
     return VolumeConnection(
-        volume_id=volume_id, protocol="nbd", host=host, port=int(port), target=target, secret=SECRET
+        volume_id=volume_id, backend=backend, protocol="nbd", host=host, port=int(port), target=target, secret=SECRET
     )
 
 

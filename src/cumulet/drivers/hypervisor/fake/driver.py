@@ -15,6 +15,7 @@ from cumulet.contracts.machines import DiskSpec, MachineFacts, MachineSpec, Powe
 from cumulet.contracts.moves import Arrival, Departure, DiskFile, Luggage, MoveFacts, Progress, Stage
 from cumulet.contracts.record import digest_of
 from cumulet.drivers.hypervisor.base import Belongings, MachineFailed, OutOfReach, Unfit
+from cumulet.drivers.hypervisor.fake import mirrors
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
 from cumulet.drivers.hypervisor.fake.world import GIB, ON, FakeMachine, FakeMachines
 from cumulet.lib.clock import SECOND
@@ -42,11 +43,13 @@ class FakeHypervisor:
         belongings: Belongings | None = None,
         carry: Carry | None = None,
         reach: Reach | None = None,
+        copy: mirrors.Copy = mirrors.nothing_to_copy,
     ) -> None:
         self._world = machines
         self._belongings = belongings
         self._carry = carry
         self._reach = reach
+        self._copy = copy
 
     async def ensure(self, spec: MachineSpec) -> MachineFacts:
         world = self._world
@@ -59,8 +62,10 @@ class FakeHypervisor:
             _count(machine)
             machine.rebuilds = spec.rebuilds
             machine.content = self._new_content(machine)
-        if machine.spec != spec:
-            machine.spec, machine.digest = spec, ""
+        digest = digest_of(spec)
+        spec = mirrors.as_it_went(machine, spec)
+        if machine.ordered != digest:
+            machine.spec, machine.ordered, machine.digest = spec, digest, ""
         if spec.arrival is not None and spec.arrival.live:
             return await self._await(machine, spec.arrival)
         if spec.departure is not None:
@@ -81,8 +86,19 @@ class FakeHypervisor:
         if fault is not None:
             return _facts(machine, fault)
         _count(machine)
-        machine.digest = machine.digest or digest_of(spec)
+        machine.digest = machine.digest or digest
+        await self._mirror(machine)
         return _facts(machine)
+
+    async def _mirror(self, machine: FakeMachine) -> None:
+        await mirrors.mirror(machine, self._copied, sticks=self._world.holds_up)
+        if machine.power in ON:
+            await self._find_volumes(machine)
+
+    async def _copied(self, source: VolumeConnection, target: VolumeConnection) -> None:
+        if is_far(target):
+            await self._reached(target)
+        await self._copy(source, target)
 
     def _make_content(self, machine: FakeMachine) -> None:
         """What it starts from."""
@@ -116,15 +132,18 @@ class FakeHypervisor:
             if machine.relays.get(volume_id) == connection:
                 continue
             try:
-                if self._reach is None:
-                    raise OutOfReach("there is no network")
-                await self._reach(connection)
+                await self._reached(connection)
             except OutOfReach as error:
                 return Fault(message=f"Volume {volume_id} could not be reached at its node.", details=str(error))
             machine.relays[volume_id] = connection
         for volume_id in [one for one in machine.relays if one not in wanted]:
             del machine.relays[volume_id]
         return None
+
+    async def _reached(self, connection: VolumeConnection) -> None:
+        if self._reach is None:
+            raise OutOfReach("there is no network")
+        await self._reach(connection)
 
     async def _await(self, machine: FakeMachine, arrival: Arrival) -> MachineFacts:
         """An empty machine, until another node hands over what is to be in it."""
@@ -224,6 +243,9 @@ class FakeHypervisor:
 
     async def found(self) -> Sequence[MachineFacts]:
         self._world.pass_time()
+        for machine in self._world.machines.values():
+            if machine.digest:
+                await self._mirror(machine)
         return [_facts(machine) for machine in self._world.machines.values()]
 
     async def console_log(self, machine_id: str, limit: int) -> bytes:
@@ -292,7 +314,11 @@ class FakeHypervisor:
 
 
 def _far_volume(disk: DiskSpec) -> VolumeConnection | None:
-    return disk.volume if disk.volume is not None and disk.volume.protocol in ("nbd", "iscsi") else None
+    return disk.volume if disk.volume is not None and is_far(disk.volume) else None
+
+
+def is_far(connection: VolumeConnection) -> bool:
+    return connection.protocol in ("nbd", "iscsi")
 
 
 def _packed(machine: FakeMachine) -> bytes:
@@ -358,6 +384,7 @@ def _facts(machine: FakeMachine, fault: Fault | None = None) -> MachineFacts:
         rebuilds=machine.rebuilds,
         interrupts=machine.interrupts,
         rescued=bool(machine.rescue),
+        mirrors=mirrors.facts(machine),
         started_at=machine.started_at,
         move=machine.move,
         fault=fault,

@@ -24,10 +24,12 @@ class FakeMachine:
     """One machine, as it is."""
 
     spec: MachineSpec
-    """The newest order."""
+    """The newest order, with volumes that went elsewhere where they are now."""
     running: MachineSpec
     """What it was started as, with the devices plugged since."""
     power: Power = Power.STOPPED
+    ordered: str = ""
+    """Digest of the newest order as it came."""
     digest: str = ""
     hard_reboots: int = 0
     soft_reboots: int = 0
@@ -44,6 +46,10 @@ class FakeMachine:
     """The move that brought its disks here, or its memory too."""
     relays: dict[str, VolumeConnection] = field(default_factory=dict)
     """The ways to its volumes that are reached over the network, while it is on."""
+    went: dict[str, tuple[VolumeConnection, VolumeConnection]] = field(default_factory=dict)
+    """Disks whose volumes are elsewhere than its order says: from where, and where."""
+    unfit: dict[str, str] = field(default_factory=dict)
+    """Disks whose volumes cannot go where they should, and why."""
     move: MoveFacts | None = None
     """The live move that it is on."""
     passwords: dict[str, str] = field(default_factory=dict)
@@ -81,6 +87,8 @@ class FakeMachines:
         self.disk_bytes = disk_gib * GIB
         self.sticks = False
         """Machines that are to leave while they run do not come to an end with it."""
+        self.holds_up = False
+        """Volumes that are to be elsewhere do not come to an end with it."""
         self.holds = False
         """Guests let go of no device while they run."""
         self._random = random.Random(seed)  # noqa: S311 - chance, not secrets
