@@ -88,6 +88,8 @@ class DiskSpec(Record, frozen=True, kw_only=True):
     goes_to: VolumeConnection | None = None
     """Where the volume is to be instead: while the machine runs, it is mirrored there, and then the machine goes on
     there. An order that names no such place any more calls off what has not come to its end."""
+    moves: int = 0
+    """Counts how often it was to go elsewhere, so that what is said of one time is not taken for another."""
 
 
 class NicSpec(Record, frozen=True, kw_only=True):

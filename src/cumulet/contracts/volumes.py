@@ -12,7 +12,7 @@ from cumulet.contracts.record import Record
 COPY_FORMATS = ("qcow2", "raw")
 """What a copy of a volume can be written as."""
 
-WHOLE, CONTENT = "file", "content"
+WHOLE, CONTENT, EMPTY = "file", "content", "empty"
 """As what a volume goes from one backend to another."""
 
 
@@ -34,7 +34,8 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """Made of the volume of this name that is found on the backend and belongs to nobody: it has the new id then."""
     arrives: str = ""
     """It is on another backend now, and the control plane hands it on: as a `file`, with all that is in it, between
-    backends of one kind of content; as `content`, the bytes that a machine would find in it, between any two."""
+    backends of one kind of content; as `content`, the bytes that a machine would find in it, between any two. As
+    `empty` it is made without any: the machine that has it open brings them."""
     arrives_from: str = ""
     """The backend of this very node where it is until it has arrived."""
     leaves: str = ""
@@ -57,6 +58,8 @@ class VolumeSpec(Record, frozen=True, kw_only=True):
     """Of AES in XTS mode."""
     export_secret: str = ""
     """Set: machines of any node that have this secret reach the volume by NBD, and only so."""
+    beside: VolumeSpec | None = None
+    """The same volume on another backend of this very node, to which its machine brings it."""
 
 
 class VolumeFacts(Record, frozen=True, kw_only=True):
@@ -76,6 +79,7 @@ class VolumeFacts(Record, frozen=True, kw_only=True):
     """Ids of the machines here that have it open now; `export` stands for all that reach it by its export."""
     exported: str = ""
     """Where it is reached, as `host:port/name`. The name tells exports with different secrets apart."""
+    beside: VolumeFacts | None = None
     fault: Fault | None = None
 
 

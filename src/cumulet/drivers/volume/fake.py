@@ -14,7 +14,7 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.backends import Storage
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import CONTENT, COPY_FORMATS, VolumeFacts, VolumeSpec, export_name
+from cumulet.contracts.volumes import CONTENT, COPY_FORMATS, EMPTY, VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
 from cumulet.drivers.volume.base import CopyFailed, Supplies
 from cumulet.drivers.volume.exports import EXPORT
@@ -195,10 +195,11 @@ class FakeVolumes:
         self._world.exports[spec.id] = FakeExport(address, spec.export_secret)
 
     async def _arrive(self, spec: VolumeSpec) -> FakeVolume:
-        if spec.arrives == CONTENT:
+        if spec.arrives in (CONTENT, EMPTY):
+            comes = spec.arrives == CONTENT
             return FakeVolume(
                 spec.size_gib,
-                await _word(self._supplies.volume_file(spec.id), spec.size_gib),
+                await _word(self._supplies.volume_file(spec.id), spec.size_gib) if comes else _NOTHING,
                 reverts=spec.reverts,
                 reimages=spec.reimages,
                 restores=spec.restores,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from cumulet.contracts.volumes import CONTENT, VolumeSpec
+from cumulet.contracts.volumes import CONTENT, EMPTY, VolumeSpec
 from cumulet.drivers.volume.folder import GIB, REIMAGES, RESTORES, REVERTS
 from cumulet.drivers.volume.tool import NO_KEYS
 from cumulet.drivers.volume.workplace import OPENINGS, Impossible, Workplace
@@ -43,7 +43,9 @@ class Making:
         try:
             for left_over in (part, made):
                 left_over.unlink(missing_ok=True)
-            if spec.arrives == CONTENT:
+            if spec.arrives == EMPTY:
+                await self._make_empty(spec, made)
+            elif spec.arrives == CONTENT:
                 await self._fetch_content(spec, part, made)
             else:
                 await place.fetch(place.supplies.volume_file(spec.id), made, _LARGEST_FILE)
@@ -61,12 +63,16 @@ class Making:
         """What it holds, in a new file of its size."""
         place, size = self._place, spec.size_gib * GIB
         await place.fetch(place.supplies.volume_file(spec.id), part, size)
-        luks, keys = place.tool.to_make(spec)
-        await place.tool.run(qemu_img.create(made, size, luks), keys)
+        await self._make_empty(spec, made)
         opened = {qemu_img.TARGET: spec.id} if spec.encrypted else NO_KEYS
         arguments = qemu_img.write_over(part, "raw", made, encrypted=spec.encrypted)
         async with place.turns:
             await place.tool.run(arguments, opened, seconds=qemu_img.LONG_SECONDS, writes=size + made.stat().st_size)
+
+    async def _make_empty(self, spec: VolumeSpec, file: Path) -> None:
+        tool = self._place.tool
+        luks, keys = tool.to_make(spec)
+        await tool.run(qemu_img.create(file, spec.size_gib * GIB, luks), keys)
 
     async def _adopt(self, spec: VolumeSpec) -> None:
         place = self._place
@@ -95,8 +101,7 @@ class Making:
             elif spec.volume_id:
                 await self._copy_volume(spec, part)
             else:
-                luks, keys = place.tool.to_make(spec)
-                await place.tool.run(qemu_img.create(part, spec.size_gib * GIB, luks), keys)
+                await self._make_empty(spec, part)
             await finished(place.pool, place.folder.add, part, spec.id)
         finally:
             part.unlink(missing_ok=True)

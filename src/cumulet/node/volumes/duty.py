@@ -79,14 +79,24 @@ async def carry_out(backends: Backends, spec: VolumeSpec) -> VolumeFacts:
         known = ", ".join(sorted(backends))
         fault = Fault(message=f"This node has no backend {spec.backend!r}; it has {known}.", code=404)
         return VolumeFacts(id=spec.id, size_gib=0, digest=digest_of(spec), fault=fault)
+    if spec.beside is not None:
+        return await _carry_out_both(backends, spec, spec.beside)
     facts = await backend.ensure(spec)
     if spec.leaves in backends and facts.fault is None:
         await backends[spec.leaves].remove(spec.id)
     return facts
 
 
+async def _carry_out_both(backends: Backends, spec: VolumeSpec, beside: VolumeSpec) -> VolumeFacts:
+    here = await carry_out(backends, msgspec.structs.replace(spec, beside=None))
+    there = await carry_out(backends, beside)
+    digest = digest_of(spec) if here.digest and there.digest else ""
+    return msgspec.structs.replace(here, digest=digest, beside=there)
+
+
 async def destroy(backends: Backends, spec: VolumeSpec) -> None:
     """Let nothing of a volume be left on this node."""
-    for name in (spec.backend, spec.leaves, spec.arrives_from):
+    beside = spec.beside.backend if spec.beside is not None else ""
+    for name in (spec.backend, spec.leaves, spec.arrives_from, beside):
         if name in backends:
             await backends[name].remove(spec.id)

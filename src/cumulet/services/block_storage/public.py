@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,16 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.service import service
 from cumulet.services.block_storage.snapshots import operations as snapshots
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
-from cumulet.services.block_storage.volumes import exporting, following, keys, operations, sources
+from cumulet.services.block_storage.volumes import (
+    arrival,
+    exporting,
+    following,
+    keys,
+    mirroring,
+    operations,
+    sources,
+    store,
+)
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 _ADMITTED = Caller(user_id="", roles=("admin",))
@@ -54,6 +63,16 @@ class SnapshotView(msgspec.Struct):
     size: int
     bootable: bool
     image_metadata: dict[str, str]
+
+
+class Promise(NamedTuple):
+    """An attachment as compute needs to know it."""
+
+    made_at: int
+    moves: bool
+    """Its volume is on its way elsewhere, or was called off and may be there all the same."""
+    goes: bool
+    """It is to go on."""
 
 
 class VolumeDoor:
@@ -192,10 +211,11 @@ class VolumeDoor:
         except Duplicate:
             return  # the same promise was made at this very moment
 
-    async def promised(self, server_id: str) -> dict[str, int]:
-        """The attachments that were made for a server, and when."""
+    async def promised(self, server_id: str) -> dict[str, Promise]:
+        """The attachments that were made for a server."""
         async with self._room.database.read() as tx:
-            return {row.id: row.created_at for row in await tx.find(AttachmentRow, server_id=server_id)}
+            rows = await tx.find(AttachmentRow, server_id=server_id)
+        return {row.id: Promise(row.created_at, bool(row.move), row.move == mirroring.GO) for row in rows}
 
     async def connect(self, attachment_id: str, host: str, device: str) -> VolumeConnection | None:
         """How a host reaches the volume of an attachment; None: it will, but is not made or not offered yet."""
@@ -228,6 +248,37 @@ class VolumeDoor:
     async def keep(self, attachment_id: str) -> None:
         """No machine has the volume now, but the server keeps its promise: it moves, or is shelved."""
         await self._set(attachment_id, "reserved")
+
+    async def target(self, attachment_id: str, host: str) -> VolumeConnection | None:
+        """How a host reaches the place where the volume of an attachment should be; None: it will, but does not yet,
+        or the volume is to stay."""
+        nodes = {node.name: node for node in await self._room.fleet.nodes()}
+
+        async def write(tx: Transaction) -> VolumeConnection | None:
+            attachment = await tx.get(AttachmentRow, id=attachment_id)
+            if attachment is None or attachment.move != mirroring.GO:
+                return None
+            volume = await store.held(self._room, tx, attachment.volume_id)
+            return await mirroring.target(self._room, tx, volume, host, nodes)
+
+        return await self._room.database.write(write)
+
+    async def went(self, attachment_id: str) -> str:
+        """The machine goes on at the place where its volume should be. The only node that can open it there; empty:
+        any can."""
+        await mirroring.ended(self._room, attachment_id, arrival.SUCCESS)
+        async with self._room.database.read() as tx:
+            attachment = await tx.get(AttachmentRow, id=attachment_id)
+            volume = await tx.get(VolumeRow, id=attachment.volume_id) if attachment is not None else None
+        return (await self._view(volume)).node if volume is not None else ""
+
+    async def call_off(self, attachment_id: str, reason: str) -> None:
+        """The volume cannot go to where it should be. The machine is to stay where it is, and `stayed` to follow."""
+        await mirroring.call_off(self._room, attachment_id, reason)
+
+    async def stayed(self, attachment_id: str, reason: str = "") -> None:
+        """The machine has the volume where it was, and does not bring it elsewhere."""
+        await mirroring.ended(self._room, attachment_id, arrival.ERROR, reason)
 
     async def moved(self, attachment_id: str, host: str) -> None:
         """The machine that has the volume is on this host now."""

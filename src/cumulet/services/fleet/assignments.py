@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from cumulet.contracts.assignments import Kind, Report
 from cumulet.contracts.record import Record
+from cumulet.contracts.volumes import CONTENT, WHOLE
 from cumulet.core.db import PRIMARY, Json, Query, Row, Short, Transaction, stored
 from cumulet.lib.ids import is_uuid
 from cumulet.services.fleet.nodes import NodeRow
@@ -177,7 +178,7 @@ async def awaits_volume(room: Fleet, node: str, volume_id: str) -> bool:
         return False
     async with room.database.read() as tx:
         row = await tx.get(AssignmentRow, node=node, kind=str(Kind.VOLUME), key=volume_id, gone=False)
-    return row is not None and '"arrives":"' in row.spec
+    return row is not None and any(f'"arrives":"{word}"' in row.spec for word in (WHOLE, CONTENT))
 
 
 async def _is_named(room: Fleet, node: str, words: str) -> bool:

@@ -21,6 +21,7 @@ from cumulet.drivers.hypervisor.qemu.block_nodes import close_node, open_node
 from cumulet.drivers.hypervisor.qemu.devices import Disk
 from cumulet.drivers.hypervisor.qemu.journal import Mirror, Went
 from cumulet.drivers.hypervisor.qemu.machine import Machine
+from cumulet.drivers.hypervisor.qemu.qemu_img import GIB
 from cumulet.drivers.hypervisor.qemu.steps import targets_of
 from cumulet.lib.qmp import MonitorLost, Refused
 
@@ -131,7 +132,7 @@ async def _go_on(machine: Machine, disk_id: str) -> None:
         return
     job = await _job(machine, disk_id)
     if mirror.passed:
-        return await _arrive(machine, disk_id)
+        return await leave_source(machine, disk_id)
     match job.get("status", ""):
         case "ready":
             await machine.ask("job-complete", {"id": _JOB + disk_id})
@@ -139,7 +140,7 @@ async def _go_on(machine: Machine, disk_id: str) -> None:
             await _go_on(machine, disk_id)
         case "pending":
             await _pass_over(machine, disk_id, mirror.target)
-            await _arrive(machine, disk_id)
+            await leave_source(machine, disk_id)
         case "concluded" | "aborting" | "":
             await _give_up(machine, disk_id, f"The copy broke off: {job.get('error') or 'it is gone'}.")
 
@@ -152,17 +153,22 @@ async def _pass_over(machine: Machine, disk_id: str, target: VolumeConnection) -
     source = next(disk.volume for disk in running.disks if disk.id == disk_id)
     assert source is not None
     went = {**journal.went, disk_id: Went(source=source, target=target)}
+    size = await _size(machine, disk_id)
+    there = as_it_went(running, went)
+    disks = tuple(msgspec.structs.replace(disk, size_gib=size) if disk.id == disk_id else disk for disk in there.disks)
     await machine.remember(
         spec=as_it_went(journal.spec, went),
-        running=as_it_went(running, went),
+        running=msgspec.structs.replace(there, disks=disks),
         went=went,
         mirrors={**journal.mirrors, disk_id: Mirror(target=target, passed=True)},
         crossed=_toggled(journal.crossed, disk_id),
     )
 
 
-async def _arrive(machine: Machine, disk_id: str) -> None:
+async def leave_source(machine: Machine, disk_id: str) -> None:
     """The guest goes on there, and nothing leads to the old place any more."""
+    if await machine.find_process() is None:
+        return await _note(machine, disk_id, None)
     if await _status(machine, disk_id) == "pending":
         await machine.ask("job-finalize", {"id": _JOB + disk_id})
         await _until(machine, disk_id, "concluded")
@@ -211,6 +217,13 @@ async def _job(machine: Machine, disk_id: str) -> dict[str, Any]:
 
 async def _status(machine: Machine, disk_id: str) -> str:
     return str((await _job(machine, disk_id)).get("status", ""))
+
+
+async def _size(machine: Machine, disk_id: str) -> int:
+    """In GiB. An order may say it from now on, which it need not where a file tells it."""
+    node = _disk(machine, disk_id).node
+    nodes = await machine.ask("query-named-block-nodes", {"flat": True})
+    return next(int(one["image"]["virtual-size"]) // GIB for one in nodes if one.get("node-name") == node)
 
 
 async def _until(machine: Machine, disk_id: str, *statuses: str) -> None:

@@ -121,4 +121,5 @@ _ACTS: dict[Act, Callable[[Machine, str], Awaitable[None]]] = {
     Act.GROW_DISK: plugging.grow_disk,
     Act.MIRROR: mirrors.begin,
     Act.END_MIRROR: mirrors.end,
+    Act.LEAVE_SOURCE: mirrors.leave_source,
 }

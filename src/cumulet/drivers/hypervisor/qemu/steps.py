@@ -32,6 +32,7 @@ class Act(enum.Enum):
     GROW_DISK = "tell the guest that a disk has grown"
     MIRROR = "copy a volume to where it is to be"
     END_MIRROR = "end the copy of a volume"
+    LEAVE_SOURCE = "clear away what led to where a volume was"
     INTERRUPT = "interrupt its processors"
 
 
@@ -74,7 +75,9 @@ def _ended(spec: MachineSpec, journal: Journal) -> Step | None:
     """What is copied elsewhere and should not be, before anything else: it stands in the way of all that follows."""
     targets = targets_of(spec)
     for id, mirror in journal.mirrors.items():
-        if not mirror.passed and targets.get(id) != mirror.target:
+        if mirror.passed:
+            return Step(Act.LEAVE_SOURCE, id)
+        if targets.get(id) != mirror.target:
             return Step(Act.END_MIRROR, id)
     return None
 
@@ -174,7 +177,7 @@ def power_of(journal: Journal, seen: Seen) -> Power:
 
 def _mirrors(journal: Journal) -> Iterator[MirrorFacts]:
     for id, went in journal.went.items():
-        # As long as anything still leads to the old place, it is not said to be left.
+        # As long as anything still leads to the old place, it is not said to be left; nor is the order met.
         if id not in journal.mirrors:
             yield MirrorFacts(disk=id, target=digest_of(went.target), there=True)
     for id, mirror in journal.mirrors.items():

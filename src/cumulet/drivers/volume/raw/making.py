@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from cumulet.contracts.volumes import CONTENT, VolumeSpec
+from cumulet.contracts.volumes import CONTENT, EMPTY, VolumeSpec
 from cumulet.drivers.volume.raw.bench import SOURCE, TARGET, into
 from cumulet.drivers.volume.raw.place import (
     COPY,
@@ -72,9 +72,17 @@ class RawMaking:
             await self._place.encrypt(part, spec.id, size, spec.key_bits)
 
     async def _arrive(self, part: str, spec: VolumeSpec) -> None:
-        """Take its content over from another backend. What was done there is not done again."""
-        if spec.arrives != CONTENT:
+        """Take it over from another backend. What was done there is not done again."""
+        if spec.arrives == EMPTY:
+            await self._blank(part, spec)
+        elif spec.arrives == CONTENT:
+            await self._fetch_content(part, spec)
+        else:
             raise Impossible("Whole files cannot be kept here.", 400)
+        for word, count in ((REVERTS, spec.reverts), (REIMAGES, spec.reimages), (RESTORES, spec.restores)):
+            await self._store.keep_word(part, word, str(count) if count else "")
+
+    async def _fetch_content(self, part: str, spec: VolumeSpec) -> None:
         file = self._place.parts / f"{spec.id}.arriving"
         file.unlink(missing_ok=True)
         try:
@@ -83,8 +91,6 @@ class RawMaking:
             await self._place.fill(part, spec.id, str(file), "raw")
         finally:
             file.unlink(missing_ok=True)
-        for word, count in ((REVERTS, spec.reverts), (REIMAGES, spec.reimages), (RESTORES, spec.restores)):
-            await self._store.keep_word(part, word, str(count) if count else "")
 
     async def _adopt(self, spec: VolumeSpec) -> None:
         if spec.adopt == spec.id:

@@ -53,6 +53,7 @@ async def reserve(
         host="",
         device="",
         connector="{}",
+        move="",
         attached_at=0,
         detached_at=0,
         created_at=now,

@@ -15,9 +15,9 @@ from cumulet.services.block_storage import metadata
 from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume, MetadataKeyNotFound
 from cumulet.services.block_storage.metadata import Alter, Metadata
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.volumes import operations, store
+from cumulet.services.block_storage.volumes import mirroring, operations, store
 from cumulet.services.block_storage.volumes.resource import RULE, volumes
-from cumulet.services.block_storage.volumes.row import VolumeRow
+from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
 ACTIONS = "volume_extension:volume_admin_actions:"
 IMAGE = "volume_extension:volume_image_metadata:"
@@ -111,6 +111,11 @@ async def _say_of_its_move(room: BlockStorage, row: VolumeRow, word: str) -> Non
     if word not in MIGRATIONS:
         raise InvalidInput(f"Invalid migration status: {word[:60]!r}; use one of {', '.join(MIGRATIONS)}")
     status = "" if word == "none" else word
+    async with room.database.read() as tx:
+        open_in = [one.id for one in await tx.find(AttachmentRow, volume_id=row.id) if one.move]
+    if open_in:
+        # Where it is, its machine's node says.
+        return await mirroring.call_off(room, open_in[0], "an administrator has called it off")
 
     async def write(tx: Transaction) -> None:
         volume = await store.held(room, tx, row.id)

@@ -46,30 +46,34 @@ async def connect(
 ) -> VolumeConnection | None:
     """How a host reaches a volume; None: it will, but does not yet. Of the nodes, that one and the one where the volume
     lies are looked at."""
-    home = nodes.get(volume.node)
-    storage = storage_at(home, volume) or storage_at(nodes.get(host), volume) or Storage(driver="")
-    if not volume.export_secret:
-        if _opens_itself(room, volume, storage, host, nodes):
-            connection = VolumeConnection(
-                volume_id=volume.id,
-                backend=volume.backend,
-                protocol=storage.opened,
-                shared=bool(storage.cluster),
-                encrypted=bool(volume.encryption_key_id),
-            )
-            return None if volume.exported else connection
-        if not storage.offered:
-            raise VolumeUnreachable(
-                f"Volume {volume.id} lies in the backend {volume.backend}, which {host} does not have. Name it in that "
-                "node's settings, or let the server be on a node that has it."
-            )
-        if volume.node != host and not reaches_out(home):
-            raise VolumeUnreachable(
-                f"Volume {volume.id} lies on node {volume.node}, which has no address at which {host} could reach it. "
-                "Start that node with --tunnel-address, or let the server be on it."
-            )
-        await begin(room, tx, volume)
-        return None
+    storage = storage_of(volume, host, nodes)
+    if volume.export_secret:
+        return offered(volume, storage)
+    if opens_itself(room, volume, storage, host, nodes):
+        return None if volume.exported else opened(volume, storage)
+    must_be_offered(volume, storage, host, nodes)
+    await begin(room, tx, volume)
+    return None
+
+
+def storage_of(volume: VolumeRow, host: str, nodes: Mapping[str, NodeView]) -> Storage:
+    """What a volume lies on, as its node or the host that is to reach it tells."""
+    return storage_at(nodes.get(volume.node), volume) or storage_at(nodes.get(host), volume) or Storage(driver="")
+
+
+def opened(volume: VolumeRow, storage: Storage) -> VolumeConnection:
+    """How a host that has the backend opens a volume. Pure."""
+    return VolumeConnection(
+        volume_id=volume.id,
+        backend=volume.backend,
+        protocol=storage.opened,
+        shared=bool(storage.cluster),
+        encrypted=bool(volume.encryption_key_id),
+    )
+
+
+def offered(volume: VolumeRow, storage: Storage) -> VolumeConnection | None:
+    """How any host reaches a volume that is offered; None: its node has not said where. Pure."""
     if not is_offered_as_wished(volume):
         return None
     address, _, target = volume.exported.rpartition("/")
@@ -87,7 +91,21 @@ async def connect(
     )
 
 
-def _opens_itself(
+def must_be_offered(volume: VolumeRow, storage: Storage, host: str, nodes: Mapping[str, NodeView]) -> None:
+    """Raise VolumeUnreachable for a volume that a host neither opens itself nor reaches at its node."""
+    if not storage.offered:
+        raise VolumeUnreachable(
+            f"Volume {volume.id} lies in the backend {volume.backend}, which {host} does not have. Name it in that "
+            "node's settings, or let the server be on a node that has it."
+        )
+    if volume.node != host and not reaches_out(nodes.get(volume.node)):
+        raise VolumeUnreachable(
+            f"Volume {volume.id} lies on node {volume.node}, which has no address at which {host} could reach it. "
+            "Start that node with --tunnel-address, or let the server be on it."
+        )
+
+
+def opens_itself(
     room: BlockStorage, volume: VolumeRow, storage: Storage, host: str, nodes: Mapping[str, NodeView]
 ) -> bool:
     """Whether machines of the host open it by themselves, rather than through a node that serves it."""
@@ -105,7 +123,11 @@ async def begin(room: BlockStorage, tx: Transaction, volume: VolumeRow) -> None:
             f"Volume {volume.id} is open as a file on node {volume.node} for server {one.server_id}. Detach it from "
             "there before it is reached in another way."
         )
-    await store.order(room, tx, volume.id, export_secret=secrets.token_hex(_SECRET_BYTES))
+    await store.order(room, tx, volume.id, export_secret=new_secret())
+
+
+def new_secret() -> str:
+    return secrets.token_hex(_SECRET_BYTES)
 
 
 async def end_if_unused(room: BlockStorage, tx: Transaction, volume_id: str) -> None:

@@ -1,8 +1,9 @@
-"""Moves of volumes that nobody has open, from one pool to another: asked for as such, or with another type.
+"""Moves of volumes from one pool to another: asked for as such, or with another type.
 
-Between backends of one kind of content a volume goes as it is, with its snapshots and encrypted; between others only
-what it holds is copied. Until the other backend has all of it, nothing changes here; one write then says where the
-volume is, and what is left of it behind goes. Whoever is killed on the way begins again.
+One that a machine has open is brought there by it (`mirroring.py`). Of those that nobody has open, between backends of
+one kind of content a volume goes as it is, with its snapshots and encrypted; between others only what it holds is
+copied. Until the other backend has all of it, nothing changes here; one write then says where the volume is, and what
+is left of it behind goes. Whoever is killed on the way begins again.
 """
 
 from __future__ import annotations
@@ -13,32 +14,27 @@ from typing import Any
 import msgspec
 
 from cumulet.contracts.assignments import Kind
-from cumulet.contracts.volumes import CONTENT, WHOLE, VolumeFacts, VolumeSpec
+from cumulet.contracts.volumes import CONTENT, EMPTY, WHOLE, VolumeFacts, VolumeSpec
 from cumulet.core.db import Transaction
 from cumulet.core.reconcile import Again, Outcome
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.wire import Bool, Text, Uuid
 from cumulet.lib.clock import SECOND
-from cumulet.services.block_storage import messages
 from cumulet.services.block_storage.backends import Pool, pools
 from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume, ServiceNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import quotas
 from cumulet.services.block_storage.types.row import TypeRow
-from cumulet.services.block_storage.volumes import place, store
+from cumulet.services.block_storage.volumes import arrival, mirroring, place, store
 from cumulet.services.block_storage.volumes.resource import volumes
 from cumulet.services.block_storage.volumes.row import VolumeRow
 from cumulet.services.fleet.public import Held
 
 RULE = "volume_extension:volume_admin_actions:"
-HOLD = "maintenance"
-RETYPING = "retyping"
-MIGRATING, SUCCESS, ERROR = "migrating", "success", "error"
 REPORT_SECONDS = 30.0
 DEADLINE = 24 * 3600 * SECOND
-MOST_SNAPSHOTS = 10_000
 
 
 @volumes.action(
@@ -74,7 +70,7 @@ async def _hand_over(room: BlockStorage, row: VolumeRow, node: str) -> None:
 
     async def write(tx: Transaction) -> None:
         _must_rest(await store.held(room, tx, row.id))
-        await store.order(room, tx, row.id, node=node, migration_status=SUCCESS)
+        await store.order(room, tx, row.id, node=node, migration_status=arrival.SUCCESS)
 
     await room.database.write(write)
 
@@ -84,14 +80,18 @@ async def begin(
 ) -> None:
     """Let a volume go to this pool, to a node of it if one is named; with another type if one is named."""
     carried = await _carried(room, row, pool)
+    if carried == EMPTY:
+        node = await mirroring.reached(room, row, pool, node)
 
     async def write(tx: Transaction) -> None:
         current = await store.held(room, tx, row.id)
-        _must_rest(current)
+        _must_rest(current, open_too=carried == EMPTY)
+        if carried == EMPTY:
+            await mirroring.begin(tx, current)
         if carried == CONTENT and await tx.find(SnapshotRow, volume_id=row.id, limit=1):
             raise InvalidVolume("it has snapshots, which cannot go to a backend of another kind; delete these first")
         if new_type is not None:
-            for project, amounts in await held(tx, current):
+            for project, amounts in await arrival.held(tx, current):
                 await quotas.take_too(room, tx, project, new_type.id, **amounts)
         await store.order(
             room,
@@ -102,8 +102,8 @@ async def begin(
             carried=carried,
             new_type=new_type.id if new_type else "",
             moving_since=room.clock.now(),
-            migration_status=MIGRATING,
-            hold=RETYPING if new_type else HOLD,
+            migration_status=arrival.MIGRATING,
+            hold=arrival.RETYPING if new_type else arrival.HOLD,
         )
 
     await room.database.write(write)
@@ -114,6 +114,8 @@ async def _carried(room: BlockStorage, row: VolumeRow, pool: Pool) -> str:
     home = next((one for one in await pools(room) if one.holds(row)), None)
     if home is None or not home.up:
         raise InvalidVolume(f"the backend where it lies, {place.pool_of(row)}, cannot be used now")
+    if row.status == "in-use":
+        return EMPTY
     if home.storage.content and home.storage.content == pool.storage.content:
         return WHOLE
     if row.encryption_key_id:
@@ -121,21 +123,14 @@ async def _carried(room: BlockStorage, row: VolumeRow, pool: Pool) -> str:
     return CONTENT
 
 
-def _must_rest(volume: VolumeRow) -> None:
-    if volume.status != "available":
-        raise InvalidVolume(f"status must be available to migrate it, not {volume.status}: detach it first")
+def _must_rest(volume: VolumeRow, *, open_too: bool = False) -> None:
+    """Nothing else is to be done with it. `open_too`: a machine has it, and brings it."""
+    if volume.status != ("in-use" if open_too else "available"):
+        raise InvalidVolume(f"status must be available or in-use to migrate it, not {volume.status}; try again later")
     if volume.group_id:
         raise InvalidVolume(f"it belongs to group {volume.group_id}; remove it from there first")
     if volume.leaves:
         raise InvalidVolume(f"what is left of it at {volume.leaves} goes first; try again later")
-
-
-async def held(tx: Transaction, volume: VolumeRow) -> list[tuple[str, dict[str, int]]]:
-    """What a volume and its snapshots count, each with its project."""
-    found = [(volume.project_id, {"volumes": 1, "gigabytes": volume.size})]
-    for one in await tx.find(SnapshotRow, volume_id=volume.id, wanted=True, limit=MOST_SNAPSHOTS):
-        found.append((one.project_id, {"snapshots": 1, "gigabytes": one.size}))
-    return found
 
 
 @volumes.action(
@@ -146,7 +141,8 @@ async def held(tx: Transaction, volume: VolumeRow) -> list[tuple[str, dict[str, 
     status=200,
 )
 async def complete(room: BlockStorage, call: Call, row: VolumeRow) -> dict[str, Any]:
-    """What a compute service says that copied an attached volume by itself. Here none does."""
+    """What a compute service says that copied an attached volume to another one. Here a volume that moves is one, and
+    what became of it is known."""
     await volumes.find(room, call, call.wish["new_volume"])
     raise InvalidVolume("no server is copying it to another volume; a migration ends by itself")
 
@@ -161,7 +157,7 @@ class Moving:
         nodes = {node.name for node in await self._room.fleet.nodes() if node.alive}
         late = self._room.clock.now() - volume.moving_since > DEADLINE
         if late or not {volume.node, volume.destination} <= nodes:
-            return await self._end(volume, ERROR)
+            return await self._end(volume, arrival.ERROR, "a host that it comes from or goes to does not answer")
         await self._room.fleet.assign(
             volume.destination, Kind.VOLUME, volume.id, arriving(volume, spec), volume.generation
         )
@@ -169,73 +165,18 @@ class Moving:
             if leg.node == volume.destination and leg.observed == volume.generation and not leg.gone:
                 facts = msgspec.json.decode(leg.facts, type=VolumeFacts)
                 if facts.fault is not None:
-                    return await self._end(volume, ERROR, facts.fault.message)
+                    return await self._end(volume, arrival.ERROR, facts.fault.message)
                 if facts.size_gib:
-                    return await self._end(volume, SUCCESS)
+                    return await self._end(volume, arrival.SUCCESS)
         return Again(REPORT_SECONDS, "it has not arrived yet")
 
     async def _end(self, volume: VolumeRow, status: str, reason: str = "") -> Outcome:
-        room = self._room
-        there = destination_of(volume)
-
-        async def write(tx: Transaction) -> None:
-            current = await store.held(room, tx, volume.id)
-            if current.destination != volume.destination or current.destination_pool != volume.destination_pool:
-                return
-            done = status == SUCCESS
-            kind = await tx.get(TypeRow, id=current.new_type) if current.new_type else None
-            if current.new_type:
-                for project, amounts in await held(tx, current):
-                    given_up = current.type_id if done else current.new_type
-                    await quotas.give_back_too(room, tx, project, given_up, **amounts)
-            behind = (current.node, current.backend) if done else (current.destination, there["backend"])
-            await store.order(
-                room,
-                tx,
-                volume.id,
-                destination="",
-                destination_pool="",
-                carried="",
-                new_type="",
-                migration_status=status,
-                hold="" if current.hold in (HOLD, RETYPING) else current.hold,
-                leaves="@".join(behind),
-                **({**there, "looked_after": current.destination} if done else {}),
-                **(retyped(kind) if done and kind is not None else {}),
-            )
-            if not done:
-                await _tell(room, tx, current, reason)
-
-        await room.database.write(write)
+        await arrival.end(self._room, volume, status, reason)
         return Again(0)
-
-
-async def _tell(room: BlockStorage, tx: Transaction, volume: VolumeRow, reason: str) -> None:
-    words = reason or "a host that it comes from or goes to does not answer"
-    await messages.note(room, tx, volume.project_id, "VOLUME", volume.id, messages.Action.MIGRATE, words)
 
 
 def arriving(volume: VolumeRow, spec: VolumeSpec) -> VolumeSpec:
     """The order to the node to which a volume goes. Pure."""
     from_here = volume.backend if volume.destination == volume.node else ""
-    backend = destination_of(volume)["backend"]
+    backend = arrival.destination_of(volume)["backend"]
     return msgspec.structs.replace(spec, backend=backend, arrives=volume.carried, arrives_from=from_here)
-
-
-def destination_of(volume: VolumeRow) -> dict[str, Any]:
-    """The columns of a volume that has arrived. Pure."""
-    host, _, pool = volume.destination_pool.partition("#")
-    name, _, backend = host.partition("@")
-    return {
-        "node": volume.destination,
-        "backend": backend,
-        "cluster": name if name != volume.destination else "",
-        "pool": pool,
-    }
-
-
-def retyped(kind: TypeRow) -> dict[str, Any]:
-    """The columns of a volume that has this type now. Pure."""
-    specs = msgspec.json.decode(kind.extra_specs, type=dict[str, str])
-    several = specs.get("multiattach", "").lower() == "<is> true"
-    return {"type_id": kind.id, "type_name": kind.name, "multiattach": several}

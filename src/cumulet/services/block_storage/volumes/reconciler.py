@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.contracts.volumes import EMPTY, VolumeFacts, VolumeSpec
 from cumulet.core.db import Query, Transaction
 from cumulet.core.reconcile import Again, Done, Outcome
 from cumulet.services.block_storage.backends import pools
@@ -22,6 +22,7 @@ from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types.row import TypeRow
 from cumulet.services.block_storage.volumes import place, store
 from cumulet.services.block_storage.volumes.migration import Moving
+from cumulet.services.block_storage.volumes.mirroring import Mirroring, with_other_place
 from cumulet.services.block_storage.volumes.noting import note
 from cumulet.services.block_storage.volumes.order import order_of
 from cumulet.services.block_storage.volumes.row import VolumeRow
@@ -44,6 +45,7 @@ class VolumeReconciler:
     def __init__(self, room: BlockStorage) -> None:
         self._room = room
         self._moving = Moving(room)
+        self._mirroring = Mirroring(room)
 
     async def step(self, key: str) -> Outcome:
         async with self._room.database.read() as tx:
@@ -168,11 +170,14 @@ class VolumeReconciler:
         if lost := await self._lost(volume, image):
             return await self._fail(volume, *lost)
         spec = order_of(volume, snapshots, copied, source, image)
-        if (volume.made_size or not volume.fault) and volume.destination != volume.node:
-            await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, spec, volume.generation)
+        arrives_here = volume.destination == volume.node and volume.carried != EMPTY
+        if (volume.made_size or not volume.fault) and not arrives_here:
+            order = with_other_place(volume, spec)
+            await self._room.fleet.assign(volume.node, Kind.VOLUME, volume.id, order, volume.generation)
         await self._leave(volume, spec, legs)
         if volume.destination:
-            return await self._moving.step(volume, spec, legs)
+            mover = self._mirroring if volume.carried == EMPTY else self._moving
+            return await mover.step(volume, spec, legs)
         if volume.leaves and self._has_left(volume, spec, legs):
             await self._room.database.write(lambda tx: store.order(self._room, tx, volume.id, leaves=""))
             return Again(0)

@@ -12,7 +12,7 @@ from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.types import choice, quotas
 from cumulet.services.block_storage.types.row import TypeRow
-from cumulet.services.block_storage.volumes import keys, migration, place, store
+from cumulet.services.block_storage.volumes import arrival, keys, migration, place, store
 from cumulet.services.block_storage.volumes.resource import RULE, volumes
 from cumulet.services.block_storage.volumes.row import VolumeRow
 
@@ -38,8 +38,7 @@ async def retype(room: BlockStorage, call: Call, row: VolumeRow) -> None:
     why = stays.sentence()
     if call.wish.get("migration_policy") != "on-demand":
         raise InvalidInput(f"the type {kind.name} does not fit where the volume is, and it may not move. {why}")
-    if row.status == "in-use":
-        raise InvalidVolume(f"it must move to have the type {kind.name}, and is attached: detach it first")
+    _must_keep_multiattach(row, kind)
     found, pool = await place.find(room, row, kind, but=here)
     if pool is None:
         raise InvalidInput(found.sentence())
@@ -53,11 +52,14 @@ async def _at_once(room: BlockStorage, row: VolumeRow, kind: TypeRow) -> None:
         current = await store.held(room, tx, row.id)
         if current.status not in ("available", "in-use"):
             raise InvalidVolume(f"its status must be available or in-use to retype it, not {current.status}")
-        values = migration.retyped(kind)
-        if current.status == "in-use" and values["multiattach"] != current.multiattach:
-            raise InvalidInput("a volume in use keeps its multiattach; detach it first")
-        for project, amounts in await migration.held(tx, current):
+        _must_keep_multiattach(current, kind)
+        for project, amounts in await arrival.held(tx, current):
             await quotas.move(room, tx, project, current.type_id, kind.id, **amounts)
-        await store.change(room, tx, row.id, **values)
+        await store.change(room, tx, row.id, **arrival.retyped(kind))
 
     await room.database.write(write)
+
+
+def _must_keep_multiattach(volume: VolumeRow, kind: TypeRow) -> None:
+    if volume.status == "in-use" and arrival.retyped(kind)["multiattach"] != volume.multiattach:
+        raise InvalidInput("a volume in use keeps its multiattach; detach it first")

@@ -64,7 +64,9 @@ class VolumeRow(Row):
     destination_pool: Name = ""
     """The pool there."""
     carried: Short = ""
-    """As what it goes there: `file` or `content`."""
+    """As what it goes there: `file` or `content`; `empty`: its machine brings what is in it."""
+    destination_secret: Ref = ""
+    """Set: it is to be offered there to whoever has this."""
     new_type: Ref = ""
     """The type that it has when it is there; it counts towards both meanwhile."""
     moving_since: Instant = 0
@@ -94,6 +96,10 @@ class VolumeRow(Row):
     made_restores: Number = 0
     migration_status: Short = ""
     """How its last move ended, or that one is on its way; empty: it never moved."""
+    destination_size: Number = 0
+    """GiB that the node there reported."""
+    destination_exported: Name = ""
+    """Where it is offered there."""
     exported: Name = ""
     """Where it is offered, as its node said: `host:port/name`; `ENDING` until the node has said that it is no more."""
     fault: LongText = ""
@@ -128,6 +134,8 @@ class AttachmentRow(Row):
     host: Name
     device: Name
     connector: Json
+    move: Short
+    """What its machine is to do with a volume that should be elsewhere: `go`; or `stay`, unless it has gone."""
     attached_at: Instant
     detached_at: Instant
     created_at: Instant

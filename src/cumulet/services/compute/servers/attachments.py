@@ -122,6 +122,8 @@ async def attach(room: Compute, call: Call, row: ServerRow) -> dict[str, Any]:
         reserved=False,
         connected=False,
         connection="",
+        target="",
+        moves=0,
     )
     # The promise comes first, under the id that the disk will have: refused, nothing was written here. Were this
     # process to end before it writes, the promise is found by its server's id and taken back.
@@ -170,7 +172,8 @@ async def detach(room: Compute, call: Call, row: ServerRow) -> None:
         raise Conflict(f"Volume {disk.volume_id} is being detached already.")
 
     async def also(tx: Transaction, found: ServerRow) -> None:
-        await tx.update(DiskRow, {"id": disk.id}, wanted="gone")
+        if not await tx.update(DiskRow, {"id": disk.id, "target": ""}, wanted="gone"):
+            raise Conflict(f"Volume {disk.volume_id} is on its way to another backend; detach it when it has arrived.")
 
     await act(room, call, row, "detach_volume", lambda found: None, also)
 
@@ -195,7 +198,10 @@ async def update(room: Compute, call: Call, row: ServerRow) -> Response:
     disk = await disk_of(room, row, call.path["volume_id"])
     if wish["volumeId"] != disk.volume_id:
         call.allow(RULE + "swap", servers.target(row))
-        raise Conflict("A volume in use cannot be put in another's place. Attach the other one, then detach this one.")
+        raise Conflict(
+            f"Volume {disk.volume_id} is not being copied to volume {wish['volumeId']}. Ask block storage to migrate "
+            "or to retype it: it keeps its id and its attachment. To have another volume, attach that and detach this."
+        )
     keep = wish.get("delete_on_termination")
     if keep is None:
         raise BadRequest("Invalid input: delete_on_termination is what can be changed")

@@ -245,6 +245,8 @@ def disk_row(server: ServerRow, plan: Plan) -> DiskRow:
         reserved=False,
         connected=False,
         connection="",
+        target="",
+        moves=0,
     )
 
 

@@ -12,10 +12,11 @@ from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import MachineFacts, MachineSpec
 from cumulet.contracts.moves import Arrival
 from cumulet.contracts.record import digest_of
+from cumulet.services.block_storage.public import Promise
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.moves.row import EVACUATION, LIVE, MoveRow
 from cumulet.services.compute.room import Compute
-from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
+from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, Wanted
 from cumulet.services.compute.servers.shares import asks_at
 from cumulet.services.compute.servers.spec import machine_spec
 from cumulet.services.fleet import public as fleet
@@ -42,6 +43,8 @@ class Look:
     """Those that have to do with this server."""
     move: MoveRow | None = None
     servers_of_group: Sequence[str] = field(default=())
+    promised: Mapping[str, Promise] = field(default_factory=dict)
+    """What block storage knows of its volumes, by the ids of their disks."""
     pending: Mapping[str, ResourceRequest] = field(default_factory=dict)
     """What ports will ask for that are still to be made or adopted, by the card's id."""
 
@@ -63,7 +66,20 @@ class Look:
     @cached_property
     def spec(self) -> MachineSpec:
         """The order for the server's host."""
-        return machine_spec(self.server, self.flavor, self.disks, self.nics, self.ports, self.arrival)
+        disks = [disk if self.goes(disk) else msgspec.structs.replace(disk, target="") for disk in self.disks]
+        return machine_spec(self.server, self.flavor, disks, self.nics, self.ports, self.arrival)
+
+    def goes(self, disk: DiskRow) -> bool:
+        """Whether its volume may go elsewhere under the machine: as long as nothing else is to happen to either."""
+        promise = self.promised.get(disk.id)
+        if promise is None or not promise.goes or disk.wanted != "attached":
+            return False
+        rests = self.move is None and not any(one.new_image for one in self.disks)
+        return rests and self.server.wanted in (Wanted.RUNNING, Wanted.PAUSED) and not self.failed
+
+    @property
+    def failed(self) -> bool:
+        return self.server.faulted == self.server.generation
 
     @property
     def arrival(self) -> Arrival | None:
@@ -140,4 +156,5 @@ async def look_at(room: Compute, server_id: str) -> Look | None:
         if nic.asks and nic.port_id is None
     }
     pending = await room.networks.pending(waiting) if waiting else {}
-    return Look(server, disks, nics, ports, held, claims, nodes, move, pending=pending)
+    promised = await room.volumes.promised(server_id)
+    return Look(server, disks, nics, ports, held, claims, nodes, move, promised=promised, pending=pending)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 import msgspec
@@ -13,10 +13,12 @@ from cumulet.core.db import Query, Transaction
 from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
 from cumulet.lib.clock import SECOND
+from cumulet.services.block_storage.public import Promise
 from cumulet.services.compute.moves.row import MoveRow
 from cumulet.services.compute.moves.steps import Moves
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import leave
+from cumulet.services.compute.servers.bringing import follow_volumes
 from cumulet.services.compute.servers.counted import held
 from cumulet.services.compute.servers.ladder import ladder
 from cumulet.services.compute.servers.look import Look, look_at
@@ -43,7 +45,8 @@ class ServerReconciler:
 
     async def step(self, key: str) -> Outcome:
         look = await look_at(self.room, key)
-        waits = await self.take_back_promises(key, {disk.id for disk in look.disks} if look else set())
+        promised = look.promised if look else await self.room.volumes.promised(key)
+        waits = await self.take_back_promises(promised, {disk.id for disk in look.disks} if look else set())
         outcome = await self.look_after(key, look) if look else Done()
         if waits and isinstance(outcome, Done):
             return Again(INTENT_SECONDS, "a volume was promised to it, and its disk is not written down yet")
@@ -51,16 +54,18 @@ class ServerReconciler:
 
     async def look_after(self, key: str, look: Look) -> Outcome:
         if look.server.wanted == Wanted.GONE:
-            return await self.end(look)
+            return await follow_volumes(self.room, look) or await self.end(look)
         now = self.room.clock.now()
         if look.server.wanted == Wanted.INTENT:
             return await self.drop_stale_intent(look, now)
         told = await note(self.room, key, lambda row: tell_facts(row, look, now))
         if told is None or told.generation != look.server.generation:
             return Again()  # it changed while we looked
-        if told.faulted == told.generation:
-            return Done()
         look.server = told
+        if (elsewhere := await follow_volumes(self.room, look)) is not None:
+            return elsewhere
+        if look.failed:
+            return Done()
         try:
             outcome = await self.decide(look)
         except Unavailable as error:
@@ -71,20 +76,20 @@ class ServerReconciler:
             await self.fail(look, outcome.fault)
         return outcome
 
-    async def take_back_promises(self, server_id: str, known: Collection[str]) -> bool:
-        """Release volumes promised to this server by a request that ended before it wrote the disk down.
+    async def take_back_promises(self, promised: Mapping[str, Promise], known: Collection[str]) -> bool:
+        """Release volumes promised to a server by a request that ended before it wrote the disk down.
 
         Whether there are young promises, whose request may still be at work.
         """
         young = False
         now = self.room.clock.now()
-        for promise, made_at in (await self.room.volumes.promised(server_id)).items():
-            if promise in known:
+        for attachment_id, promise in promised.items():
+            if attachment_id in known:
                 continue
-            if now - made_at < INTENT_SECONDS * SECOND:
+            if now - promise.made_at < INTENT_SECONDS * SECOND:
                 young = True
             else:
-                await self.room.volumes.release(promise)
+                await self.room.volumes.release(attachment_id)
         return young
 
     async def decide(self, look: Look) -> Outcome:

@@ -179,6 +179,10 @@ class DiskRow(Row):
     connected: bool
     """The machine has it, and block storage knows."""
     connection: Json
+    target: Json
+    """Set: its volume goes there, as the machine was told, and nobody has said what became of that."""
+    moves: Number
+    """How often that was so."""
 
 
 @stored("compute_nics", sa.Index("compute_nics_port", "server_id", "port_id", unique=True))

@@ -136,6 +136,8 @@ def disk_spec(disk: DiskRow, bus: Bus) -> DiskSpec | None:
         # What opens a file sees its size; behind a relay a machine has to be told.
         size_gib=0 if is_open_as_file(disk) else disk.size,
         volume=_connection.decode(disk.connection),
+        goes_to=_connection.decode(disk.target) if disk.target else None,
+        moves=disk.moves,
         bus=chosen,
         device_type=kind,
         serial=disk.volume_id[:20],
