@@ -7,7 +7,7 @@ import random
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,10 @@ class NodeProcess:
         self.world = world
         wire, rack = Mortal(_Wire(api, name), stone), Mortal(_Rack(others), stone)
         self.hypervisor = Mortal(
-            FakeHypervisor(world.machines, HandedOn(wire, nobody_home), rack.carry, rack.reach), stone
+            FakeHypervisor(
+                world.machines, HandedOn(wire, nobody_home), rack.carry, rack.reach, partial(rack.copy, world)
+            ),
+            stone,
         )
         self.agent = Agent(
             control_plane=wire,
@@ -204,6 +207,12 @@ class _Rack:
         """What offers volumes and what reaches them lives on when their agents are dead."""
         if not self._nodes[connection.host].world.volumes.worlds[connection.backend].lets_in(connection):
             raise OutOfReach("nobody offers it")
+
+    async def copy(self, here: World, source: VolumeConnection, target: VolumeConnection) -> None:
+        """What a machine of a world does with a volume that is to be elsewhere."""
+        places = [self._nodes[one.host].world if one.host else here for one in (source, target)]
+        worlds = [place.volumes.worlds[one.backend] for place, one in zip(places, (source, target), strict=True)]
+        worlds[1].held_in(target.volume_id).content = worlds[0].held_in(source.volume_id).content
 
 
 class _Wire:

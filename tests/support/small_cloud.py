@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ class Nodes(FakeFleet):
 
     def join(self, name: str, **facts: Any) -> None:
         self.worlds[name] = FakeMachines(self.clock)
-        self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name), self.carry, self.reach)
+        copy = partial(self.copy, name)
+        self.hypervisors[name] = FakeHypervisor(self.worlds[name], OldNodes(self, name), self.carry, self.reach, copy)
         self.volumes[name] = VolumeWorld()
         self.drivers[name] = {LOCAL: FakeVolumes(self.volumes[name], self.supplies, name)}
         self.backends[name] = Backends(self.drivers[name])
@@ -122,8 +124,17 @@ class Nodes(FakeFleet):
     async def reach(self, connection: VolumeConnection) -> None:
         """A volume of another node, as long as that lives."""
         node = connection.host
-        if not (self._nodes[node].alive and self.volumes[node].lets_in(connection)):
+        if not (self._nodes[node].alive and self.world_of(connection).lets_in(connection)):
             raise OutOfReach("it does not answer")
+
+    def world_of(self, connection: VolumeConnection, node: str = "") -> VolumeWorld:
+        """Where a volume is that is reached, or opened on a node, in this way."""
+        return self.drivers[connection.host or node][connection.backend]._world
+
+    async def copy(self, node: str, source: VolumeConnection, target: VolumeConnection) -> None:
+        """What a machine does with a volume that is to be elsewhere."""
+        content = self.world_of(source, node).held_in(source.volume_id).content
+        self.world_of(target, node).held_in(target.volume_id).content = content
 
     async def set_disabled(self, name: str, disabled: bool, reason: str = "") -> None:
         self._nodes[name].disabled, self._nodes[name].disabled_reason = disabled, reason

@@ -74,11 +74,16 @@ class Wires:
             raise OutOfReach(error.message) from error
 
     async def reach(self, connection: VolumeConnection) -> None:
+        await self.export(connection)
+
+    async def export(self, connection: VolumeConnection, **content: str) -> str:
+        """What a volume of another node holds, after it was given something, if it was."""
         answer = self._fleet.local_asks.get(f"local:{connection.host}")
         if answer is None:
             raise OutOfReach(f"nobody listens at {connection.host}")
+        known = {"connection": msgspec.json.encode(connection).decode()}
         try:
-            await answer(Ask(what="export", parameters={"connection": msgspec.json.encode(connection).decode()}))
+            return (await answer(Ask(what="export", parameters={**known, **content}))).decode()
         except CloudError as error:
             raise OutOfReach(error.message) from error
 
@@ -94,9 +99,9 @@ class SimulatedNode:
         self.name = name
         self.world = world or World(cloud.clock)
         control_plane = DirectControlPlane(cloud.fleet, name)
-        wires = Wires(cloud.fleet)
+        wires = self._wires = Wires(cloud.fleet)
         self.hypervisor = FakeHypervisor(
-            self.world.machines, HandedOn(control_plane, nobody_home), wires.carry, wires.reach
+            self.world.machines, HandedOn(control_plane, nobody_home), wires.carry, wires.reach, self.copy
         )
         self.backends = self.world.volumes.backends(control_plane, name)
         self.network = FakeNetwork(self.world.fabric)
@@ -112,6 +117,20 @@ class SimulatedNode:
         cloud.fleet.local_asks[f"local:{name}"] = self.answer
         cloud.fleet.local_tunnels[f"local:{name}"] = self.tunnel
         self._screens: set[asyncio.Task[None]] = set()
+
+    async def copy(self, source: VolumeConnection, target: VolumeConnection) -> None:
+        """What a machine of this node does with a volume that is to be elsewhere."""
+        content = await self._wires.export(source) if source.host else self._held(source)
+        if target.host:
+            await self._wires.export(target, content=content)
+        else:
+            self._held(target, content)
+
+    def _held(self, connection: VolumeConnection, content: str | None = None) -> str:
+        """What a volume of this node holds, after it was given something, if it was. Raises OutOfReach."""
+        volume = self.world.volumes.worlds[connection.backend].held_in(connection.volume_id)
+        volume.content = volume.content if content is None else content
+        return volume.content
 
     def facts(self) -> NodeFacts:
         return NodeFacts(
@@ -145,7 +164,7 @@ class SimulatedNode:
             connection = msgspec.json.decode(ask.parameters["connection"], type=VolumeConnection)
             if not self.world.volumes.worlds[connection.backend].lets_in(connection):
                 raise NotFound(f"volume {connection.volume_id} is not offered in this way")
-            return b""
+            return self._held(connection, ask.parameters.get("content")).encode()
         if ask.what == "set_password":
             try:
                 await self.hypervisor.set_password(machine, ask.parameters["user"], ask.parameters["password"])

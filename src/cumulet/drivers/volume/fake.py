@@ -15,6 +15,7 @@ from cumulet.contracts.backends import Storage
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import CONTENT, COPY_FORMATS, EMPTY, VolumeFacts, VolumeSpec, export_name
+from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
 from cumulet.drivers.volume.base import CopyFailed, Supplies
 from cumulet.drivers.volume.exports import EXPORT
@@ -83,6 +84,13 @@ class VolumeWorld:
         """Whether a volume is reached here in this way."""
         address = f"{connection.host}:{connection.port}/{connection.target}"
         return self.exports.get(connection.volume_id) == FakeExport(address, connection.secret)
+
+    def held_in(self, volume_id: str) -> FakeVolume:
+        """A volume, for whoever has it open. Raises OutOfReach."""
+        volume = self.volumes.get(volume_id)
+        if volume is None:
+            raise OutOfReach(f"there is no volume {volume_id}")
+        return volume
 
     def used_gib(self) -> int:
         return sum(
