@@ -180,7 +180,8 @@ PLACES = ("n1@local", "n2@local", "n1@share", "n2@share")
 
 async def migrate_volume(people: People) -> Any:
     """An administrator moves one."""
-    volume = await people.some("block_storage", "/volumes")
+    in_use = people.scene.chance.random() < 0.6
+    volume = await people.some("block_storage", "/volumes/detail?status=in-use" if in_use else "/volumes")
     verb = {"os-migrate_volume": {"host": people.scene.chance.choice(PLACES)}}
     path = f"/volumes/{volume['id']}/action" if volume else ""
     return volume and await people.scene.api.call("block_storage", "POST", path, verb, "admin")
@@ -250,7 +251,7 @@ DOINGS: tuple[tuple[Callable[[People], Awaitable[Any]], int], ...] = (
     (detach, 4),
     (extend, 3),
     (snapshot, 3),
-    (migrate_volume, 4),
+    (migrate_volume, 8),
     (back_up, 5),
     (restore, 4),
     (delete("block_storage", "/backups"), 2),

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
+from cumulet.contracts.machines import Power
 from cumulet.contracts.networks import GroupSpec
 from cumulet.core.access.quota import QuotaRow
 from cumulet.services.block_storage.backups.row import BackupRow
@@ -169,7 +170,9 @@ async def _nothing_leaks(scene: Scene) -> None:
     device_ports = {row.device_id for row in ports if row.device_owner.startswith("compute:")}
     assert device_ports <= set(servers), "ports of servers that are gone"
     backends = [backend for world in scene.worlds.values() for backend in world.volumes.worlds.values()]
-    disks = {id_ for backend in backends for id_ in backend.volumes}
+    places = Counter(id_ for backend in {id(one): one for one in backends}.values() for id_ in backend.volumes)
+    assert not places or max(places.values()) == 1, f"volumes in several places: {places}"
+    disks = set(places)
     assert disks <= set(volumes), f"volumes nobody has: {disks - set(volumes)}"
     offered = {id_ for backend in backends for id_ in backend.exports}
     assert offered == {row.id for row in volumes.values() if row.export_secret}, "exports that nobody wants"
@@ -177,6 +180,9 @@ async def _nothing_leaks(scene: Scene) -> None:
     assert offered <= reached, f"exports that nobody uses: {offered - reached}"
     for world in scene.worlds.values():
         for machine in world.machines.machines.values():
+            for disk in machine.running.disks:
+                if disk.volume is not None and machine.power is Power.RUNNING:
+                    assert disk.volume.backend == volumes[disk.id].backend, f"{disk.volume} is not where it lies"
             ways = set(machine.relays)
             assert ways <= {disk.id for disk in machine.running.disks}, "ways to volumes that the machine does not have"
             assert ways <= offered, "ways to volumes that nobody offers"
