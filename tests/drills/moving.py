@@ -82,7 +82,7 @@ def _send_the_router(scene: Scene, client: Connection, blue: Tenant, address: st
     after = next(name for name in scene.names if name != before.host)
     client.network.remove_router_from_agent(agents[before.host], blue.router)
     assert not list(client.network.routers_hosting_l3_agents(blue.router))
-    eventually("the floating IP is silent", lambda: not scene.cloud.lets_in(address), MOST_SECONDS)
+    eventually("the floating IP is silent", lambda: not scene.cloud.lets_in(address), 2 * MOST_SECONDS)
     client.network.add_router_to_agent(agents[after], blue.router)
     watch = Watch()
     scene.cloud.ssh_answers(address, MOST_SECONDS)

@@ -94,6 +94,21 @@ async def test_nobody_without_the_secret_gets_a_machine(world: QemuWorld) -> Non
     await as_ordered(door, spec)
 
 
+async def test_what_comes_and_ends_there_is_still_here(world: QemuWorld) -> None:
+    spec, door = machine(world), world.door
+    await as_ordered(door, spec)
+    await world.boots(spec.id, 1)
+    leaving, arriving = ways(spec)
+    other = await world.cross()
+    await until(other, arriving, Stage.READY)
+    world.kill(spec.id)
+    ended = await until(other, arriving, Stage.FAILED)
+    assert ended.fault is not None
+    assert (await until(door, leaving, Stage.FAILED)).power is Power.RUNNING
+    await other.remove(spec.id)
+    await as_ordered(door, spec)
+
+
 async def test_an_agent_that_dies_on_the_way_costs_the_move_and_no_more(world: QemuWorld) -> None:
     spec = machine(world)
     await as_ordered(world.door, spec)

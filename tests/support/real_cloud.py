@@ -194,9 +194,12 @@ class Cloud:
         return time.monotonic() - began
 
     def lets_in(self, address: str) -> bool:
-        """Whether somebody with our key is let in now."""
+        """Whether somebody with our key is let in now. One whose way ends while he is let in is not."""
         argv = self.ssh_argv(address, "true", 3)
-        return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
+        try:
+            return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def logs(self) -> str:
         texts = [(self.state / "log" / name).read_text(errors="replace") for name in ("serve.log", "node.log")]

@@ -45,7 +45,7 @@ class Stage(enum.StrEnum):
     LEFT = "left"
     """Everything was sent. The machine goes on here only if it is ordered to stay."""
     FAILED = "failed"
-    """It could not leave, and is here as before."""
+    """It could not leave, and is here as before; or what came has ended here, and it is still on its old node."""
 
 
 class Progress(Record, frozen=True, kw_only=True):

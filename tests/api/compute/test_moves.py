@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from cumulet.contracts.assignments import Kind
-from cumulet.contracts.machines import Power
+from cumulet.contracts.assignments import Fault, Kind
+from cumulet.contracts.machines import MachineFacts, Power
+from cumulet.contracts.moves import MoveFacts, Stage
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
+from cumulet.services.compute.moves.live import FAULT_SECONDS
+from cumulet.services.compute.moves.row import MoveRow
 from tests.support.small_cloud import SmallCloud
 
 HOST = "OS-EXT-SRV-ATTR:host"
@@ -286,6 +289,53 @@ async def test_a_host_that_dies_on_the_way_costs_nothing(cloud: SmallCloud) -> N
     cloud.nodes.revive(OTHER[host])
     await cloud.settle()
     assert server["id"] not in cloud.nodes.worlds[OTHER[host]].machines
+
+
+async def fails_at(cloud: SmallCloud, node: str, server_id: str) -> None:
+    """A node could not look after a machine on its way, and does not say that the way has ended there."""
+    fault = Fault(message="The node could not do what was ordered.")
+    cloud.nodes.report(node, Kind.MACHINE, server_id, MachineFacts(id=server_id, power=Power.PAUSED, fault=fault))
+    await cloud.settle()
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_a_host_that_fails_tries_again_for_a_minute(cloud: SmallCloud, old: bool, lasting: bool) -> None:
+    server, host, _ = await on_its_way(cloud)
+    failing = host if old else OTHER[host]
+    await fails_at(cloud, failing, server["id"])
+    assert (await cloud.page(server["id"]))["status"] == "MIGRATING"
+    if lasting:
+        cloud.clock.jump(FAULT_SECONDS + 1)
+        await fails_at(cloud, failing, server["id"])
+    else:
+        for world in cloud.nodes.worlds.values():
+            world.note(server["id"])  # both are looked after again
+        cloud.clock.jump(FAULT_SECONDS + 1)
+        await cloud.settle()
+        await fails_at(cloud, failing, server["id"])
+        cloud.nodes.worlds[host].sticks = False
+        for world in cloud.nodes.worlds.values():
+            world.note(server["id"])
+    await cloud.settle()
+    page = await cloud.page(server["id"])
+    assert (page["status"], page[HOST]) == ("ACTIVE", host if lasting else OTHER[host])
+    assert cloud.machine(server["id"]) == (page[HOST], Power.RUNNING)
+    assert [move["status"] for move in await migrations(cloud, server["id"])] == ["error" if lasting else "completed"]
+
+
+async def test_what_came_and_ended_there_stays_where_it_was(cloud: SmallCloud) -> None:
+    server, host, _ = await on_its_way(cloud)
+    fault = Fault(message="The machine ended while its memory came.")
+    async with cloud.room.database.read() as tx:
+        (move,) = await tx.find(MoveRow, server_id=server["id"])
+    ended = MoveFacts(move=move.id, stage=Stage.FAILED)
+    facts = MachineFacts(id=server["id"], power=Power.CRASHED, fault=fault, move=ended)
+    cloud.nodes.report(OTHER[host], Kind.MACHINE, server["id"], facts)
+    await cloud.settle()
+    page = await cloud.page(server["id"])
+    assert (page["status"], page[HOST]) == ("ACTIVE", host)
+    assert fault.message in await why(cloud, server["id"])
 
 
 async def test_nothing_else_is_begun_with_a_server_on_its_way(cloud: SmallCloud) -> None:

@@ -488,6 +488,7 @@ def upgrade() -> None:
         sa.Column("old_flavor", LONG, nullable=False),
         sa.Column("new_flavor", LONG, nullable=False),
         sa.Column("power", sa.String(length=64), nullable=False),
+        sa.Column("fails_since", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),

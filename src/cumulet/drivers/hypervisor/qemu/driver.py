@@ -20,9 +20,9 @@ from cumulet.drivers.hypervisor.qemu.disks import Disks, RenderGuest
 from cumulet.drivers.hypervisor.qemu.host import Host, Keys
 from cumulet.drivers.hypervisor.qemu.journal import Folder, folders, socket_at
 from cumulet.drivers.hypervisor.qemu.machine import Machine, new_journal
+from cumulet.drivers.hypervisor.qemu.move_failed import MoveFailed
 from cumulet.drivers.hypervisor.qemu.probe import Abilities, with_kvm
 from cumulet.drivers.hypervisor.qemu.pursuit import FAILURES, fault_of, pursue
-from cumulet.drivers.hypervisor.qemu.sending import CouldNotLeave
 from cumulet.drivers.hypervisor.qemu.steps import facts_of, next_step
 from cumulet.lib import process
 from cumulet.lib.clock import Clock, SystemClock
@@ -103,7 +103,7 @@ class QemuHypervisor:
         async with machine.lock:
             try:
                 return await pursue(machine, spec)
-            except CouldNotLeave as error:
+            except MoveFailed as error:
                 return msgspec.structs.replace(error.facts, fault=fault_of(error))
             except FAILURES as error:
                 return await self._facts(machine, fault_of(error))

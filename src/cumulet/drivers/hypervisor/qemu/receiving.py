@@ -17,7 +17,8 @@ from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.hypervisor.qemu import luggage, power, secrets
 from cumulet.drivers.hypervisor.qemu.disks import own_disks
 from cumulet.drivers.hypervisor.qemu.machine import Machine
-from cumulet.drivers.hypervisor.qemu.steps import Seen, facts_of
+from cumulet.drivers.hypervisor.qemu.move_failed import MoveFailed
+from cumulet.drivers.hypervisor.qemu.steps import facts_of
 from cumulet.lib import process
 from cumulet.lib.qmp import Refused
 
@@ -35,17 +36,13 @@ async def receive(machine: Machine) -> MachineFacts:
         await _listen(machine, arrival.secret)
         await machine.remember(arrived=arrival.move)
     seen = await machine.look()
+    move = MoveFacts(move=arrival.move, stage=Stage.READY if seen.status == WAITING else Stage.ARRIVED)
+    facts = facts_of(machine.journal, seen, fulfilled=False)
     if seen.status is None:
         # Once is enough: whoever was sending has noticed, and the machine is where it was.
-        raise MachineFailed("The machine ended while its memory came.", machine.last_words())
-    stage = Stage.READY if seen.status == WAITING else Stage.ARRIVED
-    if stage is Stage.ARRIVED:
+        raise MoveFailed(facts, move, "The machine ended while its memory came.", machine.last_words())
+    if move.stage is Stage.ARRIVED:
         await _stop_listening(machine)
-    return _facts(machine, seen, MoveFacts(move=arrival.move, stage=stage))
-
-
-def _facts(machine: Machine, seen: Seen, move: MoveFacts) -> MachineFacts:
-    facts = facts_of(machine.journal, seen, fulfilled=False)
     return msgspec.structs.replace(facts, move=move)
 
 

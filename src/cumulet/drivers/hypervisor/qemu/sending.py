@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 
@@ -22,17 +21,17 @@ from cumulet.drivers.hypervisor.qemu.devices import Words
 from cumulet.drivers.hypervisor.qemu.disks import own_disks
 from cumulet.drivers.hypervisor.qemu.journal import Leave
 from cumulet.drivers.hypervisor.qemu.machine import Machine
+from cumulet.drivers.hypervisor.qemu.move_failed import MoveFailed
 from cumulet.drivers.hypervisor.qemu.steps import RUNNING_STATES, facts_of
-from cumulet.lib.joined import Ends, join
+from cumulet.drivers.hypervisor.qemu.ways import DISKS, MEMORY, way
 from cumulet.lib.qmp import MonitorLost, Refused
 
 _COPY = "leave-"
 """How the copies of disks are called in QEMU, as jobs and as targets."""
 _PAUSE = 0.05
 _SECONDS_TO_END = 30.0
+_SECONDS_TO_ANSWER = 60.0
 _FASTEST = 1 << 40
-_MEMORY = "memory"
-_DISKS = "disks"
 
 
 async def send(machine: Machine, spec: MachineSpec) -> MachineFacts:
@@ -53,18 +52,10 @@ async def send(machine: Machine, spec: MachineSpec) -> MachineFacts:
     if departure.force and leave.stage is Stage.LEAVING and seen.status in RUNNING_STATES:
         await machine.ask("stop")
     move = MoveFacts(move=departure.move, stage=leave.stage, progress=machine.progress)
-    facts = msgspec.structs.replace(facts_of(machine.journal, seen, fulfilled=False), move=move)
+    facts = facts_of(machine.journal, seen, fulfilled=False)
     if leave.stage is Stage.FAILED:
-        raise CouldNotLeave(facts, leave.why, leave.details)
-    return facts
-
-
-class CouldNotLeave(MachineFailed):
-    """With the facts that say so."""
-
-    def __init__(self, facts: MachineFacts, why: str, details: str) -> None:
-        super().__init__(f"The machine could not leave its node. {why}", details)
-        self.facts = facts
+        raise MoveFailed(facts, move, f"The machine could not leave its node. {leave.why}", leave.details)
+    return msgspec.structs.replace(facts, move=move)
 
 
 async def stay(machine: Machine) -> None:
@@ -98,21 +89,24 @@ async def _send_all(machine: Machine, departure: Departure) -> None:
     running = machine.journal.running
     if running is None:
         raise MachineFailed("It does not run.")
-    async with _way(machine, departure, _MEMORY) as memory, _way(machine, departure, _DISKS):
+    async with way(machine, departure, MEMORY) as for_memory, way(machine, departure, DISKS) as for_disks:
         await secrets.give(machine, departure.secret, server=False)
         disks = own_disks(running)
         for disk in disks:
+            await for_disks.open()
             await _copy(machine, disk)
         await _until_copied(machine, len(disks))
+        await for_memory.open()
         await _send_memory(machine)
-        await memory.drained()
+        await for_memory.drained()
     await _tidy(machine)
 
 
 async def _copy(machine: Machine, disk: DiskSpec) -> None:
     """From now on the other node has a copy that follows what the guest writes."""
     node = _node_of(machine, disk)
-    await machine.ask(
+    await _ask(
+        machine,
         "blockdev-add",
         {
             "driver": "raw",
@@ -126,12 +120,11 @@ async def _copy(machine: Machine, disk: DiskSpec) -> None:
                 "tls-creds": secrets.ID,
             },
         },
-        timeout=_SECONDS_TO_END,
     )
     # Of a disk that is based on an image the other node has the image already.
     sync = "top" if disk.image is not None else "full"
     mirror: Words = {"job-id": _COPY + node, "device": node, "target": _COPY + node, "sync": sync}
-    await machine.ask("blockdev-mirror", mirror)
+    await _ask(machine, "blockdev-mirror", mirror)
 
 
 def _node_of(machine: Machine, disk: DiskSpec) -> str:
@@ -151,11 +144,11 @@ async def _until_copied(machine: Machine, count: int) -> None:
 
 async def _send_memory(machine: Machine) -> None:
     pauses, yields = ({"capability": name, "state": True} for name in ("pause-before-switchover", "auto-converge"))
-    await machine.ask("migrate-set-capabilities", {"capabilities": [pauses, yields]})
-    await machine.ask("migrate-set-parameters", {"tls-creds": secrets.ID, "max-bandwidth": _FASTEST})
-    await machine.ask("migrate", {"uri": f"unix:{machine.folder.sockets.memory}"})
+    await _ask(machine, "migrate-set-capabilities", {"capabilities": [pauses, yields]})
+    await _ask(machine, "migrate-set-parameters", {"tls-creds": secrets.ID, "max-bandwidth": _FASTEST})
+    await _ask(machine, "migrate", {"uri": f"unix:{machine.folder.sockets.memory}"})
     while True:
-        progress = await machine.ask("query-migrate")
+        progress = await _ask(machine, "query-migrate")
         _note_progress(machine, await _jobs(machine), progress.get("ram", {}))
         match progress.get("status"):
             case "completed":
@@ -165,14 +158,14 @@ async def _send_memory(machine: Machine) -> None:
             case "pre-switchover":
                 # The guest has stopped: nothing is written any more, and both copies of each disk are the same.
                 await _end_copies(machine)
-                await machine.ask("migrate-continue", {"state": "pre-switchover"})
+                await _ask(machine, "migrate-continue", {"state": "pre-switchover"})
         await asyncio.sleep(_PAUSE)
 
 
 async def _end_copies(machine: Machine) -> None:
     """Every copy is ended in order, with all that was written."""
     for job in await _jobs(machine):
-        await machine.ask("block-job-cancel", {"device": job["device"]})
+        await _ask(machine, "block-job-cancel", {"device": job["device"]})
     async with asyncio.timeout(_SECONDS_TO_END):
         while jobs := await _jobs(machine):
             if any(job.get("io-status", "ok") != "ok" for job in jobs):
@@ -180,8 +173,13 @@ async def _end_copies(machine: Machine) -> None:
             await asyncio.sleep(_PAUSE / 5)
 
 
+async def _ask(machine: Machine, command: str, arguments: Words | None = None) -> Any:
+    """A QEMU that waits for its copies, or for its node's disk, answers late; that is no reason to give the move up."""
+    return await machine.ask(command, arguments, timeout=_SECONDS_TO_ANSWER)
+
+
 async def _jobs(machine: Machine) -> list[dict[str, object]]:
-    jobs = await machine.ask("query-block-jobs")
+    jobs = await _ask(machine, "query-block-jobs")
     return [job for job in jobs if str(job["device"]).startswith(_COPY)]
 
 
@@ -196,61 +194,6 @@ def _note_progress(machine: Machine, jobs: list[dict[str, object]], ram: dict[st
         disk_processed=done,
         disk_remaining=max(0, total - done),
     )
-
-
-# ---- ways ----------------------------------------------------------------------------------------------------------
-
-
-class _Way:
-    """A socket at which this machine's QEMU reaches its counterpart on the other node."""
-
-    def __init__(self, machine: Machine, departure: Departure, what: str) -> None:
-        self._machine = machine
-        self._departure = departure
-        self._what = what
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._carry((reader, writer)))
-        self.tasks.add(task)
-
-    async def _carry(self, here: Ends) -> None:
-        assert self._machine.host.open_way is not None
-        try:
-            there = await self._machine.host.open_way(self._departure, self._what)
-        except OutOfReach:
-            here[1].close()
-            raise
-        await join(here, there)
-        with contextlib.suppress(OSError):
-            await there[1].wait_closed()
-
-    async def drained(self) -> None:
-        """All that was sent has gone out."""
-        async with asyncio.timeout(_SECONDS_TO_END):
-            for task in list(self.tasks):
-                await task
-
-
-@contextlib.asynccontextmanager
-async def _way(machine: Machine, departure: Departure, what: str) -> AsyncIterator[_Way]:
-    if machine.host.open_way is None:
-        raise MachineFailed("This node knows no way to others.")
-    path = machine.folder.sockets.memory if what == _MEMORY else machine.folder.sockets.disks
-    path.unlink(missing_ok=True)
-    way = _Way(machine, departure, what)
-    server = await asyncio.start_unix_server(way.accept, path)
-    if machine.host.user is not None:
-        # A guest that took over its QEMU must not have this node change the owner of something else.
-        os.chown(path, machine.host.user.uid, machine.host.user.gid, follow_symlinks=False)
-    try:
-        yield way
-    finally:
-        server.close()
-        for task in way.tasks:
-            task.cancel()
-        await asyncio.gather(*way.tasks, return_exceptions=True)
-        path.unlink(missing_ok=True)
 
 
 # ---- back ----------------------------------------------------------------------------------------------------------
@@ -269,23 +212,23 @@ async def _tidy(machine: Machine) -> None:
     """Nothing of a departure is left in QEMU; the guest runs if it did. One that was sent stays stopped."""
     if await machine.find_process() is None:
         return
-    await machine.ask("migrate_cancel")
+    await _ask(machine, "migrate_cancel")
     async with asyncio.timeout(_SECONDS_TO_END):
         while await _is_busy(machine):
             for job in await _jobs(machine):
                 with contextlib.suppress(Refused):
-                    await machine.ask("block-job-cancel", {"device": job["device"], "force": True})
+                    await _ask(machine, "block-job-cancel", {"device": job["device"], "force": True})
             await asyncio.sleep(_PAUSE / 5)
-    for node in await machine.ask("query-named-block-nodes", {"flat": True}):
+    for node in await _ask(machine, "query-named-block-nodes", {"flat": True}):
         if str(node.get("node-name", "")).startswith(_COPY):
             with contextlib.suppress(Refused):
-                await machine.ask("blockdev-del", {"node-name": node["node-name"]})
+                await _ask(machine, "blockdev-del", {"node-name": node["node-name"]})
     await secrets.take_back(machine)
-    await machine.ask("migrate-set-parameters", {"tls-creds": ""})
+    await _ask(machine, "migrate-set-parameters", {"tls-creds": ""})
 
 
 async def _is_busy(machine: Machine) -> bool:
-    status = (await machine.ask("query-migrate")).get("status")
+    status = (await _ask(machine, "query-migrate")).get("status")
     return status in _UNDER_WAY or bool(await _jobs(machine))
 
 

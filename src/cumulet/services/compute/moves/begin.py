@@ -86,6 +86,7 @@ async def move(
                 old_flavor=json_of(old),
                 new_flavor=json_of(flavor),
                 power=Wanted.RUNNING if found.wanted == Wanted.RUNNING else Wanted.STOPPED,
+                fails_since=0,
                 created_at=now,
                 updated_at=now,
             )

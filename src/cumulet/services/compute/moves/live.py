@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PASS_SECONDS = 24 * 3600
 FAULT_SECONDS = 60
-"""How long the new host may fail to make itself ready before it is given up."""
+"""How long one of its hosts may fail at it, and try again, before it is given up."""
 LOOK_AGAIN = 2.0
 ABORT, FORCE = "abort", "force"
 VOLUMES_STAY = "Migration pre-check error: its volumes lie on {}, and no other host can reach them."
@@ -87,8 +87,8 @@ class LiveMoves:
         expected = await self.expected(look, move)
         await self.room.fleet.assign(there, Kind.MACHINE, server.id, expected, server.generation)
         fault, arrival = said(look, there, move)
-        if fault is not None and (move.status == "running" or self.since(move) > FAULT_SECONDS):
-            return Failed(fault)
+        if fault is not None:
+            return await self.bear(look, move, fault, arrival)
         if arrival is None:
             return waiting(self.room, look, 1800, f"it is not expected on {there} yet", "Migration error")
         if move.status != "running":
@@ -100,11 +100,24 @@ class LiveMoves:
         await self.room.fleet.assign(here, Kind.MACHINE, server.id, leaving, server.generation)
         fault, departure = said(look, here, move)
         if fault is not None:
-            return Failed(fault)
+            return await self.bear(look, move, fault, departure)
+        if move.fails_since:
+            await self.moves.write(look, move, lambda row: None, fails_since=0)
         if departure is not None and departure.stage is Stage.LEFT and arrival.stage is Stage.ARRIVED:
             await self.hand_over(look, move)
             return Again()
         return Again(LOOK_AGAIN, "it is on its way")
+
+    async def bear(self, look: Look, move: MoveRow, fault: Fault, facts: MoveFacts | None) -> Outcome:
+        """A host that fails tries again, unless it says that the move has ended there: a busy one is slow to answer."""
+        now = self.room.clock.now()
+        if facts is not None and facts.stage is Stage.FAILED:
+            return Failed(fault)
+        if not move.fails_since:
+            await self.moves.write(look, move, lambda row: None, fails_since=now)
+        elif now - move.fails_since > FAULT_SECONDS * SECOND:
+            return Failed(fault)
+        return Again(LOOK_AGAIN, fault.message)
 
     async def expected(self, look: Look, move: MoveRow) -> MachineSpec:
         """The order for its new host, with the ways to its volumes from there."""
@@ -191,9 +204,6 @@ class LiveMoves:
         await self.room.database.write(history)
         await self.moves.close(look, move, status, give_back={}, alter=alter)
         return Again()
-
-    def since(self, move: MoveRow) -> float:
-        return (self.room.clock.now() - move.updated_at) / SECOND
 
 
 def said(look: Look, host: str, move: MoveRow) -> tuple[Fault | None, MoveFacts | None]:

@@ -45,5 +45,7 @@ class MoveRow(Row):
     new_flavor: Json
     power: Short
     """What was wanted of the server when the move began, and is wanted again at its end."""
+    fails_since: Instant
+    """Of a live move: since when one of its hosts fails at it, and tries again. 0: none does."""
     created_at: Instant
     updated_at: Instant

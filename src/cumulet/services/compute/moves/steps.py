@@ -295,7 +295,9 @@ class Moves:
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
-    async def write(self, look: Look, move: MoveRow, alter: Callable[[ServerRow], None], **changes: str | None) -> None:
+    async def write(
+        self, look: Look, move: MoveRow, alter: Callable[[ServerRow], None], **changes: str | int | None
+    ) -> None:
         """Change the server and its move in one transaction."""
 
         async def work(tx: Transaction) -> None:
@@ -309,7 +311,7 @@ class Moves:
         look: Look,
         move: MoveRow,
         alter: Callable[[ServerRow], None],
-        changes: dict[str, str | None],
+        changes: dict[str, str | int | None],
     ) -> ServerRow | None:
         before = await tx.get(ServerRow, id=look.server.id)
         if before is None or before.deleted_at:
