@@ -181,9 +181,9 @@ async def test_the_reshaper_moves_inventory_and_holders_together(placement: Clie
 async def test_claims_of_the_neighbours_are_allocations(placement: Client, room: Placement) -> None:
     door, consumer = PlacementDoor(room), new_uuid()
     id_ = await provider(placement, "node-1", {"VCPU": 4})
-    assert await door.claim(consumer, "node-1", {"VCPU": 3}, **OWNER)
-    assert await door.claim(consumer, "node-1", {"VCPU": 3}, **OWNER)
-    assert not await door.claim(new_uuid(), "node-1", {"VCPU": 3}, **OWNER)
+    assert await door.claim(consumer, "node-1", {"VCPU": 3}, **OWNER) == ""
+    assert await door.claim(consumer, "node-1", {"VCPU": 3}, **OWNER) == ""
+    assert await door.claim(new_uuid(), "node-1", {"VCPU": 3}, **OWNER)
     assert (await placement.get(f"/allocations/{consumer}"))["consumer_type"] == "INSTANCE"
     assert await used(placement, id_) == {"VCPU": 3}
     await door.release(consumer)

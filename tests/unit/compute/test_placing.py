@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cumulet.services.compute.placing.choose import choose
+from cumulet.services.compute.placing.choose import Refusal, choose
 from cumulet.services.compute.placing.filters import matches
 from cumulet.services.compute.placing.hosts import Aggregate, Host, Request
 
@@ -25,7 +25,10 @@ def host(name: str, **more: object) -> Host:
         (host("h"), {"zone": "other"}, "AvailabilityZoneFilter"),
         (host("h"), {"host": "other"}, "RequestedHostFilter"),
         (host("h"), {"avoid": frozenset({"h"})}, "RequestedHostFilter"),
+        (host("h"), {"bound": frozenset({"other"})}, "VolumeFilter"),
         (host("h", free={**FREE, "MEMORY_MB": 511}), {}, "ResourceFilter"),
+        (host("h", most={"MEMORY_MB": 511}), {}, "ResourceFilter"),
+        (host("h"), {"short": {"h": "nothing of it is left"}}, "PortResourceFilter"),
         (host("h"), {"extra_specs": {"capabilities:hypervisor_type": "xen"}}, "ComputeCapabilitiesFilter"),
         (host("h"), {"extra_specs": {"trait:HW_AVX": "required"}}, "ComputeCapabilitiesFilter"),
         (host("h"), {"image_properties": {"hw_architecture": "aarch64"}}, "ImagePropertiesFilter"),
@@ -47,9 +50,9 @@ def host(name: str, **more: object) -> Host:
 )
 def test_each_filter_refuses_under_its_name(found: Host, request_: dict, refused_by: str) -> None:
     choice = choose([found, host("good", servers=frozenset({"x"}))], Request(SIZE, **request_))
-    assert [(name, by) for name, by, _ in choice.refusals if name == "h"] == [("h", refused_by)]
-    assert refused_by in choice.summary
-    assert "h:" in choice.explanation
+    assert [refusal.by for refusal in choice.refusals if refusal.host == "h"] == [refused_by]
+    assert f" refused by {refused_by}" in choice.summary
+    assert f"{refused_by} refused h" in choice.explanation
 
 
 def test_the_emptiest_host_is_best_and_equals_go_by_name() -> None:
@@ -74,6 +77,24 @@ def test_an_aggregate_serves_who_asks_for_it() -> None:
 
 def test_no_host_at_all_says_so() -> None:
     assert "No host has joined" in choose([], Request(SIZE)).explanation
+
+
+def test_what_placement_refuses_is_told_like_what_filters_refuse() -> None:
+    choice = choose([host("a"), host("b"), host("c", alive=False)], Request(SIZE))
+    left = choice.without([Refusal("a", "placement", "it is gone"), Refusal("b", "placement", "it is gone")])
+    assert left.hosts == []
+    assert left.summary == "There are not enough hosts available; 1 refused by ComputeFilter, 2 refused by placement."
+    assert left.explanation == (
+        "ComputeFilter refused c: it has not been heard of lately; placement refused a, b: it is gone."
+    )
+
+
+def test_of_many_hosts_and_reasons_only_some_are_named() -> None:
+    alike = choose([host(f"h{number:03}", alive=False) for number in range(300)], Request(SIZE)).explanation
+    assert "h019 and 280 more: it has not been heard of lately." in alike
+    assert "h020" not in alike
+    free = [host(f"h{number:03}", free={**FREE, "MEMORY_MB": number}) for number in range(300)]
+    assert choose(free, Request(SIZE)).explanation.endswith("; and 280 more reasons.")
 
 
 @pytest.mark.parametrize(

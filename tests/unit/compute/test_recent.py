@@ -64,10 +64,9 @@ def test_few_hosts_are_ranked_anew_for_each_server() -> None:
     assert [place(recent, request) for _ in range(4)] == ["big"] * 4
 
 
-def test_the_preferred_host_stays_the_first_of_many() -> None:
+def test_the_host_of_its_volumes_stays_the_first_of_many() -> None:
     recent = Recent(JumpingClock())
     recent.keep(many(50))
-    assert {place(recent, Request({"VCPU": 1}, prefer="h007")) for _ in range(5)} == {"h007"}
     assert {place(recent, Request({"VCPU": 1}, volumes={"h008": 1})) for _ in range(5)} == {"h008"}
 
 

@@ -135,6 +135,7 @@ async def survey(room: Compute, of_interest: frozenset[str] = frozenset()) -> li
                 alive=node.alive,
                 disabled=node.disabled,
                 free=free_of(own) if own else {},
+                most=own.most if own else {},
                 hypervisor=node.facts.hypervisor,
                 architecture=node.facts.architecture,
                 traits=frozenset(own.traits) if own else frozenset(),

@@ -74,7 +74,7 @@ class Asks(msgspec.Struct, frozen=True):
 
 
 class DoesNotFit(Exception):
-    """Undoes the transaction of a claim."""
+    """Undoes the transaction of a claim; its text says why."""
 
 
 # ---- offered -------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ async def serve(tx: Transaction, consumer_id: str, root: ProviderRow, asks: Asks
         wanted = found[0].allocations
         chosen = {id_: providers[0] for id_, providers in found[0].mappings.items()}
     if wanted != held and await trade(tx, consumer_id, set(held), wanted):
-        raise DoesNotFit  # somebody took it at this moment
+        raise DoesNotFit("somebody took what the ports ask for at this moment")
     return chosen
 
 

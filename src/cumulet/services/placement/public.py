@@ -17,7 +17,6 @@ from cumulet.services.placement.rows import (
     AllocationRow,
     ConsumerRow,
     InventoryRow,
-    ProviderAggregateRow,
     ProviderRow,
     ProviderTraitRow,
 )
@@ -31,14 +30,13 @@ class HostRoom(msgspec.Struct):
     """What a node can hold, and how much of that is given out."""
 
     node: str
-    provider_id: str
-    total: dict[str, int]
-    used: dict[str, int]
-    reserved: dict[str, int]
-    ratio: dict[str, float]
-    traits: set[str]
-    aggregates: set[str]
-    generation: int
+    total: dict[str, int] = msgspec.field(default_factory=dict)
+    used: dict[str, int] = msgspec.field(default_factory=dict)
+    reserved: dict[str, int] = msgspec.field(default_factory=dict)
+    ratio: dict[str, float] = msgspec.field(default_factory=dict)
+    most: dict[str, int] = msgspec.field(default_factory=dict)
+    """What it gives to one consumer at most."""
+    traits: set[str] = msgspec.field(default_factory=set)
 
 
 class Held(msgspec.Struct):
@@ -56,9 +54,10 @@ def _of_roots(row: type[Row], *columns: str) -> Query:
     )
 
 
-_root_inventories = _of_roots(InventoryRow, "resource_class", "total", "used", "reserved", "allocation_ratio")
+_root_inventories = _of_roots(
+    InventoryRow, "resource_class", "total", "used", "reserved", "allocation_ratio", "max_unit"
+)
 _root_traits = _of_roots(ProviderTraitRow, "name")
-_root_aggregates = _of_roots(ProviderAggregateRow, "aggregate_id")
 _held = Query(
     sa.select(
         _ROOT.c.name, AllocationRow.c.provider_id == _ROOT.c.id, AllocationRow.c.resource_class, AllocationRow.c.used
@@ -81,18 +80,14 @@ class PlacementDoor:
             providers = await tx.find(ProviderRow, parent_id="", order_by="name")
             inventories = await tx.tuples(_root_inventories)
             traits = await tx.tuples(_root_traits)
-            aggregates = await tx.tuples(_root_aggregates)
-        rooms = {row.id: HostRoom(row.name, row.id, {}, {}, {}, {}, set(), set(), row.generation) for row in providers}
-        for provider_id, name, total, used, reserved, ratio in inventories:
+        rooms = {row.id: HostRoom(row.name) for row in providers}
+        for provider_id, name, total, used, reserved, ratio, most in inventories:
             if room := rooms.get(provider_id):
                 room.total[name], room.used[name] = total, used
-                room.reserved[name], room.ratio[name] = reserved, ratio
+                room.reserved[name], room.ratio[name], room.most[name] = reserved, ratio, most
         for provider_id, name in traits:
             if room := rooms.get(provider_id):
                 room.traits.add(name)
-        for provider_id, aggregate_id in aggregates:
-            if room := rooms.get(provider_id):
-                room.aggregates.add(aggregate_id)
         return list(rooms.values())
 
     async def ensure_provider(self, node: str, inventory: Mapping[str, Offer]) -> str:
@@ -138,31 +133,31 @@ class PlacementDoor:
         project_id: str,
         user_id: str,
         asks: Asks | None = None,
-    ) -> bool:
-        """Let a consumer hold these of a node; a claim that stands is left as it is. False: it does not fit.
+    ) -> str:
+        """Let a consumer hold these of a node; a claim that stands is left as it is. Why it does not fit, or nothing.
 
         `asks`: what it is to hold below the node; None: whatever it holds there.
         """
 
-        async def write(tx: Transaction) -> bool:
+        async def write(tx: Transaction) -> None:
             provider = await tx.get(ProviderRow, name=node)
             if provider is None:
-                return False
+                raise DoesNotFit("it offers nothing yet")
             held = await tx.find(AllocationRow, consumer_id=consumer_id, provider_id=provider.id)
             wanted = {name: n for name, n in resources.items() if n}
             if {row.resource_class: row.used for row in held} != wanted:
                 await give_back(tx, consumer_id, provider.id)
                 await self._introduce(tx, consumer_id, project_id, user_id)
-                if await take(tx, consumer_id, provider.id, wanted):
-                    raise DoesNotFit
+                if lacking := await take(tx, consumer_id, provider.id, wanted):
+                    raise DoesNotFit(await _shortage(tx, provider.id, lacking, wanted[lacking]))
             if asks is not None and await serve(tx, consumer_id, provider, asks) is None:
-                raise DoesNotFit
-            return True
+                raise DoesNotFit("it cannot promise what the ports ask for")
 
         try:
-            return await self._room.database.write(write)
-        except DoesNotFit:
-            return False
+            await self._room.database.write(write)
+        except DoesNotFit as error:
+            return str(error)
+        return ""
 
     async def serve(
         self, consumer_id: str, node: str, asks: Asks, *, project_id: str, user_id: str
@@ -230,3 +225,15 @@ class PlacementDoor:
             part = held.own if own else held.below
             part[name] = part.get(name, 0) + used
         return found
+
+
+async def _shortage(tx: Transaction, provider_id: str, resource: str, n: int) -> str:
+    """Why so much of a resource cannot be had of a provider."""
+    row = await tx.get(InventoryRow, provider_id=provider_id, resource_class=resource)
+    if row is None:
+        return f"it has no {resource}"
+    if not row.min_unit <= n <= row.max_unit or n % row.step_size:
+        step = f", in steps of {row.step_size}" if row.step_size > 1 else ""
+        return f"it gives {row.min_unit} to {row.max_unit} {resource} at once{step}, not {n}"
+    free = int((row.total - row.reserved) * row.allocation_ratio) - row.used
+    return f"too little is free ({resource} {n} > {max(0, free)})"

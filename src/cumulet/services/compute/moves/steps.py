@@ -117,22 +117,25 @@ class Moves:
         if move.host_wanted in look.lingers_on:
             return Fault(message=f"No valid host was found. {move.host_wanted} has not let go of an earlier stay.")
         node = await self.room.fleet.node(move.host_wanted)
-        if node is not None and await self.room.placement.claim(
+        if node is None:
+            return Fault(message=f"No valid host was found. There is no host {move.host_wanted} any more.")
+        refused = await self.room.placement.claim(
             server.id,
             node.name,
-            dict(wanted),
+            wanted,
             project_id=server.project_id,
             user_id=server.user_id,
             asks=look.asks_at(""),
-        ):
-            return node.name, node.zone
-        return Fault(message=f"No valid host was found. {move.host_wanted} has too little room.")
+        )
+        if refused:
+            return Fault(message=f"No valid host was found. {node.name} cannot take it: {refused}.")
+        return node.name, node.zone
 
     async def grow_in_place(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> bool:
         """Whether its host could claim the larger of both sizes, so that going back always fits."""
         server, now = look.server, look.claims[move.source].own if move.source in look.claims else {}
         both = {name: max(wanted.get(name, 0), now.get(name, 0)) for name in {*wanted, *now}}
-        return await self.room.placement.claim(
+        return not await self.room.placement.claim(
             server.id, move.source, both, project_id=server.project_id, user_id=server.user_id
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fnmatch import fnmatch
 
 from cumulet.lib.spec_operators import compare
@@ -29,10 +29,19 @@ def requested_host(host: Host, request: Request) -> str:
     return "the server moves away from it, or is not gone from it yet" if host.name in request.avoid else ""
 
 
+def volumes(host: Host, request: Request) -> str:
+    elsewhere = sorted(request.bound - {host.name})
+    return f"volumes of it lie on {', '.join(elsewhere)}, and no other host reaches them" if elsewhere else ""
+
+
 def resources(host: Host, request: Request) -> str:
+    wanted = sorted(request.resources.items())
+    large = [f"{name} {amount} > {host.most[name]}" for name, amount in wanted if amount > host.most.get(name, amount)]
+    if large:
+        return f"no server gets so much of it ({', '.join(large)})"
     short = [
         f"{name} {amount} > {max(0, int(host.free.get(name, 0)))}"
-        for name, amount in request.resources.items()
+        for name, amount in wanted
         if amount > host.free.get(name, 0)
     ]
     return f"too little is free ({', '.join(short)})" if short else ""
@@ -120,6 +129,7 @@ FILTERS: dict[str, Filter] = {
     "ComputeFilter": compute,
     "AvailabilityZoneFilter": availability_zone,
     "RequestedHostFilter": requested_host,
+    "VolumeFilter": volumes,
     "ResourceFilter": resources,
     "PortResourceFilter": port_resources,
     "ComputeCapabilitiesFilter": compute_capabilities,
@@ -131,8 +141,6 @@ FILTERS: dict[str, Filter] = {
     "ServerGroupAntiAffinityFilter": anti_affinity,
     "ServerGroupAffinityFilter": affinity,
 }
-FORCED: Sequence[str] = ("RequestedHostFilter", "ResourceFilter", "PortResourceFilter")
-"""What even a host that an administrator names must pass."""
 
 
 def matches(value: str | None, wanted: str) -> bool:

@@ -25,6 +25,8 @@ class Host:
     disabled: bool = False
     free: Mapping[str, float] = field(default_factory=dict)
     """What may still be claimed of each resource."""
+    most: Mapping[str, int] = field(default_factory=dict)
+    """What one server may get of each."""
     hypervisor: str = "qemu"
     architecture: str = "x86_64"
     traits: frozenset[str] = frozenset()
@@ -46,10 +48,10 @@ class Request:
     zone: str = ""
     host: str = ""
     """Only this host."""
-    force: bool = False
-    """By an administrator's name for it: filters are not asked."""
+    bound: frozenset[str] = frozenset()
+    """Hosts that some of its volumes lie on, which no other host reaches."""
     avoid: frozenset[str] = frozenset()
-    prefer: str = ""
+    """Hosts that it moves away from, or is not gone from yet."""
     volumes: Mapping[str, int] = field(default_factory=dict)
     """How many of its volumes lie on which host."""
     extra_specs: Mapping[str, str] = field(default_factory=dict)

@@ -62,7 +62,7 @@ class Recent:
         hosts = self.hosts()
         if not hosts:
             return ()
-        if request.prefer or request.volumes or request.short:
+        if request.volumes or request.short:
             # One host is better than all others, however often it is taken; or who can take it is not remembered.
             return choose(hosts, request).hosts[:TRIED]
         shape = repr(request)  # equal requests have one ranking, whatever they consist of

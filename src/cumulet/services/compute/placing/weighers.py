@@ -39,10 +39,6 @@ def volumes(host: Host, request: Request) -> float:
     return request.volumes.get(host.name, 0)
 
 
-def preferred(host: Host, request: Request) -> float:
-    return 1 if host.name == request.prefer else 0
-
-
 WEIGHERS: tuple[tuple[str, Weigher, float], ...] = (
     ("RAMWeigher", ram, 1.0),
     ("CPUWeigher", cpu, 1.0),
@@ -51,7 +47,6 @@ WEIGHERS: tuple[tuple[str, Weigher, float], ...] = (
     ("ServerGroupSoftAffinityWeigher", soft_affinity, 10.0),
     ("ServerGroupSoftAntiAffinityWeigher", soft_anti_affinity, 10.0),
     ("VolumeLocalityWeigher", volumes, 10.0),
-    ("PreferredHostWeigher", preferred, 100.0),
 )
 
 

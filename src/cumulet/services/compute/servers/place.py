@@ -15,7 +15,7 @@ from cumulet.contracts.assignments import Fault
 from cumulet.core.db import Query
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.hosts import survey
-from cumulet.services.compute.placing.choose import choose
+from cumulet.services.compute.placing.choose import Refusal, choose
 from cumulet.services.compute.placing.hosts import Host, Request
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import group_of
@@ -71,8 +71,8 @@ async def request_for(
     resources: Mapping[str, int],
     *,
     host: str = "",
+    bound: frozenset[str] = frozenset(),
     avoid: frozenset[str] = frozenset(),
-    prefer: str = "",
     disks: Sequence[DiskRow] = (),
 ) -> Request:
     """What this server asks of a host."""
@@ -92,8 +92,8 @@ async def request_for(
         project_id=server.project_id,
         zone=server.pinned_zone,
         host=host,
+        bound=bound,
         avoid=avoid,
-        prefer=prefer,
         volumes=Counter(chain.from_iterable(homes.values())),
         extra_specs=flavor.extra_specs,
         image_properties={name: str(value) for name, value in properties.items()},
@@ -111,26 +111,34 @@ async def claim_best(room: Compute, server: ServerRow, request: Request, asks: A
         request = replace(request, short=await room.placement.refusals(asks))
     of_interest = request.same_host | request.different_host | request.group_members
     remembered = () if of_interest else room.recent.best(request)
-    if (place := await _claim_first(room, server, request, asks, remembered)) is not None:
+    place, _ = await _claim_first(room, server, request, asks, remembered)
+    if place is not None:
         return place
     found = await room.recent.survey(lambda: survey(room, of_interest), shared=not of_interest)
     choice = choose(found, request)
-    place = await _claim_first(room, server, request, asks, choice.hosts)
-    return place or Fault(message=NO_VALID_HOST + choice.summary, code=500, details=choice.explanation)
+    place, refusals = await _claim_first(room, server, request, asks, choice.hosts)
+    if place is not None:
+        return place
+    choice = choice.without(refusals)
+    return Fault(message=NO_VALID_HOST + choice.summary, code=500, details=choice.explanation)
 
 
 async def _claim_first(
     room: Compute, server: ServerRow, request: Request, asks: Asks, hosts: Sequence[Host]
-) -> tuple[str, str] | None:
+) -> tuple[tuple[str, str] | None, list[Refusal]]:
+    """The first of these hosts at which placement lets it have a place, and why it did not at those before."""
+    refusals: list[Refusal] = []
     for host in hosts:
-        if await room.placement.claim(
+        refused = await room.placement.claim(
             server.id,
             host.name,
-            dict(request.resources),
+            request.resources,
             project_id=server.project_id,
             user_id=server.user_id,
             asks=asks if asks.asks else None,
-        ):
+        )
+        if not refused:
             room.recent.note_claim(host.name, request.resources)
-            return host.name, host.zone
-    return None
+            return (host.name, host.zone), refusals
+        refusals.append(Refusal(host.name, "placement", refused))
+    return None, refusals

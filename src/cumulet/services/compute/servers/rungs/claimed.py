@@ -40,12 +40,20 @@ async def claim_host(room: Compute, look: Look) -> Outcome:
     near = await nodes_of_volumes(room, look)
     if near is None:
         return waiting(room, look, ATTACHING_SECONDS, "its volumes are not made", "Block Device Mapping is Invalid")
-    only = {name for name in (server.host or server.host_wanted, *near) if name}
-    if len(only) > 1:
+    if len(near) > 1:
         apart = "Its volumes lie on different hosts; migrate one of them to the other's."
-        return Failed(Fault(message=NO_VALID_HOST + apart, code=500))
+        return Failed(Fault(message=NO_VALID_HOST + apart, code=500, details=f"They lie on {', '.join(sorted(near))}."))
     avoid = look.lingers_on
-    request = await request_for(room, server, look.flavor, wanted, host="".join(only), avoid=avoid, disks=look.kept)
+    request = await request_for(
+        room,
+        server,
+        look.flavor,
+        wanted,
+        host=server.host or server.host_wanted,
+        bound=frozenset(near),
+        avoid=avoid,
+        disks=look.kept,
+    )
     found = await claim_best(room, server, request, look.asks_at(""))
     if isinstance(found, Fault):
         leaving = any(map(look.alive, avoid))
