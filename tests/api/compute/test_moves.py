@@ -83,6 +83,24 @@ async def test_it_goes_where_it_is_told_and_back(cloud: SmallCloud) -> None:
         assert content(cloud, other, server["id"]) == disk
 
 
+async def test_a_server_is_in_the_zone_of_the_host_that_it_came_to(cloud: SmallCloud) -> None:
+    admin = cloud.compute.as_("admin")
+    made = (await admin.post("/os-aggregates", {"aggregate": {"name": "a", "availability_zone": "west"}}, 200))[
+        "aggregate"
+    ]
+    await admin.post(f"/os-aggregates/{made['id']}/action", {"add_host": {"host": "one"}}, 200)
+    server = await cloud.make_server()
+    zones = {"one": "west", "two": "nova"}
+    for action, body, version in (("migrate", None, "2.1"), ("os-migrateLive", LIVE, "2.34")):
+        before = (await cloud.page(server["id"]))[HOST]
+        await cloud.do(server["id"], action, body, persona="admin", version=version)
+        if action == "migrate":
+            await cloud.do(server["id"], "confirmResize", None, 204)
+        page = await cloud.page(server["id"])
+        assert (page["status"], page[HOST]) == ("ACTIVE", OTHER[before])
+        assert page["OS-EXT-AZ:availability_zone"] == zones[page[HOST]]
+
+
 async def test_a_server_that_outgrows_its_host_takes_its_disk_to_another(cloud: SmallCloud) -> None:
     server = await cloud.make_server()
     host = (await cloud.page(server["id"]))[HOST]

@@ -85,6 +85,11 @@ async def zones(room: Compute) -> dict[str, str]:
         return zones_of(nodes, await members_of(tx))
 
 
+async def zone_of(room: Compute, host: str) -> str:
+    """The zone of one host."""
+    return (await zones(room)).get(host, ZONE)
+
+
 async def members_of(tx: Transaction) -> dict[str, list[Aggregate]]:
     """The aggregates of each host that is in any."""
     aggregates = {row.id: aggregate_of(row) for row in await tx.find(AggregateRow)}
@@ -121,7 +126,7 @@ async def survey(room: Compute, of_interest: frozenset[str] = frozenset()) -> li
         counts = {host: (n, building or 0) for host, n, building in await tx.tuples(_counts)}
         where = await tx.tuples(_where_are, {"ids": sorted(of_interest)}) if of_interest else ()
         members = await members_of(tx)
-    zone_of = zones_of(nodes, members)
+    zone_by_host = zones_of(nodes, members)
     servers: dict[str, set[str]] = {}
     for server, host in where:
         servers.setdefault(host, set()).add(server)
@@ -131,7 +136,7 @@ async def survey(room: Compute, of_interest: frozenset[str] = frozenset()) -> li
         hosts.append(
             Host(
                 name=node.name,
-                zone=zone_of.get(node.name, ZONE),
+                zone=zone_by_host.get(node.name, ZONE),
                 alive=node.alive,
                 disabled=node.disabled,
                 free=free_of(own) if own else {},

@@ -63,11 +63,11 @@ def control(room: Compute, call: Call, binary: str, number: int, uuid: str) -> d
 async def index(room: Compute, call: Call) -> dict[str, Any]:
     call.allow(RULE + "list")
     host, binary = call.request.one("host"), call.request.one("binary")
-    known, zone_of = await services(room), await zones(room)
+    known, zone_by_host = await services(room), await zones(room)
     found = [control(room, call, *one) for one in CONTROL]
     for node in await room.fleet.nodes():
         if node.name in known:
-            found.append(shown(call, known[node.name], node, zone_of.get(node.name, ZONE)))
+            found.append(shown(call, known[node.name], node, zone_by_host.get(node.name, ZONE)))
     return {"services": [one for one in found if host in (None, one["host"]) and binary in (None, one["binary"])]}
 
 

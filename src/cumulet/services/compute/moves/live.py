@@ -19,6 +19,7 @@ from cumulet.core.db import Transaction
 from cumulet.core.reconcile import Again, Failed, Outcome
 from cumulet.lib.clock import SECOND
 from cumulet.services.compute.history import note_settled
+from cumulet.services.compute.hosts import zone_of
 from cumulet.services.compute.moves.row import MoveRow
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.row import DiskRow, ServerRow
@@ -72,7 +73,7 @@ class LiveMoves:
         found = await self.moves.claim_elsewhere(look, move, wanted)
         if isinstance(found, Fault):
             return Failed(found)
-        await self.moves.write(look, move, lambda row: None, destination=found[0], status="preparing")
+        await self.moves.write(look, move, lambda row: None, destination=found, status="preparing")
         return Again()
 
     # ---- on its way ------------------------------------------------------------------------------------------------
@@ -154,10 +155,10 @@ class LiveMoves:
 
     async def hand_over(self, look: Look, move: MoveRow) -> None:
         """From now on it belongs there, and the old host will never be told to let it run."""
-        node = look.nodes[move.destination]
+        zone = await zone_of(self.room, move.destination)
 
         def alter(row: ServerRow) -> None:
-            row.host, row.zone = node.name, node.zone or row.zone
+            row.host, row.zone = move.destination, zone
 
         await self.moves.write(look, move, alter, status="post-migrating")
 

@@ -17,6 +17,7 @@ from cumulet.core.errors import Unavailable
 from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.history import note_settled
+from cumulet.services.compute.hosts import zone_of
 from cumulet.services.compute.moves.live import LiveMoves
 from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, MoveRow
 from cumulet.services.compute.room import Compute
@@ -24,7 +25,8 @@ from cumulet.services.compute.servers.counted import growth
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.place import claim_best, request_for
 from cumulet.services.compute.servers.row import ServerRow
-from cumulet.services.compute.servers.store import change, copy_of, save, wish_again
+from cumulet.services.compute.servers.rungs import attached, wired
+from cumulet.services.compute.servers.store import copy_of, save, wish_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,39 +83,40 @@ class Moves:
 
     async def choose(self, look: Look, move: MoveRow) -> Outcome:
         """A host for it: its own, should that be allowed and have room for both sizes, else the best of the others."""
-        server, source = look.server, move.source
-        flavor = _flavor.decode(move.new_flavor)
+        source, flavor = move.source, _flavor.decode(move.new_flavor)
         wanted = resources_of(flavor, root_is_volume=not self.keeps_local_disk(look))
         bound = {disk.node for disk in look.kept if not disk.local} - {""}
-        stays = move.kind != COLD and move.host_wanted in ("", source) and await self.grow_in_place(look, move, wanted)
+        may_stay = move.kind != COLD and move.host_wanted in ("", source) and not claimed_elsewhere(look, move)
+        stays = may_stay and await self.grow_in_place(look, move, wanted)
         if not stays and bound:
             return Failed(Fault(message=VOLUMES_STAY.format(", ".join(sorted(bound))), code=400))
-        found: tuple[str, str] | Fault = (source, server.zone)
-        if not stays:
-            found = await self.claim_elsewhere(look, move, wanted)
+        found = source if stays else await self.claim_elsewhere(look, move, wanted)
         if isinstance(found, Fault):
             return Failed(found)
-        await self.write(look, move, lambda row: None, destination=found[0], status="migrating")
+        await self.write(look, move, lambda row: None, destination=found, status="migrating")
         return Again()
 
-    async def claim_elsewhere(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> tuple[str, str] | Fault:
+    async def claim_elsewhere(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> str | Fault:
         """A place on the best other host; or on the one that an administrator insisted on, whatever filters say.
 
         Raises Unavailable while a node that might be the best has not let go of an earlier stay.
         """
+        if claimed := claimed_elsewhere(look, move):
+            return claimed
         found = await self.claim_now(look, move, wanted)
         if isinstance(found, Fault) and any(map(look.alive, look.lingers_on)):
             raise Unavailable("a node lets go of an earlier stay first")
         return found
 
-    async def claim_now(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> tuple[str, str] | Fault:
+    async def claim_now(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> str | Fault:
         server = look.server
         if not move.forced:
             flavor, avoid = _flavor.decode(move.new_flavor), look.lingers_on | {move.source}
             request = await request_for(
                 self.room, server, flavor, wanted, host=move.host_wanted, avoid=avoid, disks=look.kept
             )
-            return await claim_best(self.room, server, request, look.asks_at(""))
+            found = await claim_best(self.room, server, request, look.asks_at(""))
+            return found if isinstance(found, Fault) else found[0]
         if move.host_wanted in look.lingers_on:
             return Fault(message=f"No valid host was found. {move.host_wanted} has not let go of an earlier stay.")
         node = await self.room.fleet.node(move.host_wanted)
@@ -129,7 +132,7 @@ class Moves:
         )
         if refused:
             return Fault(message=f"No valid host was found. {node.name} cannot take it: {refused}.")
-        return node.name, node.zone
+        return node.name
 
     async def grow_in_place(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> bool:
         """Whether its host could claim the larger of both sizes, so that going back always fits."""
@@ -149,27 +152,16 @@ class Moves:
     async def arrive(self, look: Look, move: MoveRow, host: str, flavor: str, task: str, status: str) -> None:
         """The server is off; from now on it belongs on this host, at this size."""
         if host != look.server.host:
-            await self.leave(look)
-        node = await self.room.fleet.node(host)
+            await attached.take_off(self.room, look)
+            await wired.take_off(self.room, look)
+        zone = await zone_of(self.room, host)
 
         def alter(row: ServerRow) -> None:
-            row.host, row.flavor, row.flavor_id = host, flavor, _flavor.decode(flavor).id
-            row.zone = (node.zone if node else "") or row.zone
+            row.host, row.zone, row.flavor, row.flavor_id = host, zone, flavor, _flavor.decode(flavor).id
             row.wanted, row.move, row.power, row.ran = move.power, task, "stopped", 0
             wish_again(row, self.room.clock.now())
 
         await self.write(look, move, alter, status=status)
-
-    async def leave(self, look: Look) -> None:
-        """Take ports and volumes from the host that the server stood on."""
-        host = look.server.host
-        for disk in look.kept:
-            if not disk.local and disk.connection:
-                await self.room.volumes.keep(disk.id)
-                await change(self.room, disk, connection="", connected=False)
-        for nic in look.cards:
-            if nic.port_id:
-                await self.room.networks.unbind(nic.port_id, host)
 
     async def finish(self, look: Look, move: MoveRow) -> Outcome:
         generation = look.server.generation
@@ -283,7 +275,7 @@ class Moves:
             found = await self.claim_elsewhere(look, move, wanted)
             if isinstance(found, Fault):
                 return Failed(found)
-            await self.write(look, move, lambda row: None, destination=found[0], status="pre-migrating")
+            await self.write(look, move, lambda row: None, destination=found, status="pre-migrating")
             return Again()
         if server.host != move.destination:
             await self.room.fleet.withdraw(move.source, Kind.MACHINE, server.id)
@@ -316,14 +308,14 @@ class Moves:
         alter: Callable[[ServerRow], None],
         changes: dict[str, str | int | None],
     ) -> ServerRow | None:
+        """The row as it was stored; None: its owner has said something new since we looked, and nothing was stored."""
         before = await tx.get(ServerRow, id=look.server.id)
-        if before is None or before.deleted_at:
+        if before is None or before.deleted_at or before.generation != look.server.generation:
             return None
         row = copy_of(before)
-        if before.generation == look.server.generation:
-            alter(row)
-            await tx.update(MoveRow, {"id": move.id}, updated_at=self.room.clock.now(), **changes)
-            await save(tx, self.room, before, row)
+        alter(row)
+        await tx.update(MoveRow, {"id": move.id}, updated_at=self.room.clock.now(), **changes)
+        await save(tx, self.room, before, row)
         return row
 
     async def close(
@@ -348,6 +340,11 @@ class Moves:
                 await self.room.quota.give_back(tx, row.project_id, **give_back)
 
         await self.room.database.write(work)
+
+
+def claimed_elsewhere(look: Look, move: MoveRow) -> str:
+    """The host that an earlier run claimed before it was killed and could write that down."""
+    return min(set(look.claims) - {move.source}, default="")
 
 
 def failed(row: ServerRow) -> None:

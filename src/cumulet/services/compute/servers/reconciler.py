@@ -23,9 +23,9 @@ from cumulet.services.compute.servers.counted import held
 from cumulet.services.compute.servers.ladder import ladder
 from cumulet.services.compute.servers.look import Look, look_at
 from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow, TagRow, Wanted
-from cumulet.services.compute.servers.rungs import powered, reimaged, told
+from cumulet.services.compute.servers.rungs import attached, powered, reimaged, told, wired
 from cumulet.services.compute.servers.rungs.waiting import LOOK_AGAIN
-from cumulet.services.compute.servers.store import change, copy_of, note, save, touch
+from cumulet.services.compute.servers.store import copy_of, note, save, touch
 from cumulet.services.compute.servers.tell import json_of, tell_facts
 
 INTENT_SECONDS = 60
@@ -142,9 +142,8 @@ class ServerReconciler:
         if never_ran:
             if powered.has_machine(look):
                 await powered.withdraw(self.room, look)
-            for nic in look.cards:
-                if nic.port_id and look.server.host:
-                    await self.room.networks.unbind(nic.port_id, look.server.host)
+            await attached.take_off(self.room, look)
+            await wired.take_off(self.room, look)
             await self.room.placement.release(look.server.id)
 
         def alter(row: ServerRow) -> None:
@@ -168,13 +167,8 @@ class ServerReconciler:
             return await powered.withdraw(self.room, look)
         if look.dropped:
             return await told.trim(self.room, look)
-        for disk in look.kept:
-            if not disk.local and disk.connection:
-                await self.room.volumes.keep(disk.id)
-                await change(self.room, disk, connection="", connected=False)
-        for nic in look.cards:
-            if nic.port_id and nic.port_id in look.ports and look.ports[nic.port_id].host:
-                await self.room.networks.unbind(nic.port_id, look.ports[nic.port_id].host)
+        await attached.take_off(self.room, look)
+        await wired.take_off(self.room, look)
         if look.claims:
             await self.room.placement.release(server.id)
         generation = server.generation

@@ -80,6 +80,14 @@ async def make_volume(room: Compute, server: ServerRow, disk: DiskRow) -> Volume
     return volume
 
 
+async def take_off(room: Compute, look: Look) -> None:
+    """Its volumes are on no host now; they stay promised to it."""
+    for disk in look.kept:
+        if not disk.local and disk.connection:
+            await room.volumes.keep(disk.id)
+            await change(room, disk, connection="", connected=False)
+
+
 async def disconnect(room: Compute, look: Look) -> Outcome:
     for disk in look.disks:
         await let_go(room, disk, delete=disk.delete_on_termination)
@@ -89,9 +97,9 @@ async def disconnect(room: Compute, look: Look) -> Outcome:
 async def let_go(room: Compute, disk: DiskRow, *, delete: bool) -> None:
     """The volume is free again, or deleted; the disk is forgotten."""
     if not disk.local:
-        if disk.reserved or disk.source == "volume":
-            await room.volumes.disconnect(disk.id)
-            await room.volumes.release(disk.id)
+        # Promised or not: the promise may have been made, and never written down here.
+        await room.volumes.disconnect(disk.id)
+        await room.volumes.release(disk.id)
         if delete:
             await room.volumes.delete(disk.volume_id)
     await forget(room, disk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cumulet.contracts.assignments import Fault
 from cumulet.core.reconcile import Again, Failed, Outcome
+from cumulet.services.compute.hosts import zone_of
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.place import NO_VALID_HOST, claim_best, elders_wait, request_for
@@ -32,7 +33,7 @@ async def claim_host(room: Compute, look: Look) -> Outcome:
     if not server.host and look.claims:
         # An earlier run claimed this place and ended before it could write that down.
         host = sorted(look.claims)[0]
-        zone = look.nodes[host].zone if host in look.nodes else ""
+        zone = await zone_of(room, host)
         await note(room, server.id, lambda row: placed(row, host, zone))
         return Again()
     if await elders_wait(room, server):

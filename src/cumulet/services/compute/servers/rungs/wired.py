@@ -91,6 +91,13 @@ async def bind(room: Compute, server: ServerRow, port: NicView) -> None:
     await room.networks.bind(port.port_id, server.host, shares)
 
 
+async def take_off(room: Compute, look: Look) -> None:
+    """Its ports are on no host now; they stay its own."""
+    for port in look.ports.values():
+        if port.host:
+            await room.networks.unbind(port.port_id, port.host)
+
+
 async def unplug(room: Compute, look: Look) -> Outcome:
     for nic in look.nics:
         if nic.port_id:
