@@ -89,7 +89,8 @@ class MariadbBackend:
             try:
                 yield MariadbConnection(raw)
             except BaseException:
-                await raw.rollback()
+                if raw.connected:  # not where a statement was broken off: the session went with it, and so all it did
+                    await raw.rollback()
                 raise
             try:
                 await raw.commit()

@@ -2,86 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
 from cumulet.core.db.engine import Collision, Connection, Duplicate
 
 CONNECTIONS = 10
+STATEMENTS = 1000
+"""Kept prepared in each session."""
+SECONDS = 30
+"""That one statement may take."""
+
+T = TypeVar("T")
 
 
 class PostgresqlConnection:
-    """A session from the pool."""
+    """A session, lent."""
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
 
     async def fetch(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        try:
-            return await self.raw.fetch(text, *values)  # type: ignore[no-any-return]
-        except asyncpg.PostgresError as error:
-            raise _translated(error) from error
+        found: Sequence[Sequence[Any]] = await _answered(self.raw, self.raw.fetch(text, *values))
+        return found
 
     async def execute(self, text: str, values: Sequence[Any]) -> int:
-        try:
-            tag: str = await self.raw.execute(text, *values)
-        except asyncpg.PostgresError as error:
-            raise _translated(error) from error
+        tag: str = await _answered(self.raw, self.raw.execute(text, *values))
         last = tag.rpartition(" ")[2]
         return int(last) if last.isdigit() else 0
 
     async def execute_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
-        try:
-            await self.raw.executemany(text, rows)
-        except asyncpg.PostgresError as error:
-            raise _translated(error) from error
+        await _answered(self.raw, self.raw.executemany(text, rows))
+
+
+class Sessions:
+    """Sessions with one server, each lent to one borrower at a time; he who waits longest is next.
+
+    They come back as they went: a session that holds a transaction or was cut short in a statement is thrown away. So
+    none needs to be asked for a clean start, and lending costs next to nothing.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._turns = asyncio.Semaphore(CONNECTIONS)
+        self._resting: list[Any] = []
+        self._closed = False
+
+    async def connect(self) -> Any:
+        return await asyncpg.connect(self._url, statement_cache_size=STATEMENTS, command_timeout=SECONDS)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Any]:
+        async with self._turns:
+            raw = self._rested() or await self.connect()
+            try:
+                yield raw
+            finally:
+                self.take_back(raw)
+
+    def _rested(self) -> Any:
+        """The one that rested last, which has the most statements prepared; None when there is none."""
+        while self._resting:
+            raw = self._resting.pop()
+            if not raw.is_closed():
+                return raw
+        return None
+
+    def take_back(self, raw: Any) -> None:
+        if raw.is_closed():
+            return
+        if self._closed or raw.is_in_transaction():
+            raw.terminate()
+        else:
+            self._resting.append(raw)
+
+    async def close(self) -> None:
+        """End those that rest; the others end when they come back."""
+        self._closed = True
+        while self._resting:
+            await self._resting.pop().close()
 
 
 class PostgresqlBackend:
-    """A pool of sessions with one server."""
+    """A server."""
 
     dialect = "postgresql"
 
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
 
     @classmethod
     async def open(cls, url: str) -> PostgresqlBackend:
-        pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=CONNECTIONS, statement_cache_size=1000, command_timeout=30, reset=_leave
-        )
-        return cls(pool)
+        sessions = Sessions(url)
+        sessions.take_back(await sessions.connect())  # whoever starts learns at once that the server is not there
+        return cls(sessions)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire() as raw:
+        async with self._sessions.lent() as raw:
             yield PostgresqlConnection(raw)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire() as raw:
+        async with self._sessions.lent() as raw:
             transaction = raw.transaction(isolation="read_committed")
-            await transaction.start()
+            await _answered(raw, transaction.start())
             try:
                 yield PostgresqlConnection(raw)
             except BaseException:
-                await transaction.rollback()
+                if not raw.is_closed():
+                    await _answered(raw, transaction.rollback())
                 raise
-            try:
-                await transaction.commit()
-            except asyncpg.PostgresError as error:
-                raise _translated(error) from error
+            await _answered(raw, transaction.commit())
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self._sessions.close()
 
 
-async def _leave(raw: object) -> None:
-    """Back into the pool without a word to the server: no session keeps locks, listens or sets anything beyond its
-    transaction, which the pool ends by itself. Asking for a clean session costs as much as reading a row."""
+async def _answered(raw: Any, asked: Awaitable[T]) -> T:
+    """What the server answers. Raises Collision, Duplicate.
+
+    A session that is left while a statement runs would give its answer to the next one who asks, so it is ended.
+    """
+    try:
+        return await asked
+    except asyncpg.PostgresError as error:
+        raise _translated(error) from error
+    except BaseException:
+        raw.terminate()
+        raise
 
 
 def _translated(error: Exception) -> Exception:
