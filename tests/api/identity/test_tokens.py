@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from cumulet.core.bus import MemoryBus
+from cumulet.core.db import Database
 from cumulet.core.errors import Unauthorized
-from tests.api.identity.cloud import PASSWORD, TOKEN_PROVIDERS, Cloud, by_password, by_token
+from tests.api.identity.cloud import PASSWORD, TOKEN_PROVIDERS, Cloud, by_password, by_token, open_cloud
 
 pytestmark = [pytest.mark.db, pytest.mark.parametrize("token_provider", TOKEN_PROVIDERS)]
 
@@ -55,6 +59,25 @@ async def test_a_void_token_is_not_found(cloud: Cloud) -> None:
     me = await cloud.login("demo")
     await me.delete("/auth/tokens", headers={"x-subject-token": me.token})
     await cloud.nobody().post("/auth/tokens", by_token(me.token), 404)
+
+
+async def test_a_token_that_another_process_revoked_a_moment_ago_makes_no_new_one(
+    cloud: Cloud, database: Database, tmp_path: Path, token_provider: str
+) -> None:
+    deaf, clock = MemoryBus(), cloud.room.clock
+    other = await open_cloud(database, deaf, tmp_path, clock=clock, token_provider=token_provider)
+    me = await cloud.login("demo")
+    again = by_token(me.token, DEMO)
+    young = await other.enter(again)
+    clock.jump(0.1)
+    await me.delete("/auth/tokens", headers={"x-subject-token": me.token})
+    clock.jump(0.1)
+    nobody, user = other.nobody(), me.body["user"]["id"]
+    await nobody.post("/auth/tokens", again, 401)
+    admin = await cloud.admin()
+    await admin.patch(f"/users/{user}", {"user": {"password": "somebody knew the old one"}})
+    clock.jump(0.1)
+    await nobody.post("/auth/tokens", by_token(young.token, DEMO), 401)
 
 
 async def test_a_token_ends(cloud: Cloud) -> None:

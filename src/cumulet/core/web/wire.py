@@ -144,7 +144,7 @@ class OneOf(Wire):
     def clean(self, value: Any, version: int) -> Any:
         for arm in self.arms:
             try:
-                msgspec.convert(msgspec.to_builtins(value), arm.type_at(version))
+                msgspec.convert(value, arm.type_at(version))
             except msgspec.ValidationError:
                 continue
             return arm.clean(value, version)

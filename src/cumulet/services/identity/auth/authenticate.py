@@ -115,9 +115,10 @@ async def issue(room: Identity, proof: Proof, methods: tuple[str, ...], scope: S
         protocol_id=voucher.protocol_id,
     )
     text = room.tokens.chosen.seal(token)
+    key = digest(text)
     generation = room.generation.number
     try:
-        valid = await resolve(room, token, digest(text).hex())
+        valid = await resolve(room, token, key.hex(), parent=parent)
     except Void as reason:
         if trust:
             raise NotAllowed(f"The trust cannot be used: {reason}.") from reason
@@ -125,7 +126,7 @@ async def issue(room: Identity, proof: Proof, methods: tuple[str, ...], scope: S
     if trust and trust.remaining_uses is not None:
         await _use_up(room, trust)
     await room.tokens.chosen.keep(text, token)
-    room.valid.put(digest(text), valid, generation)
+    room.valid.put(key, valid, generation)
     return text, valid
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -17,6 +17,7 @@ METHODS = ("external", "password", "token", "oauth1", "mapped", "application_cre
 UNSCOPED, DOMAIN, PROJECT, TRUST = 0, 1, 2, 3
 FEDERATED_UNSCOPED, FEDERATED_PROJECT, FEDERATED_DOMAIN = 4, 5, 6
 OAUTH, SYSTEM, APPLICATION_CREDENTIAL = 7, 8, 9
+_OURS = re.compile(r"[0-9a-f]{32}\Z")
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +83,7 @@ def pack(token: Token) -> bytes:
         project, credential = _tagged(token.project_id), _tagged(token.application_credential_id)
         parts = [APPLICATION_CREDENTIAL, user, methods, project, expires, audits, credential]
     elif token.trust_id:
-        parts = [TRUST, user, methods, _tagged(token.project_id), expires, audits, UUID(token.trust_id).bytes]
+        parts = [TRUST, user, methods, _tagged(token.project_id), expires, audits, bytes.fromhex(token.trust_id)]
     elif token.project_id and token.provider_id:
         parts = [FEDERATED_PROJECT, user, methods, _tagged(token.project_id), *federated, expires, audits]
     elif token.domain_id and token.provider_id:
@@ -159,14 +160,11 @@ def _names(bits: int) -> tuple[str, ...]:
 
 def _short(id_: str) -> bytes | str:
     """16 bytes for the ids that we make; others, such as `default`, as they are."""
-    try:
-        return UUID(id_).bytes if len(id_) == 32 and UUID(id_).hex == id_ else id_
-    except ValueError:
-        return id_
+    return bytes.fromhex(id_) if _OURS.match(id_) else id_
 
 
 def _id_of(packed: bytes | str) -> str:
-    return UUID(bytes=packed).hex if isinstance(packed, bytes) else packed
+    return packed.hex() if isinstance(packed, bytes) else packed
 
 
 def _tagged(id_: str) -> list[Any]:
@@ -178,7 +176,7 @@ def _tagged(id_: str) -> list[Any]:
 def _plain(tagged: Any) -> str:
     shortened, packed = tagged
     if shortened:
-        return UUID(bytes=packed).hex
+        return bytes(packed).hex()
     return packed.decode() if isinstance(packed, bytes) else str(packed)
 
 

@@ -118,12 +118,16 @@ async def roles_known(room: Identity) -> RoleBook:
     return await room.kept.get("roles", read)
 
 
-async def resolve(room: Identity, token: Token, token_id: str = "") -> Valid:
-    """Look up what a token depends on. Raises Void when it gives no right to anything any more."""
+async def resolve(room: Identity, token: Token, token_id: str = "", *, parent: Token | None = None) -> Valid:
+    """Look up what a token depends on. Raises Void when it gives no right to anything any more.
+
+    A token that is being made of a `parent` is younger than every revocation, so that one is asked for: another process
+    may have revoked it a moment ago, and what is remembered here does not know it yet.
+    """
     standing = await standing_of(room, token)
-    domain_ids = [standing.user_domain.id, *([standing.place.domain.id] if standing.place else [])]
+    domain_ids = [standing.user_domain.id, *([standing.place.domain.id] if standing.place and not parent else [])]
     async with room.database.read() as tx:
-        if await is_revoked(tx, token, domain_ids):
+        if await is_revoked(tx, parent or token, domain_ids):
             raise Void("it was revoked")
     return Valid(token, standing, _caller(token, standing, token_id))
 
