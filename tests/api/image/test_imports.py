@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cumulet.drivers.image_store.web import Outside
-from cumulet.drivers.image_store.workshop import Workshop
-from cumulet.services.image.imports.reconciler import ImportReconciler
-from cumulet.services.image.imports.tasks import KEPT_SECONDS, TaskRow
 from cumulet.services.image.room import Image
-from cumulet.services.image.seed import empty_qcow2
-from tests.api.image.making import OCTETS, QCOW2, RAW, active, answers, queued, settle, web_server
+from tests.api.image.importing import ask, staged
+from tests.api.image.making import QCOW2, RAW, active, answers, queued, settle, web_server
 from tests.support.client import Client
 from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.db
-
-
-async def staged(image: Client, data: bytes = RAW, **fields: Any) -> str:
-    path = f"/images/{(await queued(image, **fields))['id']}"
-    await image.put(f"{path}/stage", status=204, content=data, headers=OCTETS)
-    assert (await image.get(path))["status"] == "uploading"
-    return path
-
-
-async def ask(image: Client, path: str, name: str, status: int = 202, **more: Any) -> Any:
-    stores = more.pop("stores", None)
-    extra = {"stores": stores} if stores else {}
-    for word in ("all_stores", "all_stores_must_succeed"):
-        if word in more:
-            extra[word] = more.pop(word)
-    return await image.post(f"{path}/import", {"method": {"name": name, **more}, **extra}, status)
 
 
 async def test_staged_data_is_imported_into_every_store(image: Client, room: Image) -> None:
@@ -124,9 +101,6 @@ async def test_an_image_of_others_or_elsewhere_is_not_taken_over(image: Client, 
     assert task["status"] == "failure"
 
 
-# ---- from the web ----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("address", "status", "word"),
     [
@@ -179,157 +153,3 @@ async def test_addresses_inside_are_refused_at_once(image: Client, uri: str) -> 
     response = await image("POST", f"{path}/import", {"method": {"name": "web-download", "uri": uri}})
     assert (response.status_code, "does not pass filtering" in response.text) == (400, True)
     assert (await image.get(path))["status"] == "queued"
-
-
-# ---- tasks -----------------------------------------------------------------------------------------------------------
-
-
-async def test_an_administrator_makes_an_image_by_a_task(image: Client, room: Image) -> None:
-    admin = image.as_("admin")
-    async with web_server(answers) as port:
-        room.outside = Outside(("127.0.0.0/8",), (port,))
-        wish = {
-            "type": "import",
-            "input": {
-                "import_from": f"http://127.0.0.1:{port}/disk.qcow2",
-                "import_from_format": "qcow2",
-                "image_properties": {"name": "new", "disk_format": "qcow2", "container_format": "bare", "x": "y"},
-            },
-        }
-        await image.post("/tasks", wish, 403)
-        task = await admin.post("/tasks", wish)
-        assert (task["status"], task["schema"]) == ("pending", "/v2/schemas/task")
-        await settle(room)
-    task = await admin.get(f"/tasks/{task['id']}")
-    assert task["status"] == "success"
-    shown = await admin.get(f"/images/{task['result']['image_id']}")
-    assert (shown["name"], shown["status"], shown["x"]) == ("new", "active", "y")
-    [listed] = (await admin.get("/tasks?status=success"))["tasks"]
-    assert (listed["id"], "input" in listed) == (task["id"], False)
-    await image.get("/tasks", 403)
-    await image.get(f"/tasks/{task['id']}", 403)
-    await admin.delete(f"/tasks/{task['id']}", 405)
-    await admin.get("/tasks/absent", 404)
-
-
-@pytest.mark.parametrize(
-    "wish",
-    [
-        {"type": "export", "input": {}},
-        {"type": "import", "input": {}},
-        {"type": "import"},
-        {"type": "import", "input": {"import_from": "file:///x", "import_from_format": "raw", "image_properties": {}}},
-        {"type": "import", "input": {"import_from": 5, "import_from_format": "raw", "image_properties": []}},
-        {"type": "import", "input": {"import_from": "http://a.b/", "import_from_format": "", "image_properties": {}}},
-    ],
-)
-async def test_tasks_that_make_no_sense(image: Client, wish: dict) -> None:
-    await image.as_("admin").post("/tasks", wish, 400)
-    assert (await image.as_("admin").get("/tasks"))["tasks"] == []
-
-
-async def test_a_killed_import_is_begun_anew_and_leaves_one_copy(image: Client, room: Image) -> None:
-    path = await staged(image)
-    await ask(image, path, "glance-direct")
-    reconciler = ImportReconciler(room)
-    [key] = await reconciler.unsettled("", 10)
-    real = room.stores["fast"]
-
-    class Dies:
-        name = "fast"
-
-        async def put(self, image_id: str, chunks: AsyncIterator[bytes], limit: int) -> int:
-            await real.put(image_id, chunks, limit)
-            raise KeyboardInterrupt
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(real, name)
-
-    room.stores = {**room.stores, "fast": Dies()}  # type: ignore[dict-item]
-    with pytest.raises(KeyboardInterrupt):
-        await reconciler.step(key)
-    assert (await image.get(path))["status"] == "importing"
-    room.stores = {**room.stores, "fast": real}
-    await settle(room)
-    assert (await image.get(path))["status"] == "active"
-    assert len(await real.found()) == 1
-
-
-async def test_a_task_that_never_ends_is_given_up(image: Client, room: Image) -> None:
-    path = await staged(image)
-    await ask(image, path, "glance-direct")
-    await room.database.write(lambda tx: tx.update(TaskRow, {"status": "pending"}, attempts=3, status="processing"))
-    await settle(room)
-    assert (await image.get(path))["status"] == "queued"
-    [task] = (await image.get(f"{path}/tasks"))["tasks"]
-    assert task["status"] == "failure"
-
-
-async def test_tasks_go_away_in_the_end(image: Client, room: Image) -> None:
-    path = await staged(image)
-    await ask(image, path, "glance-direct")
-    await settle(room)
-    assert await ImportReconciler(room).unsettled("", 10) == []
-    long_ago = room.clock.now() - KEPT_SECONDS * 1_000_000
-    await room.database.write(lambda tx: tx.update(TaskRow, {"status": "success"}, expires_at=long_ago))
-    await settle(room)
-    assert (await image.get(f"{path}/tasks"))["tasks"] == []
-
-
-# ---- conversion ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def workshop(room: Image, tmp_path: Path) -> Path:
-    room.workshop, room.import_format = Workshop(tmp_path), "raw"
-    return tmp_path
-
-
-@pytest.mark.parametrize("method", ["glance-direct", "web-download"])
-async def test_an_imported_disk_is_converted(image: Client, room: Image, workshop: Path, method: str) -> None:
-    async with web_server(answers) as port:
-        room.outside = Outside(("127.0.0.0/8",), (port,))
-        if method == "glance-direct":
-            path = await staged(image, QCOW2, disk_format="qcow2")
-            await ask(image, path, method, all_stores=True)
-        else:
-            path = f"/images/{(await queued(image, disk_format='qcow2'))['id']}"
-            await ask(image, path, method, uri=f"http://127.0.0.1:{port}/disk.qcow2", all_stores=True)
-        await settle(room)
-    shown = await image.get(path)
-    assert (shown["status"], shown["disk_format"], shown["size"]) == ("active", "raw", 1 << 20)
-    assert shown["os_hash_value"] == hashlib.sha512(bytes(1 << 20)).hexdigest()
-    assert (await image("GET", f"{path}/file")).content == bytes(1 << 20)
-    assert [found for found in workshop.rglob("*") if found.is_file()] == []
-
-
-async def test_what_is_unsafe_is_not_converted(image: Client, room: Image, workshop: Path) -> None:
-    path = await staged(image, QCOW2, disk_format="vmdk")
-    await ask(image, path, "glance-direct")
-    await settle(room)
-    [task] = (await image.get(f"{path}/tasks"))["tasks"]
-    assert ((await image.get(path))["status"], "declared as vmdk" in task["message"]) == ("queued", True)
-    damaged = QCOW2[:65536] + b"\xff" * (len(QCOW2) - 65536)
-    path = await staged(image, damaged, disk_format="qcow2")
-    await ask(image, path, "glance-direct")
-    await settle(room)
-    [task] = (await image.get(f"{path}/tasks"))["tasks"]
-    assert ((await image.get(path))["status"], "cannot be converted" in task["message"]) == ("queued", True)
-
-
-async def test_a_disk_that_would_grow_beyond_bounds_is_refused(image: Client, room: Image, workshop: Path) -> None:
-    room.largest = 1 << 21
-    path = await staged(image, empty_qcow2(1 << 30), disk_format="qcow2")
-    await ask(image, path, "glance-direct")
-    await settle(room)
-    [task] = (await image.get(f"{path}/tasks"))["tasks"]
-    assert ((await image.get(path))["status"], "storage limit" in task["message"]) == ("queued", True)
-
-
-@pytest.mark.parametrize("fields", [{"disk_format": "raw"}, {"disk_format": "ami", "container_format": "ami"}])
-async def test_what_need_not_be_converted_stays(image: Client, room: Image, workshop: Path, fields: dict) -> None:
-    path = await staged(image, **fields)
-    await ask(image, path, "glance-direct")
-    await settle(room)
-    shown = await image.get(path)
-    assert (shown["status"], shown["disk_format"]) == ("active", fields["disk_format"])

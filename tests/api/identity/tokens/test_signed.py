@@ -1,4 +1,4 @@
-"""The forms of tokens: what is proper to each, and what becomes of tokens when another one is chosen."""
+"""Signed tokens: who can make one, who can check one, and the keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -20,40 +19,19 @@ from joserfc.jwk import ECKey, Key, RSAKey
 
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
-from cumulet.core.errors import Unauthorized
 from cumulet.lib.clock import SECOND
-from cumulet.programs.cloud import identity_settings
-from cumulet.programs.keys import rotate
-from cumulet.programs.settings import Settings, SettingsError
-from cumulet.services.identity.tokens.cache import digest
 from cumulet.services.identity.tokens.payload import Unreadable
-from cumulet.services.identity.tokens.uuids import SWEPT, TokenRow
-from tests.api.identity.cloud import TOKEN_PROVIDERS, Cloud, by_password, open_cloud
+from tests.api.identity.cloud import Cloud, open_cloud
+from tests.api.identity.tokens.accepting import USEFUL, accepts
 
 pytestmark = pytest.mark.db
-
 JWS = pytest.mark.parametrize("token_provider", ["jws"])
-UUID = pytest.mark.parametrize("token_provider", ["uuid"])
-USEFUL = 3600 + 48 * 3600
-"""Seconds from the making of a token until nobody takes it any more."""
 
 
 @pytest.fixture
 def public(cloud: Cloud) -> Path:
     return cloud.room.settings.state / "jws-keys" / "public"
 
-
-async def accepts(cloud: Cloud, token: str) -> bool:
-    """Is the token valid, after the cloud has had its second to notice what changed?"""
-    cloud.room.clock.jump(1)
-    try:
-        await cloud.identity.authenticate(token, "")
-    except Unauthorized:
-        return False
-    return True
-
-
-# ---- signed tokens --------------------------------------------------------------------------------------------------
 
 PEM = """-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEWn+nMOBpEq7QdHYo5TdDF/RxrQH+
@@ -256,87 +234,3 @@ def test_private_keys_are_for_their_owner_only(cloud: Cloud, public: Path) -> No
     assert sorted(file.name for file in private.iterdir()) == ["private.pem", "staged.pem"]
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in private.iterdir())
     assert stat.S_IMODE(private.stat().st_mode) == stat.S_IMODE(public.parent.stat().st_mode) == 0o700
-
-
-# ---- tokens that say nothing ----------------------------------------------------------------------------------------
-
-
-async def kept(cloud: Cloud) -> list[TokenRow]:
-    async with cloud.room.database.read() as tx:
-        return await tx.find(TokenRow)
-
-
-@UUID
-async def test_the_table_of_tokens_lets_nobody_in(cloud: Cloud) -> None:
-    me = await cloud.login("demo")
-    assert len(me.token) == 32
-    (row,) = await kept(cloud)
-    assert row.digest == digest(me.token).hex()
-    assert me.token.encode() not in row.payload
-    assert bytes.fromhex(me.token) not in row.payload
-    assert not await accepts(cloud, row.digest)
-
-
-@UUID
-async def test_who_gets_no_token_leaves_no_row(cloud: Cloud) -> None:
-    nowhere = {"domain": {"id": "default"}}
-    await cloud.nobody().post("/auth/tokens", by_password("demo", scope=nowhere), 401)
-    assert not await kept(cloud)
-
-
-@UUID
-async def test_rows_of_tokens_go_when_nobody_takes_them_any_more(cloud: Cloud) -> None:
-    for _ in range(SWEPT + 2):
-        await cloud.login("demo")
-    cloud.room.clock.jump(USEFUL - 10)
-    await cloud.login("demo")
-    assert len(await kept(cloud)) == SWEPT + 3
-    cloud.room.clock.jump(20)
-    for left in (4, 3):
-        await cloud.login("demo")
-        assert len(await kept(cloud)) == left
-
-
-# ---- another choice -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("token_provider", TOKEN_PROVIDERS)
-@pytest.mark.parametrize("later", TOKEN_PROVIDERS)
-async def test_tokens_outlive_another_choice_until_their_keys_are_taken_away(
-    cloud: Cloud, database: Database, bus: MemoryBus, token_provider: str, later: str
-) -> None:
-    state = cloud.room.settings.state
-    before = await cloud.login("demo")
-    again = await open_cloud(database, bus, state, clock=cloud.room.clock, token_provider=later)
-    assert await accepts(again, before.token)
-    assert again.room.tokens.chosen.recognises((await again.login("demo")).token)
-    directory = state / f"{token_provider}-keys"
-    if token_provider != later and directory.exists():
-        shutil.rmtree(directory)
-        assert not await accepts(again, before.token)
-        assert await accepts(again, (await again.login("demo")).token)
-
-
-@pytest.mark.parametrize(
-    ("identity", "named"),
-    [({"token_provider": "pki"}, "token_provider"), ({"token_provider": "jws"}, "private.pem holds no")],
-)
-def test_what_cannot_be_used_is_refused_by_its_name(tmp_path: Path, identity: dict[str, str], named: str) -> None:
-    private = tmp_path / "jws-keys" / "private"
-    private.mkdir(parents=True)
-    (private / "private.pem").write_bytes(ECKey.generate_key("P-384").as_pem(private=True))
-    with pytest.raises(SettingsError, match=named):
-        identity_settings(Settings(state_dir=str(tmp_path), identity=identity))
-
-
-def test_keys_of_the_chosen_form_turn(tmp_path: Path) -> None:
-    (tmp_path / "receipt-keys").mkdir()
-    in_force = tmp_path / "cumulet.toml"
-    for provider, told in (("jws", "jws-keys: key "), ("fernet", "fernet-keys: key 2"), ("uuid", "")):
-        in_force.write_text(f'[identity]\ntoken_provider = "{provider}"\n')
-        result = CliRunner().invoke(rotate, ["--state", str(tmp_path), "tokens"])
-        assert result.exit_code == 0, result.output
-        lines = result.output.splitlines()
-        assert len(lines) == (2 if told else 1)
-        assert told in lines[0]
-        assert "receipt-keys: key" in lines[-1]

@@ -6,26 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.api.identity.cloud import Client, Cloud
+from tests.api.identity.cloud import Cloud
+from tests.api.identity.federation.making import CLOUDS, MAPPINGS, NAMED, PROVIDERS, make_mapping, make_provider
 
 pytestmark = pytest.mark.db
 BASE = "http://cloud.test/v3/OS-FEDERATION"
-PROVIDERS, MAPPINGS, CLOUDS = (
-    f"/OS-FEDERATION/{noun}" for noun in ("identity_providers", "mappings", "service_providers")
-)
-NAMED = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "UserName"}]}]
-
-
-async def make_provider(admin: Client, id_: str, status: int = 201, **given: Any) -> dict[str, Any]:
-    made = await admin.put(f"{PROVIDERS}/{id_}", {"identity_provider": given}, status)
-    provider: dict[str, Any] = made.get("identity_provider", {})
-    return provider
-
-
-async def make_mapping(admin: Client, id_: str, rules: Any = NAMED, status: int = 201, **given: Any) -> dict[str, Any]:
-    made = await admin.put(f"{MAPPINGS}/{id_}", {"mapping": {"rules": rules, **given}}, status)
-    mapping: dict[str, Any] = made.get("mapping", made)
-    return mapping
 
 
 async def test_the_life_of_an_identity_provider(cloud: Cloud) -> None:
