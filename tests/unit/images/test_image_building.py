@@ -140,6 +140,6 @@ def test_the_recipe_has_a_name_of_its_own() -> None:
 def test_each_script_of_the_guest_says_by_what_it_is_run() -> None:
     guest = Path(tiny.__file__).with_name("guest")
     scripts = [*(guest / "root/etc/init.d").iterdir(), *(guest / "root/usr/bin").iterdir(), guest / "initramfs/init"]
-    assert len(scripts) == 8
+    assert len(scripts) == 9
     for script in scripts:
         assert script.read_text().startswith(("#!/bin/sh\n", "#!/bin/busybox sh\n")), script
