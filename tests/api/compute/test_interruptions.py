@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from cumulet.contracts.assignments import Fault
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
-from cumulet.core.reconcile import Again
+from cumulet.core.errors import Unavailable
+from cumulet.core.reconcile import Again, Done
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 from cumulet.services.compute.moves.steps import Moves
 from cumulet.services.compute.servers.ladder import ladder
 from cumulet.services.compute.servers.look import Look, look_at, resources_of
 from cumulet.services.compute.servers.row import DiskRow
+from cumulet.services.compute.snapshots.reconciler import SnapshotReconciler
+from cumulet.services.compute.snapshots.row import INTENT, SnapshotRow
 from tests.support.small_cloud import SmallCloud
 
 HOST = "OS-EXT-SRV-ATTR:host"
@@ -136,3 +142,91 @@ async def until_connected(cloud: SmallCloud, server_id: str) -> None:
                 cloud.woken.append((reconciler, key))
         await cloud.nodes.obey()
     raise AssertionError("its volumes are not connected")
+
+
+class NobodyAnswers:
+    """Block storage whose backend is away; what is dropped is dropped."""
+
+    async def take_snapshot(self, *asked: str) -> str:
+        raise Unavailable("The backend does not answer.")
+
+    async def drop_snapshot(self, snapshot_id: str) -> None:
+        return None
+
+
+async def test_an_image_does_not_wait_for_ever_for_a_backend_that_is_away(cloud: SmallCloud) -> None:
+    root = {
+        "uuid": await cloud.make_image(), "source_type": "image", "destination_type": "volume", "boot_index": 0,
+        "volume_size": 1,
+    }  # fmt: skip
+    server = await begun(cloud, imageRef="", block_device_mapping_v2=[root])
+    await cloud.settle()
+    client = cloud.compute.at("2.45")
+    asked = await client.post(f"/servers/{server}/action", {"createImage": {"name": "copy"}}, 202)
+    volumes: Any = NobodyAnswers()
+    reconciler = SnapshotReconciler(replace(cloud.room, volumes=volumes))
+    assert isinstance(await reconciler.step(asked["image_id"]), Again)
+    assert (await cloud.page(server))["OS-EXT-STS:task_state"] == "image_snapshot"
+    cloud.clock.jump(6 * 3600 + 1)
+    assert isinstance(await reconciler.step(asked["image_id"]), Done)
+    assert (await cloud.page(server))["OS-EXT-STS:task_state"] is None
+    await cloud.image.get(f"/images/{asked['image_id']}", 404)
+    assert await told_of(cloud, server, "createImage") == ("The image was not complete after 6 hours.",) * 2
+
+
+async def test_an_image_is_dropped_or_begun_but_never_both(cloud: SmallCloud) -> None:
+    """One process took the request for dead, and was killed itself before it had taken everything back."""
+    server = (await cloud.make_server())["id"]
+    image = (await cloud.image.post("/images", {"name": "copy"}))["id"]
+    row = SnapshotRow(image, server, INTENT, 0, "[]", 0, cloud.clock.now())
+    await cloud.room.database.write(lambda tx: tx.insert(row))
+    cloud.clock.jump(61)
+    reconciler = SnapshotReconciler(replace(cloud.room, images=KilledHere()))  # type: ignore[arg-type]
+    with pytest.raises(Killed):
+        await reconciler.step(image)
+    began = await cloud.room.database.write(lambda tx: tx.update(SnapshotRow, {"id": image, "kind": INTENT}, kind="x"))
+    assert not began
+    assert isinstance(await SnapshotReconciler(cloud.room).step(image), Done)
+    await cloud.image.get(f"/images/{image}", 404)
+    async with cloud.room.database.read() as tx:
+        assert await tx.find(SnapshotRow) == []
+
+
+class Killed(BaseException):
+    """The process ends."""
+
+
+class KilledHere:
+    async def abandon(self, image_id: str) -> None:
+        raise Killed
+
+
+async def told_of(cloud: SmallCloud, server_id: str, action: str) -> tuple[str | None, str | None]:
+    """What the owner and what an administrator is told of how an action ended."""
+    path = f"/servers/{server_id}/os-instance-actions"
+    admin = cloud.compute.as_("admin").at("2.84")
+    listed = (await admin.get(path))["instanceActions"]
+    (request,) = {found["request_id"] for found in listed if found["action"] == action}
+    (seen,) = (await admin.get(f"{path}/{request}"))["instanceAction"]["events"]
+    (own,) = (await cloud.compute.at("2.84").get(f"{path}/{request}"))["instanceAction"]["events"]
+    assert "traceback" not in own
+    return own["details"], seen["traceback"]
+
+
+async def test_the_history_says_why_and_to_administrators_more(cloud: SmallCloud) -> None:
+    server = (await cloud.make_server())["id"]
+    host = (await cloud.page(server))[HOST]
+    other = {"one": "two", "two": "one"}[host]
+    cloud.nodes.kill(other)
+    await cloud.do(server, "migrate", None, persona="admin")
+    short, long = await told_of(cloud, server, "migrate")
+    assert short == (
+        "No valid host was found. There are not enough hosts available; 1 refused by ComputeFilter, 1 refused by "
+        "RequestedHostFilter."
+    )
+    assert f"ComputeFilter refused {other}: it has not been heard of lately" in str(long)
+    cloud.nodes.kill(host)
+    stillborn = (await cloud.make_server())["id"]
+    short, long = await told_of(cloud, stillborn, "create")
+    assert short == "No valid host was found. There are not enough hosts available; 2 refused by ComputeFilter."
+    assert "one, two: it has not been heard of lately." in str(long)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import sqlalchemy as sa
 
+from cumulet.contracts.assignments import Fault
 from cumulet.core.db import PRIMARY, BigInt, Instant, Json, LongText, Ref, Row, Short, Transaction, stored
 from cumulet.core.web.call import Call
 from cumulet.lib.ids import new_uuid, request_id
@@ -48,6 +49,9 @@ class Event(msgspec.Struct, omit_defaults=True):
     result: str = ""
     host: str = ""
     details: str = ""
+    """Why it failed, in words for the server's owner."""
+    traceback: str = ""
+    """The same for administrators, as far as there is more to say."""
 
 
 _events = msgspec.json.Decoder(list[Event])
@@ -127,14 +131,14 @@ async def record_ended(tx: Transaction, server: ServerRow, action: str, now: int
     await tx.insert(row)
 
 
-async def finish(tx: Transaction, row: ActionRow, now: int, *, error: str = "") -> None:
+async def finish(tx: Transaction, row: ActionRow, now: int, *, error: str = "", traceback: str = "") -> None:
     """Close an action."""
     events = events_of(row)
     for event in events:
         if not event.finish:
             event.finish = now
             event.result = "Error" if error else "Success"
-            event.details = error
+            event.details, event.traceback = error, traceback
     await tx.update(
         ActionRow,
         {"id": row.id},
@@ -146,12 +150,13 @@ async def finish(tx: Transaction, row: ActionRow, now: int, *, error: str = "") 
 
 
 async def note_settled(
-    tx: Transaction, server_id: str, generation: int, now: int, *, failed: bool, why: str = UNMET
+    tx: Transaction, server_id: str, generation: int, now: int, *, fault: Fault | None = None
 ) -> None:
-    """Close the actions of every wish up to this one."""
+    """Close the actions of every wish up to this one, which was met or ended in this fault."""
+    why, more = (fault.message or UNMET, fault.details) if fault else ("", "")
     for row in await tx.find(ActionRow, server_id=server_id, open=True, limit=MOST_OPEN):
         if row.generation <= generation and row.action not in ONE_SHOTS:
-            await finish(tx, row, now, error=why if failed else "")
+            await finish(tx, row, now, error=why, traceback=more)
 
 
 async def finish_action(tx: Transaction, server_id: str, action: str, now: int, *, error: str = "") -> None:

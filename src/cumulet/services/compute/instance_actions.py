@@ -69,7 +69,7 @@ def event_shown(call: Call, row: ServerRow, event: Event) -> dict[str, Any]:
     }
     admin = call.may(RULE + "events")
     if admin:
-        found["traceback"] = event.details or None
+        found["traceback"] = event.traceback or event.details or None
     if call.version >= version("2.62"):
         found["hostId"] = hashlib.sha224((row.project_id + event.host).encode()).hexdigest() if event.host else ""
         if admin:

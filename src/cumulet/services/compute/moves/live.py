@@ -55,7 +55,7 @@ class LiveMoves:
         if move.status == "post-migrating":
             return await self.settle_there(look, move)
         if move.wish == ABORT:
-            return await self.call_off(look, move, "cancelled", "The migration was aborted.")
+            return await self.call_off(look, move, "cancelled", Fault(message="The migration was aborted."))
         if not move.destination:
             return await self.choose(look, move)
         for host in (move.source, move.destination):
@@ -185,7 +185,7 @@ class LiveMoves:
         await self.room.fleet.withdraw(move.source, Kind.MACHINE, look.server.id)
         await self.room.placement.release(look.server.id, move.source)
 
-    async def call_off(self, look: Look, move: MoveRow, status: str, why: str) -> Outcome:
+    async def call_off(self, look: Look, move: MoveRow, status: str, fault: Fault) -> Outcome:
         """It stays where it is; nothing is held for it elsewhere."""
         server, now = look.server, self.room.clock.now()
         for port in look.ports.values():
@@ -200,7 +200,7 @@ class LiveMoves:
             wish_again(row, now)  # the old host has still to hear that it stays
 
         async def history(tx: Transaction) -> None:
-            await note_settled(tx, server.id, server.generation, now, failed=True, why=why)
+            await note_settled(tx, server.id, server.generation, now, fault=fault)
 
         await self.room.database.write(history)
         await self.moves.close(look, move, status, give_back={}, alter=alter)

@@ -249,7 +249,7 @@ class Moves:
     async def fail(self, look: Look, move: MoveRow, fault: Fault) -> None:
         """Before it is finished a move that fails is undone: the wish returns to what was met before."""
         if move.kind == LIVE:
-            await self.live.call_off(look, move, "error", fault.message)
+            await self.live.call_off(look, move, "error", fault)
             return
         await self.go_back(look, move)
         now = self.room.clock.now()
@@ -260,7 +260,7 @@ class Moves:
             wish_again(row, now)
 
         async def history(tx: Transaction) -> None:
-            await note_settled(tx, look.server.id, look.server.generation, now, failed=True, why=fault.message)
+            await note_settled(tx, look.server.id, look.server.generation, now, fault=fault)
 
         await self.room.database.write(history)
         await self.close(look, move, "error", give_back=_growth(look, move.old_flavor, move.new_flavor), alter=alter)

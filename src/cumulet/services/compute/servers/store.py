@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
+from cumulet.contracts.assignments import Fault
 from cumulet.core.db import Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.compute.history import note_settled
@@ -13,6 +16,7 @@ from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
 from cumulet.services.compute.servers.status import refresh
 
 Alter = Callable[[ServerRow], None]
+_fault = msgspec.json.Decoder(Fault)
 
 
 async def save(tx: Transaction, room: Compute, before: ServerRow, row: ServerRow) -> bool:
@@ -28,7 +32,9 @@ async def save(tx: Transaction, room: Compute, before: ServerRow, row: ServerRow
     if not await tx.update(ServerRow, {"id": row.id, "revision": before.revision}, **changed):
         raise Collision(f"server {row.id}")
     if before.unsettled and not row.unsettled:
-        await note_settled(tx, row.id, row.generation, row.updated_at, failed=row.faulted == row.generation)
+        failed = row.faulted == row.generation
+        fault = _fault.decode(row.fault or '{"message":""}') if failed else None
+        await note_settled(tx, row.id, row.generation, row.updated_at, fault=fault)
     return True
 
 

@@ -16,18 +16,19 @@ from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.row import ServerRow, Wanted
 from cumulet.services.compute.servers.store import note
 from cumulet.services.compute.snapshots.begin import drop
-from cumulet.services.compute.snapshots.row import INTENT, SnapshotRow, copies_of
+from cumulet.services.compute.snapshots.row import INTENT, STALE, SnapshotRow, copies_of
 
 ATTEMPTS = 3
 RETRY_SECONDS = 5.0
 LOOK_AGAIN = 1.0
 INTENT_SECONDS = 60
 ACTIONS = {"snapshot": "createImage", "backup": "createBackup"}
-DEADLINE = 6 * 3600 * SECOND
+HOUR = 3600 * SECOND
+DEADLINE = 6 * HOUR
 
 
 class SnapshotReconciler:
-    """Fills the images of servers, one after the other's own time."""
+    """Fills the images of servers, each in its own time."""
 
     topic = "snapshot"
     also: tuple[str, ...] = ()
@@ -42,46 +43,57 @@ class SnapshotReconciler:
         if row is None:
             return Done()
         now = self.room.clock.now()
+        if row.kind in (INTENT, STALE):
+            return await self.drop_stale_intent(row, now)
+        if server is None or server.deleted_at or server.wanted == Wanted.GONE or not server.host:
+            return await self.end(row, failed="The server is no longer there.")
+        if now - row.created_at > DEADLINE:
+            return await self.end(row, failed=f"The image was not complete after {DEADLINE // HOUR} hours.")
+        return await (self.take_copies(row, server) if row.copies != "[]" else self.copy_disk(row, server))
+
+    async def drop_stale_intent(self, row: SnapshotRow, now: int) -> Outcome:
+        """Whoever began this image has not come back."""
         if row.kind == INTENT:
             if now - row.created_at < INTENT_SECONDS * SECOND:
                 return Again(INTENT_SECONDS, "its request may still be at work")
-            await drop(self.room, key)
-            return Done()
-        if server is None or server.deleted_at or server.wanted == Wanted.GONE or not server.host:
-            return await self.end(row, failed="The server is no longer there.")
-        if row.copies != "[]":
-            return await self.take_copies(row, server.user_id, now)
-        if row.attempts >= ATTEMPTS or now - row.created_at > DEADLINE:
-            return await self.end(row, failed="The disk could not be copied.")
-        await self.room.database.write(lambda tx: tx.update(SnapshotRow, {"id": key}, attempts=row.attempts + 1))
+            # The request may come back at this very moment: only one of the two finds the intent as it was.
+            key = {"id": row.id, "kind": INTENT}
+            if not await self.room.database.write(lambda tx: tx.update(SnapshotRow, key, kind=STALE)):
+                return Again()
+        await drop(self.room, row.id)
+        return Done()
+
+    async def copy_disk(self, row: SnapshotRow, server: ServerRow) -> Outcome:
+        """The bytes go from node to store as they come."""
+        attempt = row.attempts + 1
+        if attempt > ATTEMPTS:
+            return await self.end(row, failed=f"Copying the disk was interrupted {ATTEMPTS} times.")
+        await self.room.database.write(lambda tx: tx.update(SnapshotRow, {"id": row.id}, attempts=attempt))
         pieces = self.room.fleet.stream(server.host, "snapshot", machine=server.id, disk="root", format="qcow2")
         try:
-            await self.room.images.upload(key, pieces)
+            await self.room.images.upload(row.id, pieces)
         except CloudError as error:
-            if error.status in (404, 409, 413):
+            if attempt == ATTEMPTS or error.status in (404, 409, 413):
                 return await self.end(row, failed=error.message)
             return Again(RETRY_SECONDS, error.message)
         if row.kind == "backup":
             await self.rotate(row, server)
         return await self.end(row)
 
-    async def take_copies(self, row: SnapshotRow, user_id: str, now: int) -> Outcome:
+    async def take_copies(self, row: SnapshotRow, server: ServerRow) -> Outcome:
         """The image is whole when all its snapshots are."""
         waiting = False
         for copy in copies_of(row):
+            volume, snapshot = copy.volume_id, copy.snapshot_id
             try:
-                status = await self.room.volumes.take_snapshot(copy.volume_id, copy.snapshot_id, user_id, copy.name)
+                status = await self.room.volumes.take_snapshot(volume, snapshot, server.user_id, copy.name)
             except CloudError as error:
                 if error.status >= 500:
                     return Again(RETRY_SECONDS, error.message)
                 return await self.end(row, failed=error.message)
             if status not in ("creating", "available"):
-                return await self.end(
-                    row, failed=f"Snapshot {copy.snapshot_id} of volume {copy.volume_id} is {status}."
-                )
+                return await self.end(row, failed=f"Snapshot {snapshot} of volume {volume} is {status}.")
             waiting = waiting or status == "creating"
-        if waiting and now - row.created_at > DEADLINE:
-            return await self.end(row, failed="The snapshots of its volumes were not taken in time.")
         if waiting:
             return Again(LOOK_AGAIN, "the snapshots of its volumes are being taken")
         try:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from cumulet.core.db import PRIMARY, Instant, Json, Ref, Row, Short, stored
 
-INTENT = "intent"
-"""The kind of one whose server does not know of it yet."""
+INTENT, STALE = "intent", "stale"
+"""The kinds of one whose server does not know of it yet, and of one whose server never will."""
 
 
 @stored("compute_snapshots", sa.Index("compute_snapshots_server", "server_id"))
@@ -21,7 +21,7 @@ class SnapshotRow(Row):
     """The image's."""
     server_id: Ref
     kind: Short
-    """`snapshot`, `backup` or `shelve`; `intent` until the server's row says so too."""
+    """`snapshot`, `backup` or `shelve`; `intent` until the server's row says so too, `stale` if it never did."""
     rotation: int
     copies: Json
     """What the image stands for when it has no bytes: snapshots that are to be taken of volumes."""
