@@ -57,6 +57,7 @@ async def test_it_leads_to_a_port_where_that_lives(
     assert (await network.delete(f"/local-ips/{local['id']}", 409))["NeutronError"]["type"] == "LocalIPInUse"
     other = await make.one("local_ip", "/local_ips", network_id=net["id"], ip_mode="passthrough")
     await network.post(f"/local_ips/{other['id']}/port_associations", {"port_association": {"fixed_port_id": port}})
+    await network.put(f"{path}/{port}", {"port_association": {}}, 405)
     await network.delete(f"{path}/{port}")
     await network.get(f"{path}/{port}", 404)
     assert len((await network.get(f"/local_ips/{other['id']}/port_associations"))["port_associations"]) == 1

@@ -58,12 +58,23 @@ async def test_a_projects_own_numbers_come_first_and_are_nobody_elses(
     await admin.delete(path, 409)
     wider = {"minimum": 1050, "maximum": 1110, "name": "wider"}
     assert (await admin.put(path, {"network_segment_range": wider}))["network_segment_range"]["maximum"] == 1110
+    narrower = {"minimum": 1100, "maximum": 1102}
+    assert (await admin.put(path, {"network_segment_range": narrower}))["network_segment_range"]["maximum"] == 1102
     for net in nets:
         await network.delete(f"/networks/{net['id']}")
     await admin.put(f"{path}/tags/blue", {}, 201)
     assert (await admin.get("/network_segment_ranges?tags=blue"))["network_segment_ranges"][0]["id"] == own["id"]
     await admin.delete(path)
     assert await number(admin, await make.network()) in (1100, 1101, 1102)
+
+
+async def test_no_number_is_in_two_ranges(admin: Client) -> None:
+    first, second = await made(admin, minimum=10, maximum=19), await made(admin, minimum=20, maximum=29)
+    assert (await made(admin, 409, minimum=5, maximum=10))["type"] == "NetworkSegmentRangeOverlaps"
+    path = f"/network_segment_ranges/{second['id']}"
+    await admin.put(path, {"network_segment_range": {"minimum": 19}}, 409)
+    await admin.delete(f"/network_segment_ranges/{first['id']}")
+    await admin.put(path, {"network_segment_range": {"minimum": 19}})
 
 
 async def test_the_settings_say_the_first_ranges(network: Client, admin: Client, room: Network) -> None:

@@ -21,4 +21,5 @@ async def test_networks_are_made_without_root(tmp_path: Path) -> None:
         timeout=60,
         env={"PYTHONPATH": str(Path(__file__).parents[3] / "src") + ":" + str(Path(__file__).parents[3])},
     )
-    assert done.stdout.decode().split() == ["rootless", "filtered", "told", "10.0.0.10", "reached", "undisturbed"]
+    came = ["rootless", "filtered", "told", "10.0.0.10", "reached", "undisturbed", "explained"]
+    assert done.stdout.decode().split() == came

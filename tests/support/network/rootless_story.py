@@ -7,6 +7,9 @@ import asyncio
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import Fabric, NetworkType
 from cumulet.drivers.network.linux.node import Uplink
 from cumulet.drivers.network.linux.sandbox import is_rootless, prepare_rootless
@@ -49,6 +52,12 @@ async def tell(folder: Path) -> None:
     await world.driver.apply(fabric)
     assert not [command for command in world.run.ran if "vxlan-5" in command]
     print("undisturbed")
+    sub = port("sub", "red", "10.0.0.30", trunk_port=ann.id, tag=7)
+    facts = (await world.driver.apply(replace(fabric, ports=(*fabric.ports, sub))))[Kind.PORT]
+    fault = next(fact.fault for fact in facts if fact.id == sub.id)
+    assert fault is not None
+    assert "rootless" in fault.message, fault
+    print("explained")
     await remove_uplink(world.commands, world.node)
     await world.stop()
 

@@ -96,6 +96,7 @@ class LinuxNetwork:
             return
         async with self._lock:
             await self._begin()
+            self._digests.pop((kind, key), None)
             if kind in (Kind.NETWORK, Kind.ROUTER, Kind.PORT):
                 await self._destroy((kind, key))
             if self._held.has(kind, key):

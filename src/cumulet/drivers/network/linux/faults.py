@@ -15,3 +15,15 @@ def of_failure(element: Element, error: BaseException) -> Fault:
         message=f"The {kind.value} could not be set up on its host; it will be tried again.",
         details=f"{type(error).__name__}: {error}"[:_LIMIT],
     )
+
+
+def of_untagged(error: PermissionError) -> Fault:
+    """The fault of a sub-port on a node that runs without root: the kernel takes programs that tag frames only from it.
+
+    Trying again does not help, so its owner is told what does."""
+    return Fault(
+        message="The port cannot be part of a trunk on its host, which runs rootless and may not tag frames. Use it "
+        "without a trunk, or ask the operator for a host that runs as root.",
+        code=409,
+        details=f"{type(error).__name__}: {error}"[:_LIMIT],
+    )

@@ -27,7 +27,7 @@ class Uplink:
     """The node's end of the pair."""
 
     def __post_init__(self) -> None:
-        if len(list(ipaddress.IPv4Network(self.network).hosts())) < 2:
+        if ipaddress.IPv4Network(self.network).prefixlen > 31:
             raise ValueError(f"an uplink needs a network with two addresses, not {self.network}")
 
 

@@ -162,6 +162,8 @@ async def _tried(commands: Commands, trial: _Trial) -> Finding:
             if not await _loaded(commands, module):
                 raise
             await trial.act()
+    except PermissionError as error:
+        return Finding(trial.name, trial.needed, False, f"run the node as root, not rootless ({error})")
     except _FAILURES as error:
         return Finding(trial.name, trial.needed, False, f"load the kernel module {module} ({error})")
     return Finding(trial.name, trial.needed, True)

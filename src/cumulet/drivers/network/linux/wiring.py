@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence, Set
 
 from cumulet.contracts.assignments import Fault, Kind
 from cumulet.drivers.network.linux.commands import Commands
-from cumulet.drivers.network.linux.faults import of_failure
+from cumulet.drivers.network.linux.faults import of_failure, of_untagged
 from cumulet.drivers.network.linux.guarantees import Shares, parse_shared, share_lines
 from cumulet.drivers.network.linux.links import FoundLink, Lines, Link, deletions, lines_for, surplus, without
 from cumulet.drivers.network.linux.names import Element, owner, tap
@@ -143,6 +143,8 @@ class Wiring:
         if missing:
             try:
                 await inside(namespace, placer(missing, index))
+            except PermissionError as error:
+                return {(Kind.PORT, sub.port_id): of_untagged(error) for sub in wanted}
             except OSError as error:
                 return {(port := (Kind.PORT, sub.port_id)): of_failure(port, error) for sub in wanted}
         self._tagged = wanted

@@ -45,5 +45,9 @@ class NetworkSegmentRangeDefaultReadOnly(BadRequest):
     pass
 
 
+class NetworkSegmentRangeOverlaps(Conflict):
+    pass
+
+
 class NetworkSegmentRangeReferencedByProject(Conflict):
     pass

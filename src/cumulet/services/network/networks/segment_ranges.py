@@ -18,6 +18,7 @@ from cumulet.services.network.networks.errors import (
     NetworkSegmentRangeDefaultReadOnly,
     NetworkSegmentRangeNetTypeNotSupported,
     NetworkSegmentRangeNotFound,
+    NetworkSegmentRangeOverlaps,
     NetworkSegmentRangeReferencedByProject,
 )
 from cumulet.services.network.networks.ranges import NUMBERED, RangeRow, ensure_defaults, free_of, used_of
@@ -101,6 +102,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     if not row.shared and not row.project_id:
         raise InvalidInput("Invalid input for operation: a range that is not shared needs a project_id.")
     _refuse_odd(room, row)
+    await _refuse_overlap(tx, row)
     await tx.insert(row)
     await segment_ranges.count(tx, call, [row])
     return row
@@ -131,9 +133,21 @@ async def update(room: Network, call: Call, tx: Transaction, row: RangeRow, wish
     changed = msgspec.structs.replace(row, **wish)
     _refuse_odd(room, changed)
     await _refuse_in_use(tx, row, kept=range(changed.minimum, changed.maximum + 1))
+    await _refuse_overlap(tx, changed)
     saved: RangeRow = await segment_ranges.save(room, tx, row, **wish)
     await segment_ranges.count(tx, call, [saved])
     return saved
+
+
+async def _refuse_overlap(tx: Transaction, row: RangeRow) -> None:
+    """Raise where a number would be in two ranges; those of the settings are below all others."""
+    for other in await tx.find(RangeRow, network_type=row.network_type, physical_network=row.physical_network):
+        apart = other.maximum < row.minimum or row.maximum < other.minimum
+        if other.id != row.id and other.default_of is None and not apart:
+            raise NetworkSegmentRangeOverlaps(
+                f"Numbers {row.minimum} to {row.maximum} overlap with Network Segment Range {other.id}: "
+                f"{other.minimum} to {other.maximum}."
+            )
 
 
 def _refuse_default(row: RangeRow, verb: str) -> None:
