@@ -59,6 +59,15 @@ async def test_a_subnet_gives_addresses_and_dhcp(network: Client, make: Maker) -
     assert [used[name]["used"] for name in ("network", "subnet", "port")] == [0, 0, 0]
 
 
+async def test_one_address_has_no_room_for_dhcp(network: Client, make: Maker) -> None:
+    net = await make.network()
+    wish = {"network_id": net["id"], "cidr": "10.1.0.7/32", "ip_version": 4, "gateway_ip": None}
+    await network.post("/subnets", {"subnet": wish}, 400)
+    one = (await network.post("/subnets", {"subnet": wish | {"enable_dhcp": False}}))["subnet"]
+    await network.put(f"/subnets/{one['id']}", {"subnet": {"enable_dhcp": True}}, 400)
+    await network.put(f"/subnets/{one['id']}", {"subnet": {"name": "one"}})
+
+
 async def test_addresses_asked_for_and_taken(network: Client, make: Maker) -> None:
     net = await make.network()
     subnet = await make.subnet(net, "10.1.0.0/29", enable_dhcp=False)
@@ -197,7 +206,8 @@ async def test_quotas_refuse_and_are_changed_by_administrators(network: Client, 
     assert (await admin.put(mine, {"quota": {"network": 1}}))["quota"]["network"] == 1
     await make.network()
     assert (await network.post("/networks", {"network": {}}, 409))["NeutronError"]["type"] == "OverQuota"
-    await admin.put(mine, {"quota": {"network": -2}}, 400)
+    for odd in (-2, 1.5, 1e300, "1_0", "", None, True, 2**31):
+        await admin.put(mine, {"quota": {"network": odd}}, 400)
     await admin.put(mine, {"quota": {"network": 0}}, 400)
     await admin.put(mine, {"quota": {"network": 0, "force": True}})
     await admin.delete(mine)

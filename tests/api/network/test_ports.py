@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from cumulet.core.db import Duplicate, Transaction
 from cumulet.services.network.errors import NotAuthorized
+from cumulet.services.network.noun import again_if_doubled
 from cumulet.services.network.ports.errors import PortInUse
 from cumulet.services.network.public import NetworkDoor, NicRequest
 from cumulet.services.network.room import Network
@@ -124,3 +126,66 @@ async def test_servers_use_an_external_network_that_is_shared_with_them(
     await network.as_("admin").post("/rbac-policies", {"rbac_policy": share})
     (request,) = await door.check(MEMBER, [NicRequest(network_id=outside)])
     assert request.network_id == outside
+
+
+async def test_one_address_behind_one_router_has_one_floating_ip(
+    network: Client, make: Maker, inside: dict[str, Any]
+) -> None:
+    far = [await make.network() for _ in range(2)]
+    ports = []
+    for net in far:
+        await make.subnet(net, "10.9.0.0/24")
+        ports.append(await make.port(net, fixed_ips=[{"ip_address": "10.9.0.5"}]))
+    wish = {"floating_network_id": inside["outside"]["id"], "router_id": inside["router"]["id"]}
+    first = await make.one("floatingip", "/floatingips", **wish, port_id=ports[0]["id"])
+    again = {"port_id": ports[0]["id"], "router_id": inside["router"]["id"]}
+    await network.put(f"/floatingips/{first['id']}", {"floatingip": again})
+    refusal = await network.post("/floatingips", {"floatingip": wish | {"port_id": ports[1]["id"]}}, 409)
+    assert refusal["NeutronError"]["type"] == "FloatingIPPortAlreadyAssociated"
+
+
+async def test_part_of_an_address_is_meant_literally(network: Client, make: Maker) -> None:
+    net = await make.network()
+    await make.subnet(net)
+    port = await make.port(net)
+
+    async def found(part: str) -> list[str]:
+        query = f"network_id={net['id']}&device_owner=&fixed_ips=ip_address_substr%3D{part}"
+        return [one["id"] for one in (await network.get(f"/ports?{query}"))["ports"]]
+
+    assert await found("10.0.0.") == [port["id"]]
+    for wild in ("%25", "10_0", "/"):
+        assert await found(wild) == []
+
+
+async def test_addresses_that_hosts_make_come_and_go_with_their_subnet(
+    room: Network, network: Client, make: Maker
+) -> None:
+    net = await make.network()
+    subnet = await make.subnet(net)
+    most = room.most_fixed_ips
+    own = [{"subnet_id": subnet["id"], "ip_address": f"10.0.0.{number}"} for number in range(20, 20 + most)]
+    wish = {"network_id": net["id"], "fixed_ips": [*own, {"ip_address": "10.0.0.9"}]}
+    await network.post("/ports", {"port": wish}, 400)
+    port = await make.port(net, fixed_ips=own, device_id="server")
+    six = await make.subnet(net, "2001:db8::/64", ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    assert len((await network.get(f"/ports/{port['id']}"))["port"]["fixed_ips"]) == most + 1
+    heard: list[str] = []
+    room.bus.listen("device", heard.append)
+    await network.delete(f"/subnets/{six['id']}")
+    left = (await network.get(f"/ports/{port['id']}"))["port"]
+    assert left["fixed_ips"] == own
+    assert len(left["dns_assignment"]) == most
+    assert "server" in heard
+
+
+async def test_what_another_put_there_meanwhile_is_looked_for_again(room: Network) -> None:
+    looked: list[int] = []
+
+    async def work(tx: Transaction) -> int:
+        looked.append(len(looked))
+        if looked == [0]:
+            raise Duplicate("somebody else's")
+        return len(looked)
+
+    assert await room.database.write(again_if_doubled(work)) == 2

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cumulet.core.db import Row, Transaction
+from cumulet.core.db import Duplicate, Row, Transaction
+from cumulet.core.db.engine import Collision
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.lib.numbers import whole
@@ -25,6 +26,20 @@ from cumulet.services.network.standard import TagRow, set_tags
 
 Operation = Callable[..., Awaitable[Any]]
 O = TypeVar("O", bound=Operation)  # noqa: E741
+T = TypeVar("T")
+
+
+def again_if_doubled(work: Callable[[Transaction], Awaitable[T]]) -> Callable[[Transaction], Awaitable[T]]:
+    """The work of a transaction that looks before it inserts. What somebody put there meanwhile it finds when it looks
+    again, and refuses in its own words."""
+
+    async def run(tx: Transaction) -> T:
+        try:
+            return await work(tx)
+        except Duplicate as race:
+            raise Collision(race.index) from race
+
+    return run
 
 
 class Noun(Readable):
@@ -77,7 +92,7 @@ class Noun(Readable):
                         await set_tags(tx, made[-1].id, mine["tags"])
                 return made
 
-            rows = await room.database.write(write)
+            rows = await room.database.write(again_if_doubled(write))
             shown = [self.show_row(call, row) for row in rows]
             return {self.many: shown} if bulk else {self.one: shown[0]}
 
@@ -99,7 +114,7 @@ class Noun(Readable):
                 return await operation(room, call, tx, row, dict(wish))
 
             async with self.around_update(room, call, given, wish):
-                row = await room.database.write(write)
+                row = await room.database.write(again_if_doubled(write))
             return {self.one: self.show_row(call, row)}
 
         endpoint = Endpoint("PUT", f"{self.path}/{{{self.key}}}", run, raw=True, name=f"update_{self.one}")
@@ -117,7 +132,7 @@ class Noun(Readable):
                 await operation(room, call, tx, row)
                 await self.remove(room, tx, row)
 
-            await room.database.write(write)
+            await room.database.write(again_if_doubled(write))
 
         self.endpoints.append(
             Endpoint("DELETE", f"{self.path}/{{{self.key}}}", run, 204, name=f"delete_{self.one}", raw=True)
@@ -138,7 +153,7 @@ class Noun(Readable):
                     self.allow_change(call, row, rule, {})
                     return await operation(room, call, tx, row, body)
 
-                result = await room.database.write(write)
+                result = await room.database.write(again_if_doubled(write))
                 return {self.one: self.show_row(call, result)} if isinstance(result, self.row) else result
 
             path = f"{self.path}/{{{self.key}}}/{suffix}"

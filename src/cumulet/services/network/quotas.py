@@ -9,6 +9,7 @@ from cumulet.core.db import Transaction
 from cumulet.core.errors import NotFound
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
+from cumulet.lib.numbers import whole_or_none
 from cumulet.services.network.attributes import read_one
 from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.facets import Facet
@@ -100,11 +101,9 @@ async def _update(room: Network, call: Call) -> dict[str, Any]:
 def _limit(room: Network, name: str, value: Any) -> int:
     if name not in room.quota.defaults:
         raise HTTPBadRequest(f"Unrecognized attribute(s) '{name[:60]}'")
-    try:
-        limit = int(value) if not isinstance(value, bool) else -2
-    except (TypeError, ValueError):
-        limit = -2
-    if not -1 <= limit <= MOST:
+    text = "" if isinstance(value, bool | float) else str(value)
+    limit = -1 if text == "-1" else whole_or_none(text)
+    if limit is None or limit > MOST:
         raise HTTPBadRequest(
             f"Invalid input for {name}. Reason: '{str(value)[:40]}' is not an integer of -1 (any number) or more."
         )

@@ -89,6 +89,17 @@ async def refuse_second(tx: Transaction, row_id: str, port: PortRow, address: Gi
         )
 
 
+async def refuse_same_address(tx: Transaction, row_id: str, router: RouterRow, address: Given) -> None:
+    """Raise when the router leads another floating IP to a port with the same address, in a network farther behind: on
+    their way out it could not tell the two apart."""
+    for other in await tx.find(FloatingIpRow, router_id=router.id, fixed=address.ip_address):
+        if other.id != row_id:
+            raise FloatingIPPortAlreadyAssociated(
+                f"Cannot associate floating IP with fixed IP {address.ip_address} by router {router.id}, which leads "
+                f"floating IP {other.address} to the same address in another network. Choose another router."
+            )
+
+
 def fixed_of(port_id: str, ip: str) -> str:
     return f"{port_id} {ip}"
 

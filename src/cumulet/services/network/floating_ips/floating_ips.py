@@ -17,6 +17,7 @@ from cumulet.services.network.floating_ips.association import (
     chosen_router,
     fixed_address,
     fixed_of,
+    refuse_same_address,
     refuse_second,
     router_between,
     usable_port,
@@ -149,6 +150,7 @@ async def _led_to(tx: Transaction, call: Call, row: FloatingIpRow, wish: dict[st
         router = await chosen_router(tx, call, wish["router_id"], row.network_id)
     else:
         router = await router_between(tx, row.network_id, port, address)
+    await refuse_same_address(tx, row.id, router, address)
     await stir(tx, RouterRow, "router", [router.id])
     if port.device_id:
         tx.wake("device", port.device_id)

@@ -32,6 +32,12 @@ def given_of(text: str) -> list[Given]:
     return msgspec.json.decode(text, type=list[Given])
 
 
+def refuse_too_many(most: int, wanted: Sequence[Wanted] | None, device_owner: str) -> None:
+    """Raise for more than may be asked for. Those that a host makes itself in further subnets nobody asked for."""
+    if wanted and len(wanted) > most and not device_owner.startswith("network:"):
+        raise InvalidInput(f"Exceeded maximum amount of fixed ips per port ({most}).")
+
+
 def wanted_addresses(given: Sequence[Mapping[str, Any]] | None) -> list[Wanted] | None:
     """Addresses as they were asked for; None: whatever there is. Raises InvalidInput."""
     if given is None:

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from cumulet.core.db import Duplicate, Query, Transaction
 from cumulet.core.db.engine import Collision
 from cumulet.services.network import ipam
-from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.ports.addresses import Given, Wanted
 from cumulet.services.network.ports.errors import (
     InvalidIpForSubnet,
@@ -21,12 +20,10 @@ from cumulet.services.network.ports.errors import (
 )
 from cumulet.services.network.ports.reach import refuse_elsewhere, subnet_of
 from cumulet.services.network.ports.row import OF_ROUTERS
-from cumulet.services.network.room import Network
 from cumulet.services.network.subnets.row import AddressRow, SubnetRow
 
 
 async def give(
-    room: Network,
     tx: Transaction,
     *,
     network_id: str,
@@ -40,8 +37,6 @@ async def give(
 
     Where subnets belong to segments, a guest gets addresses of those that its node carries, and none without a node.
     """
-    if wanted is not None:
-        _refuse_too_many(room, wanted, device_owner)
     if wanted is not None and not wanted:
         return []
     subnets = await tx.find(SubnetRow, network_id=network_id, order_by="created_at")
@@ -62,11 +57,6 @@ async def give(
         else:
             given.append(await _give_any(tx, [subnet], port_id))
     return given
-
-
-def _refuse_too_many(room: Network, wanted: Sequence[Wanted], device_owner: str) -> None:
-    if len(wanted) > room.most_fixed_ips and not device_owner.startswith("network:"):
-        raise InvalidInput(f"Exceeded maximum amount of fixed ips per port ({room.most_fixed_ips}).")
 
 
 async def _give_by_itself(
@@ -168,7 +158,6 @@ def _between() -> tuple[sa.ColumnElement[bool], ...]:
 
 
 async def regive(
-    room: Network,
     tx: Transaction,
     *,
     network_id: str,
@@ -195,9 +184,8 @@ async def regive(
             fresh.append(wish)
     for gone in free:
         await tx.delete(AddressRow, subnet_id=gone.subnet_id, ip=gone.ip_address, port_id=port_id)
-    _refuse_too_many(room, wanted, device_owner)
     if not fresh:
         return kept
     return kept + await give(
-        room, tx, network_id=network_id, port_id=port_id, mac=mac, device_owner=device_owner, wanted=fresh, host=host
+        tx, network_id=network_id, port_id=port_id, mac=mac, device_owner=device_owner, wanted=fresh, host=host
     )

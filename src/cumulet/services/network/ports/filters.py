@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +13,13 @@ from cumulet.core.web.listing import Clause
 from cumulet.services.network.ports.row import PortGroupRow, PortRow
 from cumulet.services.network.subnets.row import AddressRow
 
+_ESCAPE = "/"
+"""Before what would stand for any other letters."""
+
 
 def address_filter(values: list[str]) -> tuple[str, Clause, Mapping[str, Any]]:
     """`fixed_ips=ip_address=10.0.0.5`, also of a subnet, also a part of an address; all must hold for one port."""
     bound: dict[str, Any] = {}
-    clauses: list[Clause] = []
     kinds: dict[str, list[str]] = {}
     for value in values:
         name, _, wanted = value.partition("=")
@@ -27,14 +30,13 @@ def address_filter(values: list[str]) -> tuple[str, Clause, Mapping[str, Any]]:
     found = sa.select(c.port_id)
     for name, wanteds in kinds.items():
         if name == "ip_address_substr":
-            found = found.where(c.ip.contains(sa.bindparam("fixed_part"), autoescape=False))
-            bound["fixed_part"] = wanteds[-1]
+            found = found.where(c.ip.contains(sa.bindparam("fixed_part"), escape=_ESCAPE))
+            bound["fixed_part"] = re.sub(r"[/%_]", rf"{_ESCAPE}\g<0>", wanteds[-1])
         else:
             column = c.subnet_id if name == "subnet_id" else c.ip
             found = found.where(column.in_(sa.bindparam(f"fixed_{name}", expanding=True)))
             bound[f"fixed_{name}"] = wanteds
-    clauses.append(PortRow.c.id.in_(found))
-    return " ".join(["fixed_ips", *sorted(kinds)]), sa.and_(*clauses), bound
+    return " ".join(["fixed_ips", *sorted(kinds)]), PortRow.c.id.in_(found), bound
 
 
 def _plain_ip(text: str) -> str:

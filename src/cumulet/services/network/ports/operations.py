@@ -76,7 +76,6 @@ async def make(room: Network, tx: Transaction, network: NetworkRow, new: NewPort
         await refuse_taken_mac(tx, network.id, new.mac)
     mac = new.mac or new_mac(room)
     given = await addressing.give(
-        room,
         tx,
         network_id=network.id,
         port_id=columns["id"],
@@ -190,7 +189,7 @@ async def _into_columns(
     if wanted is not None:
         changes |= await _readdress(room, tx, row, changes, wanted)
     elif network.routed and host not in ("", row.host) and not row.device_owner.startswith("network:"):
-        changes |= await _arrive(room, tx, row, host)
+        changes |= await _arrive(tx, row, host)
     if {"fixed_ips", "dns_name"} & set(changes):
         name = changes.get("dns_name", row.dns_name)
         now = given_of(changes.get("fixed_ips", row.fixed_ips))
@@ -202,7 +201,6 @@ async def _readdress(
 ) -> dict[str, Any]:
     """The columns of a port that is to have these addresses."""
     given = await addressing.regive(
-        room,
         tx,
         network_id=row.network_id,
         port_id=row.id,
@@ -224,7 +222,7 @@ async def _let_lead(room: Network, tx: Transaction, port_id: str, kept: Collecti
     await forget_addresses(tx, port_id, kept)
 
 
-async def _arrive(room: Network, tx: Transaction, row: PortRow, host: str) -> dict[str, Any]:
+async def _arrive(tx: Transaction, row: PortRow, host: str) -> dict[str, Any]:
     """What its node means for a port's addresses: if it waited for them they are given, else they must be of use."""
     if row.ip_allocation != "deferred":
         has = [Wanted(one.subnet_id, one.ip_address) for one in given_of(row.fixed_ips)]
@@ -232,7 +230,6 @@ async def _arrive(room: Network, tx: Transaction, row: PortRow, host: str) -> di
         await refuse_elsewhere(tx, row.network_id, subnets, has, host)
         return {}
     given = await addressing.give(
-        room,
         tx,
         network_id=row.network_id,
         port_id=row.id,

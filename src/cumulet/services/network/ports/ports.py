@@ -20,7 +20,7 @@ from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.networks.using import usable_network
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.ports import operations
-from cumulet.services.network.ports.addresses import wanted_addresses
+from cumulet.services.network.ports.addresses import refuse_too_many, wanted_addresses
 from cumulet.services.network.ports.columns import new_mac, with_options
 from cumulet.services.network.ports.errors import (
     PortInUse,
@@ -87,6 +87,8 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     groups = await groups_of_new(room, tx, call, wish, security)
     pairs = wish["allowed_address_pairs"]
     refuse_odd_security(room, security, groups, pairs)
+    addresses = wanted_addresses(wish.get("fixed_ips"))
+    refuse_too_many(room.most_fixed_ips, addresses, wish["device_owner"])
     return await operations.make(
         room,
         tx,
@@ -104,7 +106,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
             vnic_type=wish["binding:vnic_type"],
             profile=wish.get("binding:profile") or {},
             port_security=security,
-            addresses=wanted_addresses(wish.get("fixed_ips")),
+            addresses=addresses,
             groups=groups,
             pairs=pairs,
             dhcp_options=with_options([], wish.get("extra_dhcp_opts") or []),
@@ -167,6 +169,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: PortRow, wish:
         changes["dhcp_options"] = json_text(with_options(before, wish["extra_dhcp_opts"] or []))
     if "fixed_ips" in wish:
         changes["addresses"] = wanted_addresses(wish["fixed_ips"] or [])
+        refuse_too_many(room.most_fixed_ips, changes["addresses"], device[1])
         await refuse_forwarded(tx, row.id, {wanted.ip for wanted in changes["addresses"]}, keep=row.fixed_ips)
     if "security_groups" in wish:
         changes["group_ids"] = await usable_groups(tx, call, wish["security_groups"] or [], has=row.groups)

@@ -195,10 +195,14 @@ def _refuse_odd_modes(new: NewSubnet, cidr: ipam.Subnetwork) -> None:
         raise InvalidInput(
             f"Invalid CIDR {cidr} for IPv6 address mode: addresses are made from MACs, which needs a prefix of /64."
         )
-    if new.dhcp and cidr.prefixlen == cidr.max_prefixlen:
-        raise InvalidInput(f"A subnet of one address ({cidr}) has no room for DHCP. Set enable_dhcp to false.")
+    _refuse_no_room(cidr, dhcp=new.dhcp)
     if cidr.is_multicast or cidr.is_loopback:
         raise InvalidInput(f"Invalid input for operation: {cidr} is a multicast or loopback subnet.")
+
+
+def _refuse_no_room(cidr: ipam.Subnetwork, *, dhcp: bool) -> None:
+    if dhcp and cidr.prefixlen == cidr.max_prefixlen:
+        raise InvalidInput(f"A subnet of one address ({cidr}) has no room for DHCP. Set enable_dhcp to false.")
 
 
 def _refuse_odd_gateway(cidr: ipam.Subnetwork, gateway: str) -> None:
@@ -238,6 +242,7 @@ async def update(room: Network, tx: Transaction, row: SubnetRow, changes: dict[s
     """Write changed columns; `pools` come as pairs of addresses."""
     cidr = ipam.network_of(row.cidr)
     gateway = changes.get("gateway", row.gateway)
+    _refuse_no_room(cidr, dhcp=changes.get("dhcp", row.dhcp))
     if "gateway" in changes and gateway != row.gateway:
         _refuse_odd_gateway(cidr, gateway)
         await _refuse_gateway_of_router(tx, row)
@@ -268,31 +273,21 @@ async def _refuse_gateway_of_router(tx: Transaction, row: SubnetRow) -> None:
         raise GatewayIpInUse(f"Current gateway ip {row.gateway} already in use by port {port.id}. Unable to update.")
 
 
-async def refuse_in_use(tx: Transaction, row: SubnetRow) -> None:
-    """Raise SubnetInUse while ports that do not give way have addresses of it."""
+async def vacate(room: Network, tx: Transaction, row: SubnetRow) -> None:
+    """Take the addresses of a subnet that is to go from ports that made them themselves. Raises SubnetInUse while
+    others have some."""
     addresses = await tx.find(AddressRow, subnet_id=row.id)
-    ports = (
-        {port.id: port for port in await tx.find(PortRow, id=sorted({a.port_id for a in addresses}))}
-        if addresses
-        else {}
-    )
-    users = [
-        port.id
-        for port in ports.values()
-        if port.device_owner != DHCP and (not row.makes_own_addresses or port.device_owner in OF_ROUTERS)
-    ]
+    ports = await tx.find(PortRow, id=sorted({a.port_id for a in addresses})) if addresses else []
+    guests = [port for port in ports if port.device_owner != DHCP]
+    users = [p.id for p in guests if not row.makes_own_addresses or p.device_owner in OF_ROUTERS]
     if users:
         raise SubnetInUse(
             f"Unable to complete operation on subnet {row.id}: One or more ports have an IP allocation from this "
             f"subnet. The ports are: {', '.join(sorted(users)[:20])}"
         )
-    for port in ports.values():
-        if port.device_owner != DHCP:
-            left = [has for has in given_of(port.fixed_ips) if has.subnet_id != row.id]
-            text = msgspec.json.encode(left).decode()
-            await tx.update(PortRow, {"id": port.id}, fixed_ips=text, ip_allocation="immediate" if left else "none")
-            await tx.delete(AddressRow, subnet_id=row.id, port_id=port.id)
-            await stir(tx, PortRow, "port", [port.id])
+    for port in guests:
+        left = [has for has in given_of(port.fixed_ips) if has.subnet_id != row.id]
+        await change(room, tx, port, addresses=[Wanted(has.subnet_id, has.ip_address) for has in left])
 
 
 async def erase_subnet(room: Network, tx: Transaction, row: SubnetRow) -> None:

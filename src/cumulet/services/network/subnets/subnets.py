@@ -206,7 +206,7 @@ async def update(room: Network, call: Call, tx: Transaction, row: SubnetRow, wis
 
 @subnets.deleting
 async def delete(room: Network, call: Call, tx: Transaction, row: SubnetRow) -> None:
-    await operations.refuse_in_use(tx, row)
+    await operations.vacate(room, tx, row)
     await operations.erase_subnet(room, tx, row)
     network = await tx.get(NetworkRow, id=row.network_id)
     if network:
