@@ -28,22 +28,22 @@ class World:
     def __init__(self, room: Network, fleet: FakeFleet) -> None:
         self.fleet = fleet
         self.door = NetworkDoor(room)
-        self._all: list[Reconciler] = reconcilers(room)
+        self.reconcilers: list[Reconciler] = reconcilers(room)
         self._woken: set[tuple[str, str]] = set()
-        for reconciler in self._all:
+        for reconciler in self.reconcilers:
             room.bus.listen(reconciler.topic, lambda key, topic=reconciler.topic: self._woken.add((topic, key)))
 
     async def settle(self, *, lose_wakes: bool = False) -> None:
         if lose_wakes:
             self._woken.clear()
-            for reconciler in self._all:
+            for reconciler in self.reconcilers:
                 self._woken |= {(reconciler.topic, key) for key in await reconciler.unsettled("", 500)}
         for _ in range(MOST_ROUNDS):
             if not self._woken:
                 return
             now, self._woken = self._woken, set()
             for topic, key in sorted(now):
-                for reconciler in self._all:
+                for reconciler in self.reconcilers:
                     if reconciler.topic == topic and self._at_once(await reconciler.step(key)):
                         self._woken.add((topic, key))
         raise AssertionError(f"never settles: {self._woken}")
@@ -118,6 +118,22 @@ async def test_a_bound_port_brings_its_network_and_groups(world: World, network:
     assert not fleet.told("one", Kind.PORT)
     assert not any(fleet.said.values())
     assert (await world.door.nics("a"))[0].status == "DOWN"
+
+
+async def test_what_nodes_say_of_a_port_is_heard_though_the_wake_up_is_lost(world: World, make: Maker) -> None:
+    net = await make.network()
+    await make.subnet(net)
+    port = await server(world, net, "a", "one")
+    await world.settle()
+    world.fleet.report("one", Kind.PORT, port)
+    await world.settle(lose_wakes=True)
+    assert (await world.door.nics("a"))[0].up
+    # On a dead node nobody waits for it, until the node is back and says so by itself.
+    world.fleet.kill("two")
+    await server(world, net, "b", "two")
+    await world.settle()
+    ports = next(one for one in world.reconcilers if one.topic == Kind.PORT)
+    assert await ports.unsettled("", 500) == []
 
 
 async def test_a_port_whose_node_says_no_is_down(world: World, make: Maker) -> None:

@@ -59,6 +59,12 @@ def is_up(helds: Iterable[Held], host: str) -> bool:
     return any(fact is not None and fact.up for fact in facts)
 
 
+def in_force_on(helds: Iterable[Held], generation: int) -> set[str]:
+    """The nodes that say that the element is in force as it is wished now."""
+    said = {held.node: facts_of(held) for held in helds if held.observed == generation}
+    return {node for node, facts in said.items() if facts is not None and facts.digest}
+
+
 async def withdraw_beyond(room: Network, kind: Kind, key: str, helds: Iterable[Held], wanted: Collection[str]) -> None:
     """Order the nodes that hold something and should not to let go of it."""
     for held in helds:

@@ -14,10 +14,10 @@ import msgspec
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.record import Record
 from cumulet.core.db import Transaction
-from cumulet.core.reconcile.outcome import Done, Outcome
+from cumulet.core.reconcile.outcome import Again, Done, Outcome
 from cumulet.services.fleet.public import Held
 from cumulet.services.network.floating_ips.row import show_port
-from cumulet.services.network.following import is_up, keys_of, let_go, withdraw_beyond
+from cumulet.services.network.following import in_force_on, is_up, keys_of, let_go, withdraw_beyond
 from cumulet.services.network.local_ips.row import led_to
 from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, BindingRow, PortRow
 from cumulet.services.network.ports.status import status_of
@@ -27,6 +27,8 @@ from cumulet.services.network.security_groups.log_row import logs_for
 from cumulet.services.network.specs import location_spec, member_of, port_spec
 from cumulet.services.network.stirring import settle
 from cumulet.services.network.trunks.row import carried, show_trunk
+
+HEARING_SECONDS = 10.0
 
 
 class PortReconciler:
@@ -63,10 +65,14 @@ class PortReconciler:
         await room.fleet.assign_all(orders)
         await withdraw_beyond(room, Kind.PORT, key, helds, tunnels)
         await room.fleet.announce(key, _said(port, tunnels[port.host]) if port.host in tunnels else {})
-        seen = port.generation
-        await room.database.write(lambda tx: settle(tx, PortRow, key, seen))
         router = await room.fleet.held(Kind.ROUTER, port.device_id) if port.device_owner in OF_ROUTERS else []
         await self._note(key, [*helds, *router])
+        # Whoever waits for the port must not wait for a wake-up that was lost. Of a dead node nothing is to be heard.
+        alive = {name for name, node in nodes.items() if node is not None and node.alive}
+        if alive - in_force_on(helds, port.generation):
+            return Again(HEARING_SECONDS, "its node has not said yet that it is made")
+        seen = port.generation
+        await room.database.write(lambda tx: settle(tx, PortRow, key, seen))
         return Done()
 
     async def _note(self, key: str, helds: Sequence[Held]) -> None:
