@@ -11,8 +11,9 @@ import pytest
 from cumulet.contracts.machines import DiskSpec, MachineFacts, MachineSpec, Power
 from cumulet.contracts.moves import Arrival, Departure, Stage
 from cumulet.contracts.record import digest_of
-from tests.support import hypervisors
-from tests.support.hypervisors import QemuWorld, machine, qemu_door
+from tests.support.hypervisors.doors import qemu_door, tcg
+from tests.support.hypervisors.qemu import QemuWorld
+from tests.support.hypervisors.worlds import Door, machine
 
 pytestmark = pytest.mark.root
 change = msgspec.structs.replace
@@ -21,18 +22,18 @@ SECRET = "5e" * 32
 
 @pytest.fixture
 async def world() -> AsyncIterator[QemuWorld]:
-    made = QemuWorld(await hypervisors.tcg())
+    made = QemuWorld(await tcg())
     yield made
     await made.close()
 
 
-async def as_ordered(door: hypervisors.Door, spec: MachineSpec) -> None:
+async def as_ordered(door: Door, spec: MachineSpec) -> None:
     facts = await door.ensure(spec)
     assert facts.fault is None
     assert facts.digest == digest_of(spec)
 
 
-async def until(door: hypervisors.Door, spec: MachineSpec, stage: Stage) -> MachineFacts:
+async def until(door: Door, spec: MachineSpec, stage: Stage) -> MachineFacts:
     async with asyncio.timeout(60):
         while True:
             facts = await door.ensure(spec)

@@ -26,10 +26,11 @@ from cumulet.lib import process
 from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qmp import Monitor
 from cumulet.programs.images.tiny import READY
-from tests.support import hypervisors
 from tests.support.exports import found_behind
 from tests.support.guest_image import tiny_image
-from tests.support.hypervisors import GUEST_USER, STORAGE_USER, QemuWorld, machine, tap_name, with_volume
+from tests.support.hypervisors.doors import GUEST_USER, STORAGE_USER, tap_name, tcg
+from tests.support.hypervisors.qemu import QemuWorld
+from tests.support.hypervisors.worlds import machine, with_volume
 
 pytestmark = pytest.mark.root
 change = msgspec.structs.replace
@@ -38,7 +39,7 @@ GIB = 1 << 30
 
 @pytest.fixture
 async def world() -> AsyncIterator[QemuWorld]:
-    made = QemuWorld(await hypervisors.tcg())
+    made = QemuWorld(await tcg())
     yield made
     await made.close()
 

@@ -13,7 +13,7 @@ import msgspec
 
 from cumulet.contracts.machines import MachineSpec
 from cumulet.drivers.hypervisor.qemu.probe import Abilities
-from tests.support.hypervisors import qemu_door
+from tests.support.hypervisors.doors import qemu_door
 
 
 async def main(folder: str, namespace: str, abilities: str, order: str) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
 import pytest
 
 from cumulet.contracts.machines import MachineFacts, MachineSpec, Power, VolumeConnection
 from cumulet.contracts.record import digest_of
-from tests.contracts.test_hypervisor import as_ordered, found, world
-from tests.support.hypervisors import PATIENCE, Door, World, machine, with_volume
-
-__all__ = ["world"]
-change = msgspec.structs.replace
+from tests.contracts.hypervisor.asked import as_ordered, change, found
+from tests.support.hypervisors.worlds import Door, World, machine, with_volume
+from tests.support.patience import HANG_SECONDS
 
 
 async def a_volume(world: World, *, far: bool) -> VolumeConnection:
@@ -28,7 +25,7 @@ def at(spec: MachineSpec, volume: VolumeConnection, goes_to: VolumeConnection | 
 
 async def told(door: Door, spec: MachineSpec) -> MachineFacts:
     """The first report by which its volume is there, or will not be."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_SECONDS):
         while True:
             facts = await found(door, spec.id)
             assert facts is not None
