@@ -16,7 +16,7 @@ import pytest
 from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageUnusable
-from cumulet.drivers.volume.files import FileVolumes
+from cumulet.drivers.volume.files.volumes import FileVolumes
 from cumulet.lib.qmp import Monitor
 from tests.support.supplies import Vault
 

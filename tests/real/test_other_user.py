@@ -12,7 +12,9 @@ import pytest
 
 from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.volumes import VolumeSpec
-from cumulet.drivers.volume.files import FileVolumes
+from cumulet.drivers.volume.files.volumes import FileVolumes
+from cumulet.drivers.volume.raw.files import FileStore
+from cumulet.drivers.volume.raw.volumes import RawVolumes
 from cumulet.lib.process import User
 from cumulet.lib.qcow2 import read_header
 from cumulet.node.images.cache import ImageCache
@@ -22,6 +24,7 @@ from tests.support.supplies import Vault
 pytestmark = pytest.mark.root
 
 OTHER = User(uid=64321, gid=64321)
+STORAGE = User(uid=64322, gid=64321)
 MIB = 1 << 20
 DATA = b"\1" * MIB + bytes(7 * MIB)
 IMAGE = ImageRef(
@@ -76,5 +79,28 @@ async def test_an_image_becomes_a_volume_by_the_hands_of_the_other_user(folder: 
             (0, 0o711)
         ]
     finally:
+        volumes.close()
+        await images.close()
+
+
+async def test_snapshots_of_raw_volumes_are_read_by_whoever_opens_these(folder: Path) -> None:
+    images = ImageCache(folder / "images", fetch, JumpingClock(), user=OTHER)
+    vault, store = Vault(), FileStore(folder / "raw", STORAGE)
+    volumes = RawVolumes("iscsi", store, folder / "local", images, vault, user=OTHER, daemon_user=STORAGE)
+    try:
+        for spec in (
+            VolumeSpec(id=MAPLE, size_gib=1, image=IMAGE, snapshots=(MONDAY,)),
+            VolumeSpec(id=BIRCH, size_gib=1, snapshot_id=MONDAY, encrypted=True, key_bits=512),
+        ):
+            facts = await volumes.ensure(spec)
+            assert facts.fault is None, facts.fault
+        async with volumes.copied(MAPLE, "raw", snapshot_id=MONDAY) as copy:
+            assert copy.open("rb").read(len(DATA)) == DATA
+            assert copy.stat().st_uid == OTHER.uid
+        for file in (folder / "raw").glob("*/*"):
+            status = file.stat()
+            assert (status.st_uid, status.st_mode & 0o777) in ((STORAGE.uid, 0o600), (0, 0o644)), file
+    finally:
+        await volumes.halt()
         volumes.close()
         await images.close()

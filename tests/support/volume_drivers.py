@@ -19,9 +19,9 @@ from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageUnusable
 from cumulet.drivers.volume.base import Volumes
-from cumulet.drivers.volume.exports import Exports
 from cumulet.drivers.volume.fake import FakeVolumes, VolumeWorld
-from cumulet.drivers.volume.files import FileVolumes
+from cumulet.drivers.volume.files.exports import Exports
+from cumulet.drivers.volume.files.volumes import FileVolumes
 from cumulet.drivers.volume.nfs import NfsVolumes
 from cumulet.lib.mounts import Mount
 from cumulet.lib.qcow2 import read_header

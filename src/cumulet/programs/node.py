@@ -27,7 +27,7 @@ from cumulet.drivers.network.linux.driver import LinuxNetwork
 from cumulet.drivers.network.linux.node import Node, Uplink
 from cumulet.drivers.network.linux.uplink import remove_uplink
 from cumulet.drivers.volume.base import Supplies
-from cumulet.drivers.volume.exports import Exports
+from cumulet.drivers.volume.files.exports import Exports
 from cumulet.drivers.volume.raw.volumes import RawVolumes
 from cumulet.lib import process
 from cumulet.lib.clock import SystemClock

@@ -9,8 +9,8 @@ from pathlib import Path
 from cumulet.contracts.backends import LOCAL
 from cumulet.drivers.hypervisor.base import ImageFiles
 from cumulet.drivers.volume.base import OpenVolumes, Supplies, Volumes
-from cumulet.drivers.volume.exports import Exports
-from cumulet.drivers.volume.files import FileVolumes
+from cumulet.drivers.volume.files.exports import Exports
+from cumulet.drivers.volume.files.volumes import FileVolumes
 from cumulet.drivers.volume.nfs import NfsVolumes
 from cumulet.drivers.volume.raw.files import FileStore
 from cumulet.drivers.volume.raw.rbd import RbdStore

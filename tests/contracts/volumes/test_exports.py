@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from cumulet.contracts.volumes import VolumeSpec, export_name
-from cumulet.drivers.volume.base import CopyFailed
-from cumulet.drivers.volume.exports import EXPORT
+from cumulet.drivers.volume.base import EXPORT, CopyFailed
 from tests.support.volume_drivers import BIRCH, BLUE, DRIVERS, MAPLE, MONDAY, RED, TUESDAY, Backend, ensured, of
 
 

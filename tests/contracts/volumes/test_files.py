@@ -15,7 +15,7 @@ from cumulet.contracts.machines import ImageRef
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.volume.base import CopyFailed, Volumes
-from cumulet.drivers.volume.files import FileVolumes
+from cumulet.drivers.volume.files.volumes import FileVolumes
 from cumulet.lib.qcow2 import read_header
 from cumulet.lib.qemu_img import take_snapshot
 from cumulet.lib.sparse import Parcel, parcel

@@ -8,7 +8,7 @@ import pytest
 
 from cumulet.contracts.volumes import VolumeSpec
 from cumulet.drivers.volume.base import CopyFailed
-from cumulet.drivers.volume.files import FileVolumes
+from cumulet.drivers.volume.files.volumes import FileVolumes
 from cumulet.drivers.volume.nfs import NfsVolumes, cluster_of
 from cumulet.lib.mounts import Mount, NotMounted
 from tests.support.supplies import Vault

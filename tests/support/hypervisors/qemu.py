@@ -21,7 +21,7 @@ from cumulet.contracts.machines import (
 from cumulet.drivers.hypervisor.qemu.driver import QemuHypervisor
 from cumulet.drivers.hypervisor.qemu.journal import Folder
 from cumulet.drivers.hypervisor.qemu.probe import Abilities
-from cumulet.drivers.volume.exports import Exports
+from cumulet.drivers.volume.files.exports import Exports
 from cumulet.lib import process
 from tests.support.boot_sector import boot_disk
 from tests.support.hypervisors.doors import GUEST_USER, STORAGE_USER, qemu_door, tap_name, volume_file

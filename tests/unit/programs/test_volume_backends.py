@@ -10,8 +10,8 @@ import pytest
 from cumulet.contracts.backends import Terms
 from cumulet.contracts.machines import VolumeConnection
 from cumulet.drivers.hypervisor.base import Unfit
-from cumulet.drivers.volume.exports import Exports
-from cumulet.drivers.volume.holders import Holders
+from cumulet.drivers.volume.files.exports import Exports
+from cumulet.drivers.volume.files.holders import Holders
 from cumulet.node.volumes.backends import Backends
 from cumulet.programs import volume_backends
 from cumulet.programs.doctor.volumes import nfs

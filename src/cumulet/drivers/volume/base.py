@@ -12,6 +12,9 @@ from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import Opening
 from cumulet.lib.sparse import Parcel
 
+EXPORT = "export"
+"""Stands for all machines that have a volume open by way of what its node offers over the network."""
+
 
 class CopyFailed(Exception):
     """There is no copy of a volume to be had; the message says why."""

@@ -17,8 +17,7 @@ from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import CONTENT, COPY_FORMATS, EMPTY, VolumeFacts, VolumeSpec, export_name
 from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
-from cumulet.drivers.volume.base import CopyFailed, Supplies
-from cumulet.drivers.volume.exports import EXPORT
+from cumulet.drivers.volume.base import EXPORT, CopyFailed, Supplies
 from cumulet.lib.sparse import LONGEST_FRAME, Parcel, frames, parcel
 
 _NOTHING = "blank"

@@ -19,7 +19,7 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.backends import Storage
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.volume.base import CopyFailed
-from cumulet.drivers.volume.files import FileVolumes
+from cumulet.drivers.volume.files.volumes import FileVolumes
 from cumulet.lib import mounts
 from cumulet.lib.mounts import Mount, NotMounted
 from cumulet.lib.sparse import Parcel

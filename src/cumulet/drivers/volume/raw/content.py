@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cumulet.contracts.volumes import VolumeSpec
+from cumulet.drivers.volume.failing import GIB, Impossible, must_fit
 from cumulet.drivers.volume.raw.place import (
     COPY,
     MOMENT,
@@ -15,11 +16,9 @@ from cumulet.drivers.volume.raw.place import (
     RawPlace,
     count_of,
     header_of,
-    must_fit,
     volume,
 )
-from cumulet.drivers.volume.raw.store import GIB, State
-from cumulet.drivers.volume.workplace import Impossible
+from cumulet.drivers.volume.raw.store import State
 from cumulet.lib.qcow2 import read_header
 
 
@@ -57,7 +56,7 @@ class RawContent:
             raise Impossible("There is no image that this volume should be made of again.", 404)
         await self._place.must_be_free(spec.id, "it gets another image")
         image = Path(await self._place.images.path(spec.image))
-        must_fit(read_header(image).virtual_size, (state.size - header_of(state)) // GIB, "image")
+        must_fit(read_header(image).virtual_size, state.size - header_of(state), "image")
         await self._write_over(spec, state, str(image), "qcow2")
         await self._store.keep_word(volume(spec.id), REIMAGES, str(spec.reimages))
 
@@ -67,14 +66,10 @@ class RawContent:
         if spec.restores <= count_of(state, RESTORES):
             return
         await place.must_be_free(spec.id, "a backup is restored to it")
-        part = place.parts / f"{spec.id}.raw"
-        part.unlink(missing_ok=True)
-        try:
-            await place.fetch(place.supplies.backup(spec.restore_from), part, state.size - header_of(state))
+        with place.parts.file(f"{spec.id}.raw") as part:
+            await place.parts.fetch(place.supplies.backup(spec.restore_from), part, state.size - header_of(state))
             await self._write_over(spec, state, str(part), "raw")
             await self._store.keep_word(volume(spec.id), RESTORES, str(spec.restores))
-        finally:
-            part.unlink(missing_ok=True)
 
     async def _write_over(self, spec: VolumeSpec, state: State, source: str, source_format: str) -> None:
         name, header = volume(spec.id), header_of(state)
@@ -99,7 +94,7 @@ class RawContent:
         found = [mark.removeprefix(SNAPSHOT) for mark in there if mark.startswith(SNAPSHOT)]
         for snapshot in found:
             if snapshot not in spec.snapshots:
-                if self._place.sources[snapshot]:
+                if self._place.turns.is_kept(snapshot):
                     raise Impossible(f"A volume is being made from snapshot {snapshot}.", 409)
                 await self._store.drop(name, SNAPSHOT + snapshot)
         for snapshot in spec.snapshots:

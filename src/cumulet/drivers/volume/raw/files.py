@@ -15,9 +15,11 @@ import msgspec
 
 from cumulet.contracts.backends import Storage
 from cumulet.drivers.hypervisor.base import Opening
-from cumulet.drivers.volume.raw.store import GIB, NoRoom, NotThere, State, check_name
+from cumulet.drivers.volume.failing import GIB, NotThere
+from cumulet.drivers.volume.raw.store import NoRoom, State, check_name
 from cumulet.lib import process
 from cumulet.lib.process import ProcessFailed, User
+from cumulet.lib.whole_file import publish
 
 LACKS = ("snapshots in use", "extending in use")
 _SECONDS_TO_COPY = 3600.0
@@ -43,13 +45,12 @@ class FileStore:
     async def make(self, name: str, size: int) -> None:
         folder = self._at(name)
         folder.mkdir(mode=0o711)
-        self._own(folder / "disk", size)
+        await asyncio.to_thread(self._own, folder / "disk", size)
 
     async def clone(self, name: str, snapshot: str, new: str) -> None:
         folder = self._at(new)
         folder.mkdir(mode=0o711)
         await self._copy(self._snapshot(name, snapshot), folder / "disk")
-        self._own(folder / "disk")
 
     async def remove(self, name: str) -> None:
         folder = self._at(name)
@@ -58,7 +59,7 @@ class FileStore:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def rename(self, name: str, new: str) -> None:
-        self._at(name).rename(self._at(new))
+        await asyncio.to_thread(publish, self._at(name), self._at(new))
 
     async def resize(self, name: str, size: int) -> None:
         os.truncate(self._disk(name), size)
@@ -68,25 +69,16 @@ class FileStore:
         os.truncate(self._disk(name), size)
 
     async def take(self, name: str, snapshot: str) -> None:
-        part = self._disk(name).with_name("part")
-        await self._copy(self._disk(name), part)
-        part.rename(self._snapshot(name, snapshot))
+        await self._replace(self._snapshot(name, snapshot), self._disk(name))
 
     async def drop(self, name: str, snapshot: str) -> None:
         self._snapshot(name, snapshot).unlink(missing_ok=True)
 
     async def return_to(self, name: str, snapshot: str) -> None:
-        part = self._disk(name).with_name("part")
-        await self._copy(self._snapshot(name, snapshot), part)
-        self._own(part)
-        part.rename(self._disk(name))
+        await self._replace(self._disk(name), self._snapshot(name, snapshot))
 
     async def keep_word(self, name: str, word: str, text: str) -> None:
-        file = self._at(name) / "words.json"
-        words = {**self._words(self._at(name)), word: text}
-        part = file.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode({word: text for word, text in words.items() if text}))
-        part.rename(file)
+        await asyncio.to_thread(self._keep_word, self._at(name), word, text)
 
     async def is_open(self, name: str) -> bool:
         return False
@@ -145,7 +137,24 @@ class FileStore:
         except FileNotFoundError:
             return {}
 
+    @classmethod
+    def _keep_word(cls, folder: Path, word: str, text: str) -> None:
+        words = {**cls._words(folder), word: text}
+        part = folder / "words.part"
+        with part.open("wb") as writer:
+            writer.write(msgspec.json.encode({word: text for word, text in words.items() if text}))
+            writer.flush()
+            os.fsync(writer.fileno())
+        publish(part, folder / "words.json")
+
+    async def _replace(self, file: Path, source: Path) -> None:
+        """Let a file of a volume hold what another one of it holds, at once and for good."""
+        part = file.with_name("part")
+        await self._copy(source, part)
+        await asyncio.to_thread(publish, part, file)
+
     def _own(self, file: Path, size: int | None = None) -> None:
+        """It is on the disk, and whoever opens volumes may open it."""
         with open(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as opened:
             if size is not None:
                 os.ftruncate(opened.fileno(), size)
@@ -162,3 +171,4 @@ class FileStore:
             if b"No space left" in error.stderr:
                 raise NoRoom(str(error)) from error
             raise
+        await asyncio.to_thread(self._own, target)

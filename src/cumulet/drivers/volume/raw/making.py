@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 from cumulet.contracts.volumes import CONTENT, EMPTY, VolumeSpec
+from cumulet.drivers.volume.failing import GIB, Impossible, NotThere, must_fit
 from cumulet.drivers.volume.raw.bench import SOURCE, TARGET, into
 from cumulet.drivers.volume.raw.place import (
     COPY,
@@ -17,12 +18,9 @@ from cumulet.drivers.volume.raw.place import (
     VOLUME,
     RawPlace,
     header_of,
-    must_fit,
     part_of,
     volume,
 )
-from cumulet.drivers.volume.raw.store import GIB, NotThere
-from cumulet.drivers.volume.workplace import Impossible
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.qcow2 import read_header
 
@@ -55,7 +53,7 @@ class RawMaking:
             await self._arrive(part, spec)
         elif spec.image is not None:
             image = Path(await self._place.images.path(spec.image))
-            must_fit(read_header(image).virtual_size, spec.size_gib, "source")
+            must_fit(read_header(image).virtual_size, spec.size_gib * GIB, "source")
             await self._blank(part, spec)
             await self._place.fill(part, spec.id, str(image), "qcow2")
         elif spec.snapshot_id:
@@ -83,19 +81,15 @@ class RawMaking:
             await self._store.keep_word(part, word, str(count) if count else "")
 
     async def _fetch_content(self, part: str, spec: VolumeSpec) -> None:
-        file = self._place.parts / f"{spec.id}.arriving"
-        file.unlink(missing_ok=True)
-        try:
-            await self._place.fetch(self._place.supplies.volume_file(spec.id), file, spec.size_gib * GIB)
+        with self._place.parts.file(f"{spec.id}.arriving") as file:
+            await self._place.parts.fetch(self._place.supplies.volume_file(spec.id), file, spec.size_gib * GIB)
             await self._blank(part, spec)
             await self._place.fill(part, spec.id, str(file), "raw")
-        finally:
-            file.unlink(missing_ok=True)
 
     async def _adopt(self, spec: VolumeSpec) -> None:
         if spec.adopt == spec.id:
             raise Impossible(f"There is no volume {spec.adopt} here to take over.", 404)
-        async with self._place.alone(spec.adopt):
+        async with self._place.turns.alone(spec.adopt):
             state = await self._place.state(spec.adopt)
             if state is None:
                 raise Impossible(f"There is no volume {spec.adopt} here to take over.", 404)
@@ -115,7 +109,7 @@ class RawMaking:
             await self._copy(spec.volume_id, mark, part, spec)
 
     async def _copy_snapshot(self, part: str, spec: VolumeSpec) -> None:
-        with self._place.kept(spec.snapshot_id):
+        with self._place.turns.kept(spec.snapshot_id):
             holder = await self._holder(spec.snapshot_id)
             if holder is None:
                 raise Impossible(f"There is no snapshot {spec.snapshot_id} here.", 404)
@@ -135,7 +129,7 @@ class RawMaking:
         header = header_of(state)
         if snapshot not in state.snapshots:
             raise NotThere(snapshot)
-        must_fit(state.snapshots[snapshot] - header, spec.size_gib, "source")
+        must_fit(state.snapshots[snapshot] - header, spec.size_gib * GIB, "source")
         if bool(header) == spec.encrypted:
             await self._store.clone(volume(source), snapshot, part)
             if header:
@@ -145,5 +139,8 @@ class RawMaking:
             return
         await self._blank(part, spec)
         read = await place.on_bench(volume(source), source, snapshot, read_only=True)
-        async with place.turns, place.bench.places(source=read, target=await place.on_bench(part, spec.id)) as found:
+        async with (
+            place.turns.copies,
+            place.bench.places(source=read, target=await place.on_bench(part, spec.id)) as found,
+        ):
             await place.bench.carry(into(found[SOURCE], "raw", found[TARGET], blank=not spec.encrypted))

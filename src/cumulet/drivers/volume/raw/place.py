@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 from cumulet.drivers.hypervisor.base import ImageFiles
-from cumulet.drivers.volume.base import OpenVolumes, StorageSilent, Supplies
-from cumulet.drivers.volume.fetching import emptied, fetched
+from cumulet.drivers.volume.base import EXPORT, OpenVolumes, StorageSilent, Supplies
+from cumulet.drivers.volume.failing import Impossible, NotThere
+from cumulet.drivers.volume.parts import Parts
 from cumulet.drivers.volume.raw.bench import TARGET, Bench, Place, into
-from cumulet.drivers.volume.raw.store import GIB, NotThere, State, Store
-from cumulet.drivers.volume.raw.targets import EXPORT, Targets
-from cumulet.drivers.volume.workplace import Impossible
+from cumulet.drivers.volume.raw.store import State, Store
+from cumulet.drivers.volume.raw.targets import Targets
+from cumulet.drivers.volume.turns import AT_ONCE, Turns
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.process import User
 from cumulet.lib.qemu_img import Luks
@@ -27,7 +25,6 @@ REVERTS, REIMAGES, RESTORES, HEADER = "cumulet.reverts", "cumulet.reimages", "cu
 """Words kept with a volume: how often something has happened to it, and the bytes before its content if encrypted."""
 ELSEWHERE = "elsewhere"
 """Stands for machines of other nodes, and for whatever else has a volume open."""
-_AT_ONCE = 2
 
 
 class RawPlace:
@@ -49,34 +46,14 @@ class RawPlace:
         self.supplies = supplies
         self.targets = targets
         self.bench = Bench(folder / "bench", user, daemon_user)
-        self.parts = folder / "parts"
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o711)
-        emptied(self.parts, user)
-        self.turns = asyncio.Semaphore(_AT_ONCE)
-        self.pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="raw-volumes")
-        self.sources: Counter[str] = Counter()
-        """Snapshots that volumes are being made from."""
+        self.turns = Turns()
+        self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="raw-volumes")
+        self.parts = Parts(folder / "parts", user, self.pool)
         self.marks: set[str] = set()
         """Snapshots that live as long as one copy of ours."""
-        self._user = user
         self._machines = machines
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    @contextlib.asynccontextmanager
-    async def alone(self, volume_id: str) -> AsyncIterator[None]:
-        """One at a time changes a volume."""
-        async with self._locks.setdefault(volume_id, asyncio.Lock()):
-            yield
-
-    @contextlib.contextmanager
-    def kept(self, snapshot: str) -> Iterator[None]:
-        """Nobody drops a snapshot meanwhile."""
-        self.sources[snapshot] += 1
-        try:
-            yield
-        finally:
-            self.sources[snapshot] -= 1
 
     async def state(self, volume_id: str) -> State | None:
         try:
@@ -108,13 +85,13 @@ class RawPlace:
         """A snapshot of now, for one copy. One that is left over goes with the next look at the volume."""
         self.marks.add(mark)
         try:
-            async with self.alone(volume_id):
+            async with self.turns.alone(volume_id):
                 if mark not in (await self.store.state(volume(volume_id))).snapshots:
                     await self.take(volume_id, mark)
             try:
                 yield mark
             finally:
-                async with self.alone(volume_id):
+                async with self.turns.alone(volume_id):
                     with contextlib.suppress(NotThere, StorageSilent):
                         await self.store.drop(volume(volume_id), mark)
         finally:
@@ -139,11 +116,8 @@ class RawPlace:
         """Give what is blank the content of a file."""
         # Where nothing was written yet, an encrypted volume is not zero.
         plain = HEADER not in (await self.store.state(name)).words
-        async with self.turns, self.bench.places(target=await self.on_bench(name, volume_id)) as found:
+        async with self.turns.copies, self.bench.places(target=await self.on_bench(name, volume_id)) as found:
             await self.bench.carry(into(source, source_format, found[TARGET], blank=plain))
-
-    async def fetch(self, stream: AsyncIterator[bytes], part: Path, most: int) -> None:
-        await fetched(self.pool, stream, part, most, self._user)
 
 
 def volume(volume_id: str) -> str:
@@ -163,8 +137,3 @@ def header_of(state: State) -> int:
 
 def count_of(state: State, word: str) -> int:
     return int(state.words.get(word) or 0)
-
-
-def must_fit(needed: int, size_gib: int, what: str) -> None:
-    if needed > size_gib * GIB:
-        raise Impossible(f"{size_gib} GiB are too few: the {what} needs {-(-needed // GIB)} GiB.", 400)

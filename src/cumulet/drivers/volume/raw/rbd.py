@@ -16,7 +16,8 @@ from typing import ParamSpec, TypeVar
 from cumulet.contracts.backends import Storage
 from cumulet.drivers.hypervisor.base import Opening
 from cumulet.drivers.volume.base import StorageSilent
-from cumulet.drivers.volume.raw.store import GIB, InUse, NoRoom, NotThere, State, check_name
+from cumulet.drivers.volume.failing import GIB, NotThere
+from cumulet.drivers.volume.raw.store import InUse, NoRoom, State, check_name
 from cumulet.lib import librbd
 from cumulet.lib.ids import new_hex
 from cumulet.lib.librbd import Pool, Volume

@@ -9,20 +9,16 @@ from typing import Protocol
 
 from cumulet.contracts.backends import Storage
 from cumulet.drivers.hypervisor.base import Opening
+from cumulet.lib.qemu_img import DiskBusy, DiskFull
 
-GIB = 1 << 30
 _NAME = re.compile(r"[a-z]+-[0-9a-f-]{32,36}")
 
 
-class NoRoom(Exception):
+class NoRoom(DiskFull):
     """The store is full."""
 
 
-class NotThere(Exception):
-    """The store has nothing of this name."""
-
-
-class InUse(Exception):
+class InUse(DiskBusy):
     """Somebody has it open, or something else stands on it."""
 
 

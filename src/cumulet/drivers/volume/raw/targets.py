@@ -20,8 +20,6 @@ from cumulet.lib.tgtd import Act, Mode, Target, TargetFailed, Tgtd
 
 log = logging.getLogger("cumulet.storage")
 
-EXPORT = "export"
-"""Stands for all machines that have a volume open by way of its target."""
 PORT = 3260
 _SECONDS_BETWEEN_BEGINNINGS = 1.0
 

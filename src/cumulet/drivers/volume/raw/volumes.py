@@ -15,9 +15,10 @@ import msgspec
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.backends import Storage
 from cumulet.contracts.record import digest_of
-from cumulet.contracts.volumes import COPY_FORMATS, VolumeFacts, VolumeSpec
-from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed, Opening
+from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
+from cumulet.drivers.hypervisor.base import ImageFiles, MachineFailed, Opening
 from cumulet.drivers.volume.base import CopyFailed, OpenVolumes, StorageSilent, Supplies
+from cumulet.drivers.volume.failing import FAILURES, GIB, NotThere, copying, fault_of, may_be_copied
 from cumulet.drivers.volume.raw.bench import SOURCE, Place, out_of
 from cumulet.drivers.volume.raw.content import RawContent
 from cumulet.drivers.volume.raw.making import RawMaking
@@ -35,15 +36,11 @@ from cumulet.drivers.volume.raw.place import (
     part_of,
     volume,
 )
-from cumulet.drivers.volume.raw.store import GIB, InUse, NoRoom, NotThere, Store
+from cumulet.drivers.volume.raw.store import Store
 from cumulet.drivers.volume.raw.targets import Targets
-from cumulet.drivers.volume.workplace import Impossible
 from cumulet.lib.ids import is_uuid, new_uuid
 from cumulet.lib.process import User
-from cumulet.lib.qcow2 import NotQcow2
-from cumulet.lib.qemu_img import DiskBusy, DiskFull, NotReadable
 from cumulet.lib.sparse import Parcel
-from cumulet.lib.storage_daemon import DaemonFailed
 
 
 class RawVolumes:
@@ -73,29 +70,15 @@ class RawVolumes:
         return await self._store.about()
 
     async def ensure(self, spec: VolumeSpec) -> VolumeFacts:
-        async with self._place.alone(spec.id):
+        async with self._place.turns.alone(spec.id):
             try:
                 await self._fulfil(spec)
-            except Impossible as error:
-                return await self._faulty(spec.id, str(error), error.code)
-            except ImageUnusable as error:
-                return await self._faulty(spec.id, str(error), 400)
-            except (NoRoom, DiskFull) as error:
-                return await self._faulty(spec.id, "The backend of this volume has no room left.", 507, str(error))
-            except (InUse, DiskBusy) as error:
-                return await self._faulty(spec.id, "This volume or its source is in use.", 409, str(error))
-            except (MachineFailed, DaemonFailed) as error:
-                return await self._faulty(spec.id, str(error), 500, error.details)
-            except (NotReadable, NotQcow2) as error:
-                return await self._faulty(spec.id, "This volume's data or its source's is damaged.", 500, str(error))
-            except NotThere as error:
-                return await self._faulty(
-                    spec.id, "What this volume is made of is not there any more.", 404, str(error)
-                )
+            except FAILURES as error:
+                return await self._faulty(spec.id, fault_of(error))
             return msgspec.structs.replace(await self._look(spec.id), digest=digest_of(spec))
 
     async def remove(self, volume_id: str) -> None:
-        async with self._place.alone(volume_id):
+        async with self._place.turns.alone(volume_id):
             if self._targets is not None:
                 await self._targets.end(volume_id)
             for name in (part_of(volume_id), volume(volume_id)):
@@ -112,25 +95,15 @@ class RawVolumes:
         state = await self._place.state(volume_id) if is_uuid(volume_id) else None
         if state is None:
             raise CopyFailed(f"there is no volume {volume_id[:64]!r} here")
-        if HEADER in state.words:
-            raise CopyFailed(f"volume {volume_id} is encrypted; its content leaves this node by its machine only")
-        if disk_format not in COPY_FORMATS:
-            raise CopyFailed(f"{disk_format[:64]!r} is none of {', '.join(COPY_FORMATS)}")
-        part = self._place.parts / f"{new_uuid()}.copy"
-        try:
-            async with self._readable(volume_id, snapshot_id, open_too=open_too) as snapshot, self._place.turns:
-                opening = await self._store.opening(volume(volume_id), snapshot)
-                async with self._place.bench.places(source=Place(opening, read_only=True)) as found:
-                    await self._place.bench.carry(out_of(found[SOURCE], part, disk_format), state.size)
+        may_be_copied(volume_id, disk_format, encrypted=HEADER in state.words)
+        with self._place.parts.file(f"{new_uuid()}.copy") as part:
+            with copying(volume_id):
+                turns, bench = self._place.turns, self._place.bench
+                async with self._readable(volume_id, snapshot_id, open_too=open_too) as snapshot, turns.copies:
+                    opening = await self._store.opening(volume(volume_id), snapshot)
+                    async with bench.places(source=Place(opening, read_only=True)) as found:
+                        await bench.carry(out_of(found[SOURCE], part, disk_format), state.size)
             yield part
-        except DiskFull as error:
-            raise CopyFailed("there is no room for a copy here") from error
-        except (DiskBusy, InUse) as error:
-            raise CopyFailed(f"volume {volume_id} is in use") from error
-        except (DaemonFailed, NotReadable, NotThere) as error:
-            raise CopyFailed(f"the data of volume {volume_id} cannot be read") from error
-        finally:
-            part.unlink(missing_ok=True)
 
     @contextlib.asynccontextmanager
     async def file(self, volume_id: str) -> AsyncIterator[Parcel]:
@@ -186,10 +159,10 @@ class RawVolumes:
             mark = SNAPSHOT + snapshot_id
             if mark not in (await self._store.state(volume(volume_id))).snapshots:
                 raise CopyFailed(f"volume {volume_id} has no snapshot {snapshot_id[:64]!r}")
-            with self._place.kept(snapshot_id):
+            with self._place.turns.kept(snapshot_id):
                 yield mark
         elif not await self._place.holders(volume_id):
-            async with self._place.alone(volume_id):
+            async with self._place.turns.alone(volume_id):
                 yield ""
         elif open_too and self._store.moments:
             async with self._place.mark(volume_id, MOMENT + new_uuid()) as mark:
@@ -216,8 +189,7 @@ class RawVolumes:
             exported=await self._targets.address(volume_id) if self._targets is not None else "",
         )
 
-    async def _faulty(self, volume_id: str, message: str, code: int, details: str = "") -> VolumeFacts:
-        fault = Fault(message=message, code=code, details=details)
+    async def _faulty(self, volume_id: str, fault: Fault) -> VolumeFacts:
         try:
             return msgspec.structs.replace(await self._look(volume_id), fault=fault)
         except NotThere:

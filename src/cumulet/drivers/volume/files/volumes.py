@@ -1,12 +1,4 @@
-"""Volumes as files: one qcow2 file each, that refers to no other.
-
-Copies are full copies, so no volume lives off another's file, and deleting is deleting. Snapshots lie inside the file:
-taking one is quick, whether the volume is open (then its machine does it) or not, and what belongs to a snapshot is
-never written again, so that a new volume can be copied from it while a guest goes on writing.
-
-A volume appears when it is complete: it is made in `parts`, which is emptied at the start, and then renamed. One
-process uses the folder.
-"""
+"""The driver of volumes that are files in one folder."""
 
 from __future__ import annotations
 
@@ -22,22 +14,18 @@ from cumulet.contracts.assignments import Fault
 from cumulet.contracts.backends import Storage
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeFacts, VolumeSpec, export_name
-from cumulet.drivers.hypervisor.base import ImageFiles, ImageUnusable, MachineFailed
+from cumulet.drivers.hypervisor.base import ImageFiles
 from cumulet.drivers.volume.base import OpenVolumes, Supplies
-from cumulet.drivers.volume.content import Content
-from cumulet.drivers.volume.copying import Copying
-from cumulet.drivers.volume.exports import Exports
-from cumulet.drivers.volume.folder import GIB
-from cumulet.drivers.volume.making import Making, copy_mark
-from cumulet.drivers.volume.workplace import Impossible, Workplace
+from cumulet.drivers.volume.failing import FAILURES, GIB, Impossible, fault_of
+from cumulet.drivers.volume.files.content import Content
+from cumulet.drivers.volume.files.copying import Copying
+from cumulet.drivers.volume.files.exports import Exports
+from cumulet.drivers.volume.files.making import Making, copy_mark
+from cumulet.drivers.volume.files.place import FilePlace
 from cumulet.lib import qemu_img
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.process import User
-from cumulet.lib.qcow2 import NotQcow2
-from cumulet.lib.qemu_img import DiskBusy, DiskFull, NotReadable
 from cumulet.lib.sparse import Parcel
-from cumulet.lib.storage_daemon import DaemonFailed
-from cumulet.lib.whole_file import finished
 
 
 class FileVolumes:
@@ -59,37 +47,24 @@ class FileVolumes:
         """`user` is who opens the volumes: `qemu-img` here, and the machines. `exports` lets machines of other
         nodes reach them; without it only those here do. `parts` is where what is new is made, on the same file system;
         else in the folder."""
-        self._place = Workplace(folder, images, supplies, machines, exports, user, parts)
+        self._place = FilePlace(folder, images, supplies, machines, exports, user, parts)
         self._folder, self._tool, self._exports = self._place.folder, self._place.tool, self._place.exports
-        self._making, self._content, self._copying = (
-            Making(self._place),
-            Content(self._place),
-            Copying(self._place),
-        )
+        self._making, self._content = Making(self._place), Content(self._place)
+        self._copying = Copying(self._place)
 
     def path(self, volume_id: str) -> str:
         return str(self._folder.file(volume_id))
 
     async def about(self) -> Storage:
-        total, free = await finished(self._place.pool, self._folder.room)
+        total, free = await self._place.in_folder(self._folder.room)
         return Storage(driver=self.name, content="qcow2", total_gib=total, free_gib=free)
 
     async def ensure(self, spec: VolumeSpec) -> VolumeFacts:
-        async with self._place.alone(spec.id):
+        async with self._place.turns.alone(spec.id):
             try:
                 await self._fulfil(spec)
-            except Impossible as error:
-                return await self._faulty(spec.id, str(error), error.code)
-            except ImageUnusable as error:
-                return await self._faulty(spec.id, str(error), 400)
-            except DiskFull as error:
-                return await self._faulty(spec.id, "The backend of this volume has no room left.", 507, str(error))
-            except DiskBusy as error:
-                return await self._faulty(spec.id, "This volume or its source is in use.", 409, str(error))
-            except (MachineFailed, DaemonFailed) as error:
-                return await self._faulty(spec.id, str(error), 500, error.details)
-            except (NotReadable, NotQcow2) as error:
-                return await self._faulty(spec.id, "This volume's data or its source's is damaged.", 500, str(error))
+            except FAILURES as error:
+                return await self._faulty(spec.id, fault_of(error))
             facts = await self._look(spec.id)
             # Who had it open when he was asked to change it may have let go of it before he did.
             if facts.size_gib < spec.size_gib or set(facts.snapshots) != set(spec.snapshots):
@@ -97,18 +72,18 @@ class FileVolumes:
             return msgspec.structs.replace(facts, digest=digest_of(spec))
 
     async def remove(self, volume_id: str) -> None:
-        async with self._place.alone(volume_id):
+        async with self._place.turns.alone(volume_id):
             # A copy that was given up half-way has left its mark in its source.
             mark = copy_mark(volume_id)
-            source = await finished(self._place.pool, self._folder.holder, mark)
+            source = await self._place.in_folder(self._folder.holder, mark)
             if source is not None:
-                async with self._place.alone(source):
+                async with self._place.turns.alone(source):
                     await self._place.forget(source, mark)
             await self._exports.end(volume_id, self._folder.file(volume_id))
-            await finished(self._place.pool, self._folder.remove, volume_id)
+            await self._place.in_folder(self._folder.remove, volume_id)
 
     async def let_go(self, volume_id: str) -> None:
-        async with self._place.alone(volume_id):
+        async with self._place.turns.alone(volume_id):
             await self._exports.end(volume_id, self._folder.file(volume_id))
 
     def copied(
@@ -121,7 +96,7 @@ class FileVolumes:
 
     async def found(self) -> Sequence[VolumeFacts]:
         facts = []
-        for volume_id in await finished(self._place.pool, self._folder.ids):
+        for volume_id in await self._place.in_folder(self._folder.ids):
             with contextlib.suppress(FileNotFoundError):
                 facts.append(await self._look(volume_id))
         return facts
@@ -178,7 +153,7 @@ class FileVolumes:
         found = [name for name in there if is_uuid(name)]
         for name in found:
             if name not in spec.snapshots:
-                if self._place.sources[name]:
+                if self._place.turns.is_kept(name):
                     raise Impossible(f"A volume is being made from snapshot {name}.", 409)
                 await self._place.drop(spec.id, name)
         for name in spec.snapshots:
@@ -186,12 +161,11 @@ class FileVolumes:
                 await self._place.take(spec.id, name)
 
     async def _look(self, volume_id: str) -> VolumeFacts:
-        facts = await finished(self._place.pool, self._folder.facts, volume_id)
+        facts = await self._place.in_folder(self._folder.facts, volume_id)
         holders = tuple(await self._place.machines_with(volume_id))
         return msgspec.structs.replace(facts, connected_to=holders, exported=self._exports.address(volume_id))
 
-    async def _faulty(self, volume_id: str, message: str, code: int, details: str = "") -> VolumeFacts:
-        fault = Fault(message=message, code=code, details=details)
+    async def _faulty(self, volume_id: str, fault: Fault) -> VolumeFacts:
         try:
             return msgspec.structs.replace(await self._look(volume_id), fault=fault)
         except FileNotFoundError:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.volumes import VolumeFacts
+from cumulet.drivers.volume.failing import GIB
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.qcow2 import NotQcow2, read_header
 from cumulet.lib.whole_file import publish, sync_folder
 
-GIB = 1 << 30
 REVERTS, REIMAGES, RESTORES = COUNTERS = "reverts", "reimages", "restores"
 
 

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from weakref import WeakValueDictionary
+from typing import ParamSpec, TypeVar
 
 from cumulet.drivers.hypervisor.base import ImageFiles
 from cumulet.drivers.volume.base import OpenVolumes, Supplies
-from cumulet.drivers.volume.exports import Exports
-from cumulet.drivers.volume.fetching import emptied, fetched
-from cumulet.drivers.volume.folder import Folder
-from cumulet.drivers.volume.holders import Holders
-from cumulet.drivers.volume.tool import Tool, VolumeKeys
+from cumulet.drivers.volume.failing import Impossible
+from cumulet.drivers.volume.files.exports import Exports
+from cumulet.drivers.volume.files.folder import Folder
+from cumulet.drivers.volume.files.holders import Holders
+from cumulet.drivers.volume.files.tool import Tool, VolumeKeys
+from cumulet.drivers.volume.parts import Parts
+from cumulet.drivers.volume.turns import AT_ONCE, Turns
 from cumulet.lib import qemu_img
 from cumulet.lib.process import User
 from cumulet.lib.qemu_img import NoSuchSnapshot
+from cumulet.lib.whole_file import finished
 
-_AT_ONCE = 2
 OPENINGS = 8
 """How often a file is opened at most for one of its snapshots, when the list of them is being written just then."""
 
 
-class Impossible(Exception):
-    """The volume cannot be as ordered; the message is for its owner."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
-class Workplace:
+class FilePlace:
     """One folder: `volumes` in it holds the volumes, `parts` what is being made; that is emptied at the start."""
 
     def __init__(
@@ -48,42 +44,22 @@ class Workplace:
         parts: Path | None,
     ) -> None:
         self.folder = Folder(place / "volumes")
-        self.parts = parts or place / "parts"
-        self.images = images
-        self.supplies = supplies
-        self.tool = Tool(self.folder, self.parts, supplies, user)
-        self.exports = exports or Exports(place / "exports", "", owner=user)
-        self.machines = Holders(self.exports, *([machines] if machines is not None else []))
-        self.user = user
-        self.pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="volumes")
-        self.turns = asyncio.Semaphore(_AT_ONCE)
-        self.sources: Counter[str] = Counter()
-        """Snapshots that volumes are being made from."""
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._furnish(place)
-
-    def _furnish(self, place: Path) -> None:
-        """The user passes through, and nobody can list."""
+        # The user passes through, and nobody can list.
         for path in (place, self.folder.path):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o711)
-        self.parts.parent.mkdir(mode=0o711, exist_ok=True)
-        emptied(self.parts, self.user)
+        self.turns = Turns()
+        self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="volumes")
+        self.parts = Parts(parts or place / "parts", user, self.pool)
+        self.images = images
+        self.supplies = supplies
+        self.tool = Tool(self.folder, self.parts.path, supplies, user)
+        self.exports = exports or Exports(place / "exports", "", owner=user)
+        self.machines = Holders(self.exports, *([machines] if machines is not None else []))
 
-    @contextlib.asynccontextmanager
-    async def alone(self, volume_id: str) -> AsyncIterator[None]:
-        """One at a time changes a volume."""
-        async with self._locks.setdefault(volume_id, asyncio.Lock()):
-            yield
-
-    @contextlib.contextmanager
-    def kept(self, snapshot: str) -> Iterator[None]:
-        """Nobody drops a snapshot meanwhile."""
-        self.sources[snapshot] += 1
-        try:
-            yield
-        finally:
-            self.sources[snapshot] -= 1
+    async def in_folder(self, act: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Do what blocks to the folder in a thread, to its end."""
+        return await finished(self.pool, act, *args, **kwargs)
 
     async def machines_with(self, volume_id: str) -> Sequence[str]:
         return await self.machines.machines_with(volume_id)
@@ -123,7 +99,3 @@ class Workplace:
             except NoSuchSnapshot:
                 if not left:
                     raise
-
-    async def fetch(self, stream: AsyncIterator[bytes], part: Path, most: int) -> None:
-        """A file from elsewhere, of at most so many bytes. Raises as `receive` and as fetching does."""
-        await fetched(self.pool, stream, part, most, self.user)

@@ -6,15 +6,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from cumulet.contracts.volumes import COPY_FORMATS
 from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.volume.base import CopyFailed
-from cumulet.drivers.volume.tool import NO_KEYS
-from cumulet.drivers.volume.workplace import Workplace
+from cumulet.drivers.volume.failing import copying, may_be_copied
+from cumulet.drivers.volume.files.place import FilePlace
+from cumulet.drivers.volume.files.tool import NO_KEYS
 from cumulet.lib import qemu_img
 from cumulet.lib.ids import is_uuid, new_uuid
-from cumulet.lib.qcow2 import NotQcow2
-from cumulet.lib.qemu_img import DiskBusy, DiskFull, NotReadable
+from cumulet.lib.qemu_img import DiskBusy, NotReadable
 from cumulet.lib.sparse import Parcel, parcel
 
 _MOMENT = "moment-"
@@ -24,7 +23,7 @@ _MOMENT = "moment-"
 class Copying:
     """Says everything that goes wrong as CopyFailed."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: FilePlace) -> None:
         self._place = place
         self._moments: set[str] = set()
 
@@ -38,39 +37,26 @@ class Copying:
     ) -> AsyncIterator[Path]:
         place = self._place
         self._must_be_here(volume_id)
-        if disk_format not in COPY_FORMATS:
-            raise CopyFailed(f"{disk_format[:64]!r} is none of {', '.join(COPY_FORMATS)}")
-        part = place.parts / f"{new_uuid()}.copy"
-        try:
-            if place.folder.is_encrypted(volume_id):
-                raise CopyFailed(f"volume {volume_id} is encrypted; its content leaves this node by its machine only")
-            async with self._readable(volume_id, snapshot_id, open_too=open_too) as snapshot, place.turns:
-                arguments = qemu_img.convert(
-                    place.folder.file(volume_id),
-                    "qcow2",
-                    part,
-                    output=disk_format,
-                    snapshot=snapshot,
-                    shared=bool(snapshot),
-                )
-                await place.convert(arguments, NO_KEYS, place.folder.virtual_size(volume_id))
+        with place.parts.file(f"{new_uuid()}.copy") as part:
+            with copying(volume_id):
+                may_be_copied(volume_id, disk_format, encrypted=place.folder.is_encrypted(volume_id))
+                async with self._readable(volume_id, snapshot_id, open_too=open_too) as snapshot, place.turns.copies:
+                    arguments = qemu_img.convert(
+                        place.folder.file(volume_id),
+                        "qcow2",
+                        part,
+                        output=disk_format,
+                        snapshot=snapshot,
+                        shared=bool(snapshot),
+                    )
+                    await place.convert(arguments, NO_KEYS, place.folder.virtual_size(volume_id))
             yield part
-        except DiskFull as error:
-            raise CopyFailed("there is no room for a copy here") from error
-        except DiskBusy as error:
-            raise CopyFailed(f"volume {volume_id} is in use") from error
-        except MachineFailed as error:
-            raise CopyFailed(str(error)) from error
-        except (NotReadable, NotQcow2, FileNotFoundError) as error:
-            raise CopyFailed(f"the data of volume {volume_id} cannot be read") from error
-        finally:
-            part.unlink(missing_ok=True)
 
     @contextlib.asynccontextmanager
     async def whole(self, volume_id: str) -> AsyncIterator[Parcel]:
         """The file itself, which stays as it is meanwhile."""
         self._must_be_here(volume_id)
-        async with self._place.alone(volume_id):
+        async with self._place.turns.alone(volume_id):
             if await self._place.machines_with(volume_id):
                 raise CopyFailed(f"volume {volume_id} is in use")
             try:
@@ -90,7 +76,7 @@ class Copying:
         if snapshot_id:
             if snapshot_id not in self._place.folder.snapshots(volume_id):
                 raise CopyFailed(f"volume {volume_id} has no snapshot {snapshot_id[:64]!r}")
-            with self._place.kept(snapshot_id):
+            with self._place.turns.kept(snapshot_id):
                 yield snapshot_id
         elif open_too:
             async with self._moment(volume_id) as mark:
@@ -107,12 +93,12 @@ class Copying:
         mark = f"{_MOMENT}{new_uuid()}"
         self._moments.add(mark)
         try:
-            async with self._place.alone(volume_id):
+            async with self._place.turns.alone(volume_id):
                 await self._place.take(volume_id, mark)
             try:
                 yield mark
             finally:
-                async with self._place.alone(volume_id):
+                async with self._place.turns.alone(volume_id):
                     with contextlib.suppress(MachineFailed, DiskBusy, NotReadable):
                         await self._place.forget(volume_id, mark)
         finally:

@@ -15,14 +15,13 @@ from pathlib import Path
 
 from cumulet.contracts.volumes import export_name
 from cumulet.drivers.hypervisor.base import MachineFailed
+from cumulet.drivers.volume.base import EXPORT
 from cumulet.lib import psk
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.process import User
 from cumulet.lib.qmp import Monitor, MonitorLost, Refused
 from cumulet.lib.storage_daemon import DaemonFailed, StorageDaemon
 
-EXPORT = "export"
-"""Stands for all machines that have a volume open by way of its export."""
 _PORTS = range(24_000, 32_000)
 """Below those that the kernel gives out by itself, so that an export finds its own free when it comes back."""
 _TRIES = 50

@@ -9,18 +9,18 @@ import os
 from pathlib import Path
 
 from cumulet.contracts.volumes import VolumeSpec
-from cumulet.drivers.volume.folder import GIB, REIMAGES, RESTORES, REVERTS
-from cumulet.drivers.volume.tool import NO_KEYS
-from cumulet.drivers.volume.workplace import Impossible, Workplace
+from cumulet.drivers.volume.failing import Impossible, must_fit
+from cumulet.drivers.volume.files.folder import REIMAGES, RESTORES, REVERTS
+from cumulet.drivers.volume.files.place import FilePlace
+from cumulet.drivers.volume.files.tool import NO_KEYS
 from cumulet.lib import qemu_img
 from cumulet.lib.qcow2 import read_header
-from cumulet.lib.whole_file import finished
 
 
 class Content:
     """Does what the counters of an order ask for."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: FilePlace) -> None:
         self._place = place
 
     async def match(self, spec: VolumeSpec) -> None:
@@ -48,19 +48,14 @@ class Content:
             raise Impossible("There is no image that this volume should be made of again.", 404)
         await place.must_be_closed(spec.id, "it gets another image")
         image = Path(await place.images.path(spec.image))
-        size, needed = place.folder.virtual_size(spec.id), read_header(image).virtual_size
-        if needed > size:
-            raise Impossible(f"{size // GIB} GiB are too few: the image needs {-(-needed // GIB)} GiB.", 400)
-        part = place.parts / f"{spec.id}.image"
-        part.unlink(missing_ok=True)
-        try:
-            async with place.turns:
+        size = place.folder.virtual_size(spec.id)
+        must_fit(read_header(image).virtual_size, size, "image")
+        with place.parts.file(f"{spec.id}.image") as part:
+            async with place.turns.copies:
                 await place.convert(qemu_img.convert(image, "qcow2", part), NO_KEYS, size)
             await place.tool.run(qemu_img.resize(part, size))
             await self._write_over(part, "qcow2", spec.id)
             await self._note(spec.id, REIMAGES, spec.reimages)
-        finally:
-            part.unlink(missing_ok=True)
 
     async def _restore(self, spec: VolumeSpec) -> None:
         """Let it hold what the backup held, and nothing beyond."""
@@ -68,24 +63,20 @@ class Content:
         if spec.restores <= place.folder.count(spec.id, RESTORES):
             return
         await place.must_be_closed(spec.id, "a backup is restored to it")
-        part = place.parts / f"{spec.id}.raw"
-        part.unlink(missing_ok=True)
         size = place.folder.virtual_size(spec.id)
-        try:
-            await place.fetch(place.supplies.backup(spec.restore_from), part, size)
+        with place.parts.file(f"{spec.id}.raw") as part:
+            await place.parts.fetch(place.supplies.backup(spec.restore_from), part, size)
             os.truncate(part, size)
             await self._write_over(part, "raw", spec.id)
             await self._note(spec.id, RESTORES, spec.restores)
-        finally:
-            part.unlink(missing_ok=True)
 
     async def _write_over(self, part: Path, part_format: str, volume_id: str) -> None:
         place = self._place
         file, keys = place.folder.file(volume_id), place.tool.to_write_over(volume_id)
         arguments = qemu_img.write_over(part, part_format, file, encrypted=bool(keys))
         writes = place.folder.virtual_size(volume_id) + file.stat().st_size
-        async with place.turns:
+        async with place.turns.copies:
             await place.tool.run(arguments, keys, seconds=qemu_img.LONG_SECONDS, writes=writes)
 
     async def _note(self, volume_id: str, counter: str, count: int) -> None:
-        await finished(self._place.pool, self._place.folder.note_count, volume_id, counter, count)
+        await self._place.in_folder(self._place.folder.note_count, volume_id, counter, count)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from cumulet.contracts.volumes import VolumeSpec
 from cumulet.drivers.volume.base import Supplies
-from cumulet.drivers.volume.folder import Folder
+from cumulet.drivers.volume.files.folder import Folder
 from cumulet.lib import qemu_img
 from cumulet.lib.ids import new_uuid
 from cumulet.lib.process import User
