@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cumulet.services.block_storage.groups.operations import MOST_VOLUMES
 from tests.api.block_storage.shop import Shop
 from tests.support.personas import DEMO
 
@@ -80,6 +81,10 @@ async def test_group_types(shop: Shop) -> None:
         "group_type"
     ]
     path = f"/group_types/{made['id']}"
+    wish = {"group_type": made["id"], "volume_types": ["__DEFAULT__"]}
+    user = (await shop.client.post("/groups", {"group": wish}, 202))["group"]["id"]
+    await admin.delete(path, 400)
+    await shop.client.post(f"/groups/{user}/action", {"delete": {}}, 202)
     await admin.post("/group_types", {"group_type": {"name": "t"}}, 409)
     assert "group_specs" not in (await shop.client.get(path))["group_type"]
     assert (await admin.put(path, {"group_type": {"name": "u"}}))["group_type"]["name"] == "u"
@@ -174,3 +179,28 @@ async def test_a_refused_snapshot_of_a_group_leaves_nothing_behind(shop: Shop) -
     await shop.settle()
     assert (await shop.client.get("/group_snapshots"))["group_snapshots"] == []
     assert (await shop.client.get("/snapshots"))["snapshots"] == []
+
+
+async def test_a_refused_copy_of_a_group_leaves_nothing_behind(shop: Shop) -> None:
+    key = await group(shop)
+    for _ in range(2):
+        await shop.make(group_id=key, volume_type="__DEFAULT__")
+    before = (await shop.used(), len((await shop.client.get("/volumes"))["volumes"]))
+    await shop.client.as_("admin").put(f"/os-quota-sets/{DEMO}", {"quota_set": {"volumes": 3}})
+    await shop.client.post("/groups/action", {"create-from-src": {"source_group_id": key}}, 413)
+    await shop.settle()
+    assert [row["id"] for row in (await shop.client.get("/groups"))["groups"]] == [key]
+    assert (await shop.used(), len((await shop.client.get("/volumes"))["volumes"])) == before
+
+
+async def test_no_volume_of_a_group_is_left_out_of_its_snapshot(shop: Shop) -> None:
+    key = await group(shop)
+    await shop.client.as_("admin").put(f"/os-quota-sets/{DEMO}", {"quota_set": {"volumes": 200}})
+    for _ in range(MOST_VOLUMES + 1):
+        await shop.client.post("/volumes", {"volume": {"size": 1, "group_id": key}}, 202)
+    last = (await shop.client.get("/volumes?limit=1"))["volumes"][0]["id"]
+    await shop.settle()
+    refusal = await shop.client.post("/group_snapshots", {"group_snapshot": {"group_id": key}}, 400)
+    assert "more than 100 volumes" in refusal["badRequest"]["message"]
+    await shop.client.post("/groups/action", {"create-from-src": {"source_group_id": key}}, 400)
+    await shop.client.put(f"/groups/{key}", {"group": {"remove_volumes": last}}, 202)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,15 +15,16 @@ from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Bool, MapOf, Text, parse_bool
 from cumulet.lib.ids import new_uuid
+from cumulet.services.block_storage import specs
 from cumulet.services.block_storage.asking import page, sorted_as_asked
-from cumulet.services.block_storage.errors import GroupTypeNotFound, InvalidInput, NameTaken
+from cumulet.services.block_storage.errors import GroupTypeNotFound, InvalidGroupType, InvalidInput, NameTaken
+from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.room import BlockStorage
 
 RULE = "group:group_types:"
 SPEC = "group:group_types_specs:"
 SINCE = "3.11"
-Specs = MapOf(Text(255).or_null(), key=r"^[a-zA-Z0-9_\-:. ]{1,255}$", most=128)
-OneSpec = MapOf(Text(255), key=r"^[a-zA-Z0-9_\-:. ]{1,255}$", least=1, most=1)
+_OneSpec = MapOf(Text(255), key=specs.KEY, least=1, most=1)
 
 
 @stored("block_storage_group_types", sa.Index("block_storage_group_types_name", "name", unique=True))
@@ -62,7 +62,7 @@ group_types = Resource(
         Field("is_public", Bool, create=OPTIONAL, update=OPTIONAL, source="public"),
         Field(
             "group_specs",
-            Specs.or_null(),
+            specs.Specs.or_null(),
             create=OPTIONAL,
             source=raw("group_specs"),
             rule="group:access_group_types_specs",
@@ -75,10 +75,6 @@ group_types = Resource(
 )
 
 
-def _written(specs: dict[str, str | None]) -> dict[str, str]:
-    return {key: value or "" for key, value in specs.items()}
-
-
 @group_types.create(RULE + "create", status=202, since=SINCE)
 async def create(room: BlockStorage, call: Call) -> GroupTypeRow:
     wish = call.wish
@@ -89,7 +85,7 @@ async def create(room: BlockStorage, call: Call) -> GroupTypeRow:
         name=wish["name"],
         description=wish.get("description"),
         public=wish.get("is_public", True),
-        group_specs=msgspec.json.encode(_written(wish.get("group_specs") or {})).decode(),
+        group_specs=specs.text_of(wish.get("group_specs") or {}),
         created_at=room.clock.now(),
     )
     try:
@@ -140,31 +136,26 @@ async def update(room: BlockStorage, call: Call, row: GroupTypeRow) -> GroupType
 
 @group_types.delete(RULE + "delete", status=202, since=SINCE)
 async def delete(room: BlockStorage, call: Call, row: GroupTypeRow) -> None:
-    await room.database.write(lambda tx: tx.delete(GroupTypeRow, id=row.id))
+    async def write(tx: Transaction) -> None:
+        if await tx.find(GroupRow, group_type_id=row.id, limit=1):
+            raise InvalidGroupType(f"{row.id} is used by groups; delete these first")
+        await tx.delete(GroupTypeRow, id=row.id)
+
+    await room.database.write(write)
 
 
 # ---- group specs ------------------------------------------------------------------------------------------------
 
 
-async def _alter(room: BlockStorage, row: GroupTypeRow, alter: Callable[[dict[str, str]], None]) -> None:
-    async def write(tx: Transaction) -> None:
-        current = await tx.get(GroupTypeRow, id=row.id)
-        if current is None:
-            return
-        specs: dict[str, str] = msgspec.json.decode(current.group_specs)
-        alter(specs)
-        if len(specs) > 256:
-            raise InvalidInput("a group type has 256 specs at the most")
-        await tx.update(GroupTypeRow, {"id": row.id}, group_specs=msgspec.json.encode(specs).decode())
-
-    await room.database.write(write)
+async def _alter(room: BlockStorage, row: GroupTypeRow, change: specs.Alter) -> None:
+    await specs.alter(room, GroupTypeRow, row.id, "group_specs", change)
 
 
 def _spec(row: GroupTypeRow, key: str) -> str:
-    specs: dict[str, str] = msgspec.json.decode(row.group_specs)
-    if key not in specs:
+    found: dict[str, str] = msgspec.json.decode(row.group_specs)
+    if key not in found:
         raise GroupTypeNotFound(f"Group Type {row.id} has no specs with key {key[:255]}.")
-    return specs[key]
+    return found[key]
 
 
 @group_types.item("GET", SPEC + "get_all", suffix="/group_specs", since=SINCE)
@@ -172,13 +163,13 @@ async def specs_index(room: BlockStorage, call: Call, row: GroupTypeRow) -> dict
     return {"group_specs": msgspec.Raw(row.group_specs.encode())}
 
 
-_Specs = Body("group_specs", (), kind=Specs)
+_Specs = Body("group_specs", (), kind=specs.Specs)
 
 
 @group_types.item("POST", SPEC + "create", suffix="/group_specs", body=_Specs, status=202, since=SINCE)
 async def specs_create(room: BlockStorage, call: Call, row: GroupTypeRow) -> dict[str, Any]:
-    given = _written(call.wish["group_specs"])
-    await _alter(room, row, lambda specs: specs.update(given))
+    given = specs.written(call.wish["group_specs"])
+    await _alter(room, row, lambda found: found.update(given))
     return {"group_specs": given}
 
 
@@ -190,11 +181,8 @@ async def specs_show(room: BlockStorage, call: Call, row: GroupTypeRow) -> dict[
 
 @group_types.item("PUT", SPEC + "update", suffix="/group_specs/{spec}", raw=True, since=SINCE)
 async def specs_update(room: BlockStorage, call: Call, row: GroupTypeRow) -> dict[str, Any]:
-    body = Body("value", (), kind=OneSpec)
-    given = body.read(b'{"value": ' + (await call.request.body(4096) or b"null") + b"}", call.version)["value"]
-    if call.path["spec"] not in given:
-        raise InvalidInput("Request body and URI mismatch: the body's only key must be the one in the URL")
-    await _alter(room, row, lambda specs: specs.update(given))
+    given = await specs.one_given(call, call.path["spec"], _OneSpec)
+    await _alter(room, row, lambda found: found.update(given))
     return dict(given)
 
 
@@ -202,8 +190,4 @@ async def specs_update(room: BlockStorage, call: Call, row: GroupTypeRow) -> dic
 async def specs_delete(room: BlockStorage, call: Call, row: GroupTypeRow) -> None:
     key = call.path["spec"]
     _spec(row, key)
-
-    def alter(specs: dict[str, str]) -> None:
-        specs.pop(key, None)
-
-    await _alter(room, row, alter)
+    await _alter(room, row, lambda found: found.pop(key, None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Anything, Enum, ListOf, MapOf, Text, parse_bool
 from cumulet.lib.ids import new_uuid
+from cumulet.services.block_storage import specs
 from cumulet.services.block_storage.asking import page_of
 from cumulet.services.block_storage.errors import InvalidInput, NameTaken, QosSpecsNotFound, TypeNotFound
 from cumulet.services.block_storage.room import BlockStorage
@@ -25,8 +25,7 @@ from cumulet.services.block_storage.types.row import TypeRow
 RULE = "volume_extension:qos_specs_manage:"
 CONSUMERS = ("front-end", "back-end", "both")
 MOST = 128
-Value = Text(255)
-Specs = MapOf(Value.or_null(), key=r"^[a-zA-Z0-9_\-:. /]{1,255}$", most=MOST)
+Specs = MapOf(Text(255).or_null(), key=r"^[a-zA-Z0-9_\-:. /]{1,255}$", most=MOST)
 
 
 @stored("block_storage_qos_specs", sa.Index("block_storage_qos_specs_name", "name", unique=True))
@@ -76,7 +75,7 @@ async def create(room: BlockStorage, call: Call) -> dict[str, Any]:
         id=new_uuid(),
         name=wish["name"],
         consumer=wish["consumer"],
-        specs=msgspec.json.encode(_checked(wish["extra"], call)).decode(),
+        specs=specs.text_of(_checked(wish["extra"], call)),
         created_at=room.clock.now(),
     )
     try:
@@ -86,11 +85,11 @@ async def create(room: BlockStorage, call: Call) -> dict[str, Any]:
     return _page(call, row)
 
 
-def _checked(given: dict[str, Any], call: Call) -> dict[str, str]:
+def _checked(given: dict[str, Any], call: Call) -> dict[str, str | None]:
     """What stands beside name and consumer: the specs. They arrive unchecked."""
     raw_text = b'{"specs":' + msgspec.json.encode(given) + b"}"
-    found = Body("specs", (), kind=Specs).read(raw_text, call.version)["specs"]
-    return {key: value or "" for key, value in found.items()}
+    found: dict[str, str | None] = Body("specs", (), kind=Specs).read(raw_text, call.version)["specs"]
+    return found
 
 
 def _page(call: Call, row: QosSpecsRow) -> dict[str, Any]:
@@ -107,31 +106,18 @@ async def show(room: BlockStorage, call: Call, row: QosSpecsRow) -> dict[str, An
     return _page(call, row)
 
 
-async def _alter(
-    room: BlockStorage, row: QosSpecsRow, alter: Callable[[dict[str, str]], None], *, consumer: str = ""
-) -> None:
-    async def write(tx: Transaction) -> None:
-        current = await tx.get(QosSpecsRow, id=row.id)
-        if current is None:
-            return
-        found: dict[str, str] = msgspec.json.decode(current.specs)
-        alter(found)
-        if len(found) > MOST:
-            raise InvalidInput(f"QoS specs have {MOST} keys at the most")
-        values = {"specs": msgspec.json.encode(found).decode(), "consumer": consumer or current.consumer}
-        await tx.update(QosSpecsRow, {"id": row.id}, **values)
-
-    await room.database.write(write)
+async def _alter(room: BlockStorage, row: QosSpecsRow, change: specs.Alter, **also: str) -> None:
+    await specs.alter(room, QosSpecsRow, row.id, "specs", change, most=MOST, **also)
 
 
 @qos_specs.item("PUT", RULE + "update", body=Body("qos_specs", (), kind=Specs))
 async def update(room: BlockStorage, call: Call, row: QosSpecsRow) -> dict[str, Any]:
-    given = {key: value or "" for key, value in call.wish["qos_specs"].items()}
+    given = specs.written(call.wish["qos_specs"])
     consumer = given.get("consumer", "")
     if consumer and consumer not in CONSUMERS:
         raise InvalidInput(f"Valid consumer of QoS specs are: {', '.join(CONSUMERS)}")
-    specs = {key: value for key, value in given.items() if key != "consumer"}
-    await _alter(room, row, lambda found: found.update(specs), consumer=consumer)
+    pairs = {key: value for key, value in given.items() if key != "consumer"}
+    await _alter(room, row, lambda found: found.update(pairs), **({"consumer": consumer} if consumer else {}))
     return {"qos_specs": given}
 
 

@@ -31,7 +31,7 @@ from cumulet.services.block_storage.volumes.row import VolumeRow
 from cumulet.services.block_storage.volumes.sources import Source, admit
 
 MOST_VOLUMES = 100
-"""Volumes of one group."""
+"""Volumes of one group that are copied or taken snapshots of at once."""
 
 
 async def make(room: BlockStorage, caller: Caller, wish: dict[str, Any]) -> GroupRow:
@@ -102,7 +102,7 @@ async def make_from(room: BlockStorage, caller: Caller, wish: dict[str, Any]) ->
         origin = await tx.get(GroupRow, id=group_id or (taken.group_id if taken else ""))
         if origin is None or (origin.project_id != caller.project_id and not caller.is_admin):
             raise GroupNotFound(f"Group {(group_id or snapshot_id)[:64]} could not be found.")
-        members = await tx.find(VolumeRow, group_id=origin.id, wanted=True, limit=MOST_VOLUMES)
+        members = await _members(tx, origin)
         parts = await tx.find(SnapshotRow, group_snapshot_id=snapshot_id, wanted=True) if snapshot_id else []
     sources = [(Source(snapshot_id=part.id), part.name) for part in parts]
     if group_id:
@@ -119,21 +119,33 @@ async def make_from(room: BlockStorage, caller: Caller, wish: dict[str, Any]) ->
         of_snapshot=snapshot_id,
         of_group=group_id,
     )
-    for source, name, content in admitted:
-        await volumes.make(
-            room,
-            new_uuid(),
-            caller.project_id,
-            caller.user_id,
-            source,
-            size=content.least_gib,
-            name=name,
-            zone=row.availability_zone,
-            content=content,
-            caller=caller,
-            group_id=row.id,
-        )
+    try:
+        for source, name, content in admitted:
+            await volumes.make(
+                room,
+                new_uuid(),
+                caller.project_id,
+                caller.user_id,
+                source,
+                size=content.least_gib,
+                name=name,
+                zone=row.availability_zone,
+                content=content,
+                caller=caller,
+                group_id=row.id,
+            )
+    except CloudError:
+        await delete(room, row, volumes_too=True)
+        raise
     return row
+
+
+async def _members(tx: Transaction, group: GroupRow) -> list[VolumeRow]:
+    """All volumes of a group. Raises InvalidInput for too many."""
+    found = await tx.find(VolumeRow, group_id=group.id, wanted=True, limit=MOST_VOLUMES + 1)
+    if len(found) > MOST_VOLUMES:
+        raise InvalidInput(f"group {group.id} has more than {MOST_VOLUMES} volumes; remove some of them first")
+    return found
 
 
 async def update(
@@ -186,7 +198,7 @@ async def delete(room: BlockStorage, row: GroupRow, *, volumes_too: bool) -> Non
 async def take(room: BlockStorage, caller: Caller, group: GroupRow, wish: dict[str, Any]) -> GroupSnapshotRow:
     """A snapshot of each volume of a group."""
     async with room.database.read() as tx:
-        members = await tx.find(VolumeRow, group_id=group.id, wanted=True, limit=MOST_VOLUMES)
+        members = await _members(tx, group)
     if not members:
         raise InvalidInput(f"group {group.id} has no volumes to take a snapshot of")
     if busy := [one.id for one in members if one.status not in ("available", "in-use")]:

@@ -1,19 +1,24 @@
-"""Asking a node what it has, and the names by which clients speak of that."""
+"""What both kinds of manageable things share: asking a node what it has, the names by which clients speak of that, and
+the routes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from cumulet.contracts.volumes import VolumeFacts
 from cumulet.core.errors import BadRequest
+from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
 from cumulet.core.web.call import Call
+from cumulet.core.web.resource import Endpoint
+from cumulet.core.web.wire import AnyObject, Text
 from cumulet.lib.ids import is_uuid
 from cumulet.lib.numbers import whole_or_none
 from cumulet.services.block_storage.backends import Pool, pools
 from cumulet.services.block_storage.errors import InvalidInput, ServiceNotFound
+from cumulet.services.block_storage.metadata import Metadata
 from cumulet.services.block_storage.room import BlockStorage
 
 VOLUME, SNAPSHOT = "volume-", "_snapshot-"
@@ -52,11 +57,13 @@ def meant(prefix: str, ref: Any) -> str:
     raise InvalidInput(f"ref: give {{'source-name': '{prefix}ID'}} or {{'source-id': 'ID'}}, as the list shows it")
 
 
-def host_asked(call: Call) -> str:
+async def found_where_asked(room: BlockStorage, call: Call) -> Sequence[VolumeFacts]:
+    """All volumes on the host or in the cluster that a list was asked for. Raises ServiceNotFound, NodeSilent."""
     host = call.request.one("host") or call.request.one("cluster")
     if not host:
         raise BadRequest("Either the parameter 'host' or 'cluster' must be given.")
-    return host
+    pool, node = await pool_of(room, host)
+    return await found_on(room, node, pool.backend)
 
 
 def page(call: Call, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -90,7 +97,39 @@ def _number(call: Call, name: str, default: int) -> int:
     return number
 
 
-def brief(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without what only the detailed list tells."""
-    hidden = ("reason_not_safe", "cinder_id", "extra_info")
-    return [{name: value for name, value in one.items() if name not in hidden} for one in found]
+# ---- routes ----------------------------------------------------------------------------------------------------------
+
+MEANT = (
+    Field("ref", AnyObject, create=REQUIRED),
+    Field("name", Text().or_null(), create=OPTIONAL),
+    Field("description", Text().or_null(), create=OPTIONAL),
+    Field("metadata", Metadata.or_null(), create=OPTIONAL),
+)
+"""What is said of a thing that becomes somebody's."""
+_DETAILS = ("reason_not_safe", "cinder_id", "extra_info")
+
+Listed = Callable[[BlockStorage, Call], Awaitable[list[dict[str, Any]]]]
+Managed = Callable[[BlockStorage, Call], Awaitable[dict[str, Any]]]
+
+
+def routes(noun: str, listed: Listed, manage: Managed, *fields: Field) -> tuple[Endpoint, ...]:
+    """The lists of one kind, brief and in detail, and taking over: at the paths of now and of before."""
+
+    async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
+        found = await listed(room, call)
+        brief = [{name: value for name, value in one.items() if name not in _DETAILS} for one in found]
+        return {f"manageable-{noun}s": brief}
+
+    async def detail(room: BlockStorage, call: Call) -> dict[str, Any]:
+        return {f"manageable-{noun}s": await listed(room, call)}
+
+    body = Body(noun, (*fields, *MEANT))
+    return tuple(
+        endpoint
+        for path, since in ((f"/manageable_{noun}s", "3.8"), (f"/os-{noun}-manage", ""))
+        for endpoint in (
+            Endpoint("GET", path, index, since=since, name=f"manageable_{noun}s"),
+            Endpoint("GET", f"{path}/detail", detail, since=since, name=f"manageable_{noun}s_detail"),
+            Endpoint("POST", path, manage, 202, body=body, since=since, name=f"{noun}_manage"),
+        )
+    )

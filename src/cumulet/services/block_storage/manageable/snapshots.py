@@ -7,25 +7,23 @@ from typing import Any
 import msgspec
 
 from cumulet.core.db import Transaction
-from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
+from cumulet.core.web.body import REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.resource import Endpoint
-from cumulet.core.web.wire import AnyObject, Anything, Text, Uuid
+from cumulet.core.web.wire import Anything, Uuid
 from cumulet.lib.ids import new_uuid
 from cumulet.services.block_storage.errors import InvalidInput, InvalidSnapshot, InvalidVolume
 from cumulet.services.block_storage.manageable.finding import (
     SNAPSHOT,
     VOLUME,
-    brief,
     found_on,
-    host_asked,
+    found_where_asked,
     meant,
     page,
-    pool_of,
     reference,
+    routes,
 )
-from cumulet.services.block_storage.metadata import Metadata
 from cumulet.services.block_storage.room import BlockStorage
+from cumulet.services.block_storage.snapshots.operations import add
 from cumulet.services.block_storage.snapshots.resource import snapshots
 from cumulet.services.block_storage.snapshots.row import SnapshotRow, on_node
 from cumulet.services.block_storage.types import quotas
@@ -38,8 +36,7 @@ RULE = "snapshot_extension:"
 
 async def _listed(room: BlockStorage, call: Call) -> list[dict[str, Any]]:
     call.allow(RULE + "list_manageable")
-    pool, node = await pool_of(room, host_asked(call))
-    found = await found_on(room, node, pool.backend)
+    found = await found_where_asked(room, call)
     ids = [facts.id for facts in found]
     async with room.database.read() as tx:
         owners = {row.id for row in await tx.find(VolumeRow, id=ids)} if ids else set()
@@ -62,68 +59,44 @@ async def _listed(room: BlockStorage, call: Call) -> list[dict[str, Any]]:
     return page(call, shown)
 
 
-async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
-    return {"manageable-snapshots": brief(await _listed(room, call))}
-
-
-async def detail(room: BlockStorage, call: Call) -> dict[str, Any]:
-    return {"manageable-snapshots": await _listed(room, call)}
-
-
-_Manage = Body(
-    "snapshot",
-    (
-        Field("volume_id", Uuid, create=REQUIRED),
-        Field("ref", AnyObject, create=REQUIRED),
-        Field("name", Text().or_null(), create=OPTIONAL),
-        Field("description", Text().or_null(), create=OPTIONAL),
-        Field("metadata", Metadata.or_null(), create=OPTIONAL),
-    ),
-)
-
-
 async def manage(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow(RULE + "snapshot_manage")
     wish = call.wish
     volume = await volumes.find(room, call, wish["volume_id"])
     name = meant(SNAPSHOT, wish["ref"])
-    if volume.status not in ("available", "in-use"):
-        raise InvalidVolume(f"status must be available or in-use to manage a snapshot of it, not {volume.status}")
+    _must_be_there(volume)
     size = await _size(room, volume, name)
-    now = room.clock.now()
-    row = SnapshotRow(
-        id=new_uuid(),
-        project_id=volume.project_id,
-        user_id=call.caller.user_id,
-        volume_id=volume.id,
-        name=wish.get("name") or "",
-        description=wish.get("description") or "",
-        size=size,
-        metadata=msgspec.json.encode(wish.get("metadata") or {}).decode(),
-        group_snapshot_id="",
-        kept_as=name,
-        hold="",
-        wanted=True,
-        made=False,
-        fault="",
-        forced_status="",
-        progress="",
-        status="creating",
-        created_at=now,
-        updated_at=now,
-    )
 
-    async def write(tx: Transaction) -> None:
+    async def write(tx: Transaction) -> SnapshotRow:
         current = await store.held(room, tx, volume.id)
+        _must_be_there(current)
         left = _left(current)
         if name not in left:
             raise _is_not_left(volume, name)
-        await quotas.take(room, tx, current.project_id, current.type_id, snapshots=1, gigabytes=size)
-        await store.add(tx, row)
-        await store.order(room, tx, volume.id, left=_written([one for one in left if one != name]))
+        now = room.clock.now()
+        row = SnapshotRow(
+            id=new_uuid(),
+            project_id=current.project_id,
+            user_id=call.caller.user_id,
+            volume_id=current.id,
+            name=wish.get("name") or "",
+            description=wish.get("description") or "",
+            size=size,
+            metadata=msgspec.json.encode(wish.get("metadata") or {}).decode(),
+            kept_as=name,
+            created_at=now,
+            updated_at=now,
+        )
+        await add(room, tx, current, row, left=_written([one for one in left if one != name]))
+        return row
 
-    await room.database.write(write)
+    row = await room.database.write(write)
     return {"snapshot": snapshots.view.render(call, brief=True)(row, call)}
+
+
+def _must_be_there(volume: VolumeRow) -> None:
+    if volume.status not in ("available", "in-use"):
+        raise InvalidVolume(f"status must be available or in-use to manage a snapshot of it, not {volume.status}")
 
 
 async def _size(room: BlockStorage, volume: VolumeRow, name: str) -> int:
@@ -165,12 +138,4 @@ async def unmanage(room: BlockStorage, call: Call, row: SnapshotRow) -> None:
     await room.database.write(write)
 
 
-ROUTES = tuple(
-    endpoint
-    for path, since in (("/manageable_snapshots", "3.8"), ("/os-snapshot-manage", ""))
-    for endpoint in (
-        Endpoint("GET", path, index, since=since, name="manageable_snapshots"),
-        Endpoint("GET", f"{path}/detail", detail, since=since, name="manageable_snapshots_detail"),
-        Endpoint("POST", path, manage, 202, body=_Manage, since=since, name="snapshot_manage"),
-    )
-)
+ROUTES = routes("snapshot", _listed, manage, Field("volume_id", Uuid, create=REQUIRED))

@@ -7,24 +7,22 @@ from typing import Any
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.volumes import VolumeFacts
 from cumulet.core.db import Transaction
-from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
+from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.resource import Endpoint
-from cumulet.core.web.wire import AnyObject, Anything, Bool, Text
+from cumulet.core.web.wire import Anything, Bool, Text
 from cumulet.lib.ids import new_uuid
 from cumulet.services.block_storage.asking import shown_without
 from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume
 from cumulet.services.block_storage.manageable.finding import (
     VOLUME,
-    brief,
     found_on,
-    host_asked,
+    found_where_asked,
     meant,
     page,
     pool_of,
     reference,
+    routes,
 )
-from cumulet.services.block_storage.metadata import Metadata
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import quotas
@@ -40,8 +38,7 @@ RULE = "volume_extension:"
 
 async def _listed(room: BlockStorage, call: Call) -> list[dict[str, Any]]:
     call.allow(RULE + "list_manageable")
-    pool, node = await pool_of(room, host_asked(call))
-    found = await found_on(room, node, pool.backend)
+    found = await found_where_asked(room, call)
     managed, ordered = await _known(room, [facts.id for facts in found])
     return page(call, [_shown(facts, managed, ordered) for facts in found])
 
@@ -77,28 +74,6 @@ def _why_not(facts: VolumeFacts, managed: set[str], ordered: set[str]) -> str:
     if facts.encrypted:
         return "encrypted, and nobody has its key"
     return "its data is damaged" if facts.fault else ""
-
-
-async def index(room: BlockStorage, call: Call) -> dict[str, Any]:
-    return {"manageable-volumes": brief(await _listed(room, call))}
-
-
-async def detail(room: BlockStorage, call: Call) -> dict[str, Any]:
-    return {"manageable-volumes": await _listed(room, call)}
-
-
-_FIELDS = (
-    Field("host", Text(255, 1).or_null(), create=OPTIONAL),
-    Field("cluster", Text().or_null(), create=OPTIONAL, since="3.16"),
-    Field("ref", AnyObject, create=REQUIRED),
-    Field("name", Text().or_null(), create=OPTIONAL),
-    Field("description", Text().or_null(), create=OPTIONAL),
-    Field("volume_type", Text().or_null(), create=OPTIONAL),
-    Field("availability_zone", Text().or_null(), create=OPTIONAL),
-    Field("metadata", Metadata.or_null(), create=OPTIONAL),
-    Field("bootable", Bool, create=OPTIONAL),
-)
-_Manage = Body("volume", _FIELDS)
 
 
 async def manage(room: BlockStorage, call: Call) -> dict[str, Any]:
@@ -153,12 +128,13 @@ async def unmanage(room: BlockStorage, call: Call, row: VolumeRow) -> None:
     await room.database.write(write)
 
 
-ROUTES = tuple(
-    endpoint
-    for path, since in (("/manageable_volumes", "3.8"), ("/os-volume-manage", ""))
-    for endpoint in (
-        Endpoint("GET", path, index, since=since, name="manageable_volumes"),
-        Endpoint("GET", f"{path}/detail", detail, since=since, name="manageable_volumes_detail"),
-        Endpoint("POST", path, manage, 202, body=_Manage, since=since, name="volume_manage"),
-    )
+ROUTES = routes(
+    "volume",
+    _listed,
+    manage,
+    Field("host", Text(255, 1).or_null(), create=OPTIONAL),
+    Field("cluster", Text().or_null(), create=OPTIONAL, since="3.16"),
+    Field("volume_type", Text().or_null(), create=OPTIONAL),
+    Field("availability_zone", Text().or_null(), create=OPTIONAL),
+    Field("bootable", Bool, create=OPTIONAL),
 )

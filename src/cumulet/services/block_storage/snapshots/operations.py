@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cumulet.core.db import Transaction
 from cumulet.services.block_storage.errors import InvalidSnapshot, InvalidVolume
 from cumulet.services.block_storage.room import BlockStorage
@@ -46,23 +48,21 @@ async def take(
             size=current.size,
             metadata=metadata,
             group_snapshot_id=group_snapshot_id,
-            kept_as="",
-            hold="",
-            wanted=True,
-            made=False,
-            fault="",
-            forced_status="",
-            progress="",
-            status="creating",
             created_at=now,
             updated_at=now,
         )
-        await quotas.take(room, tx, current.project_id, current.type_id, snapshots=1, gigabytes=current.size)
-        await store.add(tx, row)
-        await store.order(room, tx, current.id)
+        await add(room, tx, current, row)
         return row
 
     return await room.database.write(write)
+
+
+async def add(room: BlockStorage, tx: Transaction, volume: VolumeRow, row: SnapshotRow, **values: Any) -> None:
+    """A snapshot comes to a volume that is held: it counts, and the volume's node is told. `values` are columns of the
+    volume that change with that."""
+    await quotas.take(room, tx, row.project_id, volume.type_id, snapshots=1, gigabytes=row.size)
+    await store.add(tx, row)
+    await store.order(room, tx, volume.id, **values)
 
 
 async def delete(room: BlockStorage, snapshot: SnapshotRow, *, force: bool = False) -> None:

@@ -13,8 +13,9 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter, Listing, ask
 from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.view import raw
-from cumulet.core.web.wire import Anything, Bool, MapOf, Text, parse_bool
+from cumulet.core.web.wire import Anything, Bool, Text, parse_bool
 from cumulet.lib.ids import new_uuid
+from cumulet.services.block_storage import specs
 from cumulet.services.block_storage.asking import page, shown_without, sorted_as_asked
 from cumulet.services.block_storage.errors import InvalidInput, InvalidType, NameTaken, StillUsed, TypeNotFound
 from cumulet.services.block_storage.room import BlockStorage
@@ -27,7 +28,6 @@ SPECS_RULE = RULE + "access_types_extra_specs"
 QOS_RULE = RULE + "access_types_qos_specs_id"
 ACCESS_RULE = RULE + "volume_type_access"
 TypeName = Text(255, 1).also(lambda name: _stripped(name))
-Specs = MapOf(Text(255).or_null(), key=r"^[a-zA-Z0-9_\-:. ]{1,255}$", most=128)
 
 
 def _stripped(name: str) -> str:
@@ -65,7 +65,7 @@ types = Resource(
         Field("description", Text().or_null(), create=OPTIONAL, update=OPTIONAL),
         Field("is_public", Bool, update=OPTIONAL, source="public"),
         Field("os-volume-type-access:is_public", Bool, create=OPTIONAL, source="public", rule=ACCESS_RULE),
-        Field("extra_specs", Specs.or_null(), create=OPTIONAL, source=raw("extra_specs"), rule=SPECS_RULE),
+        Field("extra_specs", specs.Specs.or_null(), create=OPTIONAL, source=raw("extra_specs"), rule=SPECS_RULE),
         Field("qos_specs_id", Anything, source=lambda row, call: row.qos_specs_id or None, rule=QOS_RULE),
     ],
     listing=Listing(
@@ -73,11 +73,6 @@ types = Resource(
         sorts={"id": "id", "name": "name", "created_at": "created_at"},
     ),
 )
-
-
-def written(specs: dict[str, str | None]) -> dict[str, str]:
-    """Extra specs as they are kept: null means empty."""
-    return {key: value or "" for key, value in specs.items()}
 
 
 @types.create(RULE + "type_create", status=200)
@@ -88,7 +83,7 @@ async def create(room: BlockStorage, call: Call) -> dict[str, Any]:
         name=wish["name"],
         description=wish.get("description"),
         public=wish.get("os-volume-type-access:is_public", True),
-        extra_specs=msgspec.json.encode(written(wish.get("extra_specs") or {})).decode(),
+        extra_specs=specs.text_of(wish.get("extra_specs") or {}),
         qos_specs_id="",
         encryption="",
         created_at=room.clock.now(),
@@ -116,10 +111,10 @@ async def index(room: BlockStorage, call: Call) -> Listed:
             raise InvalidInput(f"is_public: {error}") from error
         question.where("public" if public else "private", TypeRow.c.public == sa.literal(public, sa.Boolean))
     async with room.database.read() as tx:
-        if (specs := call.request.one("extra_specs")) is not None:
+        if (asked_specs := call.request.one("extra_specs")) is not None:
             question.limit = 0
             rows, _ = await page(types, tx, call, question)
-            return Listed([row for row in rows if _has(row, specs)])
+            return Listed([row for row in rows if _has(row, asked_specs)])
         rows, more = await page(types, tx, call, question)
     return Listed(rows, more)
 
@@ -130,8 +125,8 @@ def _has(row: TypeRow, asked: str) -> bool:
         pairs = msgspec.json.decode(asked.replace("'", '"'), type=dict[str, str])
     except UNREADABLE as error:
         raise InvalidInput("extra_specs: give pairs as {'key': 'value'}") from error
-    specs: dict[str, str] = msgspec.json.decode(row.extra_specs)
-    return all(specs.get(key) == value for key, value in pairs.items())
+    found: dict[str, str] = msgspec.json.decode(row.extra_specs)
+    return all(found.get(key) == value for key, value in pairs.items())
 
 
 @types.collection("GET", RULE + "type_get", suffix="/default")
@@ -230,30 +225,17 @@ async def remove_access(room: BlockStorage, call: Call, row: TypeRow) -> None:
 # ---- extra specs ------------------------------------------------------------------------------------------------
 
 SPEC = RULE + "types_extra_specs:"
-OneSpec = MapOf(Text(255).or_null(), key=r"^[a-zA-Z0-9_\-:. ]{1,255}$", least=1, most=1)
 
 
-async def _alter(room: BlockStorage, type_id: str, given: dict[str, str | None], *, without: str = "") -> None:
-    async def write(tx: Transaction) -> None:
-        row = await tx.get(TypeRow, id=type_id)
-        if row is None:
-            return
-        specs: dict[str, str] = msgspec.json.decode(row.extra_specs)
-        specs.update(written(given))
-        specs.pop(without, None)
-        if len(specs) > 256:
-            raise InvalidInput("a type has 256 extra specs at the most")
-        values = {"extra_specs": msgspec.json.encode(specs).decode(), "updated_at": room.clock.now()}
-        await tx.update(TypeRow, {"id": type_id}, **values)
-
-    await room.database.write(write)
+async def _alter(room: BlockStorage, row: TypeRow, change: specs.Alter) -> None:
+    await specs.alter(room, TypeRow, row.id, "extra_specs", change, updated_at=room.clock.now())
 
 
 def _spec(row: TypeRow, key: str) -> str:
-    specs: dict[str, str] = msgspec.json.decode(row.extra_specs)
-    if key not in specs:
+    found: dict[str, str] = msgspec.json.decode(row.extra_specs)
+    if key not in found:
         raise TypeNotFound(f"Volume Type {row.id} has no extra specs with key {key[:255]}.")
-    return specs[key]
+    return found[key]
 
 
 @types.item("GET", "", suffix="/extra_specs")
@@ -262,11 +244,11 @@ async def specs_index(room: BlockStorage, call: Call, row: TypeRow) -> dict[str,
     return {"extra_specs": msgspec.Raw(row.extra_specs.encode())}
 
 
-@types.item("POST", SPEC + "create", suffix="/extra_specs", body=Body("extra_specs", (), kind=Specs))
+@types.item("POST", SPEC + "create", suffix="/extra_specs", body=Body("extra_specs", (), kind=specs.Specs))
 async def specs_create(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
-    given = call.wish["extra_specs"]
-    await _alter(room, row.id, given)
-    return {"extra_specs": written(given)}
+    given = specs.written(call.wish["extra_specs"])
+    await _alter(room, row, lambda found: found.update(given))
+    return {"extra_specs": given}
 
 
 @types.item("GET", "", suffix="/extra_specs/{spec}")
@@ -278,16 +260,13 @@ async def specs_show(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, 
 
 @types.item("PUT", SPEC + "update", suffix="/extra_specs/{spec}", raw=True)
 async def specs_update(room: BlockStorage, call: Call, row: TypeRow) -> dict[str, Any]:
-    body = Body("value", (), kind=OneSpec)
-    given = body.read(b'{"value": ' + (await call.request.body(4096) or b"null") + b"}", call.version)["value"]
-    if call.path["spec"] not in given:
-        raise InvalidInput("Request body and URI mismatch: the body's only key must be the one in the URL")
-    await _alter(room, row.id, given)
-    return written(given)
+    given = await specs.one_given(call, call.path["spec"])
+    await _alter(room, row, lambda found: found.update(given))
+    return dict(given)
 
 
 @types.item("DELETE", SPEC + "delete", status=202, suffix="/extra_specs/{spec}")
 async def specs_delete(room: BlockStorage, call: Call, row: TypeRow) -> None:
     key = call.path["spec"]
     _spec(row, key)
-    await _alter(room, row.id, {}, without=key)
+    await _alter(room, row, lambda found: found.pop(key, None))
