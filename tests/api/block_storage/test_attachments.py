@@ -55,6 +55,13 @@ async def test_a_connector_at_once(shop: Shop) -> None:
     assert (await attach(shop, volume, connector=CONNECTOR))["status"] == "attaching"
 
 
+async def test_a_connector_that_is_none(shop: Shop) -> None:
+    volume = await shop.make()
+    for connector in ({"host": "far\0"}, {"host": "far", "mountpoint": "\0"}, {"host": "x" * 9000}):
+        await attach(shop, volume, 400, connector=connector)
+    assert await shop.status(volume) == "available"
+
+
 async def test_versions(shop: Shop) -> None:
     volume = await shop.make()
     body = {"attachment": {"volume_uuid": volume, "instance_uuid": SERVER, "mode": "ro"}}

@@ -57,3 +57,21 @@ async def test_a_full_quota_keeps_it_where_it_is(shop: Shop) -> None:
     await shop.client.as_("stranger").post(f"/volume-transfers/{made['id']}/accept", body, 413)
     assert await shop.status(volume) == "awaiting-transfer"
     assert await shop.used() == {"volumes": 1, "gigabytes": 1}
+
+
+async def test_a_volume_of_a_group_is_not_given_away_with_the_right_to_delete_it(shop: Shop) -> None:
+    admin = shop.client.as_("admin")
+    kind = (await admin.post("/group_types", {"group_type": {"name": "g"}}, 202))["group_type"]["id"]
+    wish = {"group_type": kind, "volume_types": ["__DEFAULT__"]}
+    group = (await shop.client.post("/groups", {"group": wish}, 202))["group"]["id"]
+    volume = await shop.make(group_id=group)
+    offer = {"transfer": {"volume_id": volume}}
+    await shop.client.post("/volume-transfers", offer, 400)
+    await shop.client.post("/os-volume-transfer", offer, 400)
+    await shop.client.put(f"/groups/{group}", {"group": {"remove_volumes": volume}}, 202)
+    made = (await shop.client.post("/volume-transfers", offer, 202))["transfer"]
+    await shop.client.put(f"/groups/{group}", {"group": {"add_volumes": volume}}, 400)
+    accept = {"accept": {"auth_key": made["auth_key"]}}
+    await shop.client.as_("stranger").post(f"/volume-transfers/{made['id']}/accept", accept, 202)
+    await shop.client.post(f"/groups/{group}/action", {"delete": {"delete-volumes": True}}, 202)
+    assert (await shop.see(volume, "stranger"))["status"] == "available"

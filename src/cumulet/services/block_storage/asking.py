@@ -78,12 +78,13 @@ async def page_of(
     beside: dict[str, Any] = {}
     async with room.database.read() as tx:
         rows, more = await page(noun, tx, call, question)
-        if counted and call.version >= COUNTED and _flag(call, "with_count"):
+        if counted and call.version >= COUNTED and flag(call, "with_count"):
             beside["count"] = await noun.lister.count(tx, question)
     return Listed(rows, more, brief=brief, beside=beside)
 
 
-def _flag(call: Call, name: str) -> bool:
+def flag(call: Call, name: str) -> bool:
+    """Whether the query string says yes to this. Raises BadRequest for what is neither yes nor no."""
     try:
         return parse_bool(call.request.one(name) or "false")
     except ValueError as error:

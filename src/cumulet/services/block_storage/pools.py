@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cumulet.core.errors import BadRequest
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
-from cumulet.core.web.wire import parse_bool
 from cumulet.lib.clock import iso_micros
+from cumulet.services.block_storage.asking import flag
 from cumulet.services.block_storage.backends import GivenOut, Pool, given_out, pools
 from cumulet.services.block_storage.errors import ServiceNotFound
 from cumulet.services.block_storage.placing.pools import Candidate
@@ -81,10 +80,7 @@ def _capabilities(room: BlockStorage, pool: Pool, taken: GivenOut) -> dict[str, 
 
 async def get_pools(room: BlockStorage, call: Call) -> dict[str, Any]:
     call.allow("scheduler_extension:scheduler_stats:get_pools")
-    try:
-        detail = parse_bool(call.request.one("detail") or "false")
-    except ValueError as error:
-        raise BadRequest(f"Invalid value for 'detail': {error}") from error
+    detail = flag(call, "detail")
     taken = await given_out(room)
     asked = call.request.one("name")
     shown: list[dict[str, Any]] = []

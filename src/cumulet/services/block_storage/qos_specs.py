@@ -14,10 +14,10 @@ from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter, Listing
 from cumulet.core.web.resource import Listed, Resource
 from cumulet.core.web.view import raw
-from cumulet.core.web.wire import Anything, Enum, ListOf, MapOf, Text, parse_bool
+from cumulet.core.web.wire import Anything, Enum, ListOf, MapOf, Text
 from cumulet.lib.ids import new_uuid
 from cumulet.services.block_storage import specs
-from cumulet.services.block_storage.asking import page_of
+from cumulet.services.block_storage.asking import flag, page_of
 from cumulet.services.block_storage.errors import InvalidInput, NameTaken, QosSpecsNotFound, TypeNotFound
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.types.row import TypeRow
@@ -140,10 +140,7 @@ async def delete_keys(room: BlockStorage, call: Call, row: QosSpecsRow) -> None:
 
 @qos_specs.delete(RULE + "delete", status=202)
 async def delete(room: BlockStorage, call: Call, row: QosSpecsRow) -> None:
-    try:
-        force = parse_bool(call.request.one("force") or "false")
-    except ValueError as error:
-        raise BadRequest(f"Invalid value for 'force': {error}") from error
+    force = flag(call, "force")
 
     async def write(tx: Transaction) -> None:
         if not force and await tx.find(TypeRow, qos_specs_id=row.id, limit=1):

@@ -10,7 +10,8 @@ from cumulet.core.errors import BadRequest, NotFound
 from cumulet.core.web.body import OPTIONAL, Body, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
-from cumulet.core.web.wire import Int, parse_bool
+from cumulet.core.web.wire import Int
+from cumulet.services.block_storage.asking import flag
 from cumulet.services.block_storage.room import QUOTAS, BlockStorage
 from cumulet.services.block_storage.types import quotas
 
@@ -29,13 +30,6 @@ def _project(call: Call, rule: str) -> str:
         raise NotFound(f"Project {project[:64]} could not be found.")
     call.allow(rule, {"project_id": project, "tenant_id": project})
     return project
-
-
-def _asked(call: Call, name: str) -> bool:
-    try:
-        return parse_bool(call.request.one(name) or "false")
-    except ValueError as error:
-        raise BadRequest(f"Invalid value for '{name}': {error}") from error
 
 
 async def _limits(room: BlockStorage, tx: Transaction, project: str) -> dict[str, int]:
@@ -72,7 +66,7 @@ async def _set(room: BlockStorage, tx: Transaction, project: str, wish: dict[str
 
 async def show(room: BlockStorage, call: Call) -> dict[str, Any]:
     project = _project(call, RULE + "show")
-    usage = _asked(call, "usage")
+    usage = flag(call, "usage")
     async with room.database.read() as tx:
         limits = await _limits(room, tx, project)
         used = await _usage(room, tx, project) if usage else {}

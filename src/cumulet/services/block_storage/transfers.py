@@ -132,11 +132,13 @@ def _declare(noun: Resource, since: str) -> None:
             created_at=room.clock.now(),
         )
 
-        if volume.encryption_key_id:
-            raise InvalidVolume("transferring an encrypted volume is not supported")
-
         async def write(tx: Transaction) -> None:
             current = await store.held(room, tx, volume.id)
+            if current.encryption_key_id:
+                raise InvalidVolume("transferring an encrypted volume is not supported")
+            if current.group_id:
+                # Else who has the group could delete what is not his any more.
+                raise InvalidVolume(f"it belongs to group {current.group_id}; remove it from there first")
             if current.status != "available":
                 raise InvalidVolume(f"status must be available to be transferred, not {current.status}")
             taken = await tx.count(SnapshotRow, volume_id=volume.id, wanted=True)

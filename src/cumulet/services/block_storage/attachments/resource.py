@@ -26,13 +26,16 @@ READ = "xena_system_admin_or_project_reader"
 """No rule of their own says who may see attachments: those who may see a project's volumes."""
 SINCE = "3.27"
 MOST_BYTES = 8192
-Connector = AnyObject.also(lambda value: _small(value))
+Connector = AnyObject.also(lambda value: _checked(value))
 
 
-def _small(value: dict[str, Any]) -> dict[str, Any]:
-    if len(str(value)) > MOST_BYTES:
+def _checked(connector: dict[str, Any]) -> dict[str, Any]:
+    if len(str(connector)) > MOST_BYTES:
         raise ValueError(f"a connector has {MOST_BYTES} characters at the most")
-    return value
+    for name in ("host", "mountpoint"):
+        if "\x00" in str(connector.get(name)):
+            raise ValueError(f"the {name} of a connector holds a NUL character")
+    return connector
 
 
 attachments = Resource(

@@ -18,12 +18,12 @@ from cumulet.lib.clock import iso_micros
 from cumulet.services.block_storage.asking import metadata_filter, page_of
 from cumulet.services.block_storage.backups import operations, store
 from cumulet.services.block_storage.backups.row import BackupRow
-from cumulet.services.block_storage.errors import BackupNotFound, InvalidInput, InvalidVolume
+from cumulet.services.block_storage.errors import BackupNotFound, InvalidVolume
 from cumulet.services.block_storage.metadata import Metadata
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.resource import snapshots
 from cumulet.services.block_storage.volumes.resource import volumes
-from cumulet.services.block_storage.zones import zones
+from cumulet.services.block_storage.zones import check_zone
 
 RULE = "backup:"
 ADMIN = "volume_extension:backup_admin_actions:"
@@ -101,8 +101,7 @@ def brief(call: Call, row: BackupRow) -> dict[str, Any]:
 async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
     wish = call.wish
     zone = wish.get("availability_zone") or ""
-    if zone and zone not in await zones(room):
-        raise InvalidInput(f"Availability zone '{zone}' is invalid. Choose one of {', '.join(await zones(room))}.")
+    await check_zone(room, zone)
     volume = await volumes.find(room, call, wish["volume_id"])
     call.allow(RULE + "create", volumes.target(volume))
     snapshot = None

@@ -11,9 +11,9 @@ from cumulet.core.web.listing import Filter, Listing
 from cumulet.core.web.resource import Endpoint, Listed, Resource
 from cumulet.core.web.versions import version
 from cumulet.core.web.view import or_null, raw, written
-from cumulet.core.web.wire import Bool, Enum, ListOf, Obj, Text, Uuid, Wire, parse_bool
+from cumulet.core.web.wire import Bool, Enum, ListOf, Obj, Text, Uuid, Wire
 from cumulet.lib.clock import iso_micros
-from cumulet.services.block_storage.asking import page_of
+from cumulet.services.block_storage.asking import flag, page_of
 from cumulet.services.block_storage.errors import GroupNotFound, InvalidGroupType
 from cumulet.services.block_storage.groups import operations
 from cumulet.services.block_storage.groups.rows import GroupRow
@@ -77,17 +77,10 @@ async def detail(room: BlockStorage, call: Call) -> Listed:
 @groups.show(RULE + "get", since=SINCE)
 async def show(room: BlockStorage, call: Call, row: GroupRow) -> dict[str, Any]:
     shown = groups.show_row(call, row)
-    if call.version >= version("3.25") and _true(call, "list_volume"):
+    if call.version >= version("3.25") and flag(call, "list_volume"):
         async with room.database.read() as tx:
             shown["volumes"] = [volume.id for volume in await tx.find(VolumeRow, group_id=row.id, wanted=True)]
     return {"group": shown}
-
-
-def _true(call: Call, name: str) -> bool:
-    try:
-        return parse_bool(call.request.one(name) or "false")
-    except ValueError as error:
-        raise BadRequest(f"Invalid value for '{name}': {error}") from error
 
 
 @groups.update(RULE + "update", status=202, since=SINCE)

@@ -15,7 +15,7 @@ from cumulet.core.web.view import or_null, raw, written
 from cumulet.core.web.wire import AnyObject, Anything, Bool, Int, Text, Uuid, parse_bool
 from cumulet.lib.clock import iso_micros
 from cumulet.lib.ids import new_uuid
-from cumulet.services.block_storage.asking import metadata_filter, page_of, shown_without
+from cumulet.services.block_storage.asking import flag, metadata_filter, page_of, shown_without
 from cumulet.services.block_storage.errors import GroupNotFound, InvalidInput, VolumeNotFound
 from cumulet.services.block_storage.groups.rows import GroupRow
 from cumulet.services.block_storage.metadata import Metadata, decoded
@@ -24,7 +24,7 @@ from cumulet.services.block_storage.types import choice
 from cumulet.services.block_storage.volumes import hints, operations, server_images, sources, store
 from cumulet.services.block_storage.volumes.row import VolumeRow
 from cumulet.services.block_storage.volumes.sources import Source
-from cumulet.services.block_storage.zones import zones
+from cumulet.services.block_storage.zones import check_zone
 
 RULE = "volume:"
 ADMIN = "volume_extension:volume_host_attribute"
@@ -184,8 +184,7 @@ async def _create(room: BlockStorage, call: Call) -> dict[str, Any]:
     if size < content.least_gib:
         raise InvalidInput(f"Volume size {size}GB cannot be smaller than what it is made of: {content.least_gib}GB.")
     zone = wish.get("availability_zone") or ""
-    if zone and zone not in await zones(room):
-        raise InvalidInput(f"Availability zone '{zone}' is invalid. Choose one of {', '.join(await zones(room))}.")
+    await check_zone(room, zone)
     group_id = wish.get("group_id") or ""
     if group_id:
         await _check_group(room, call, group_id, wish.get("volume_type") or "")
@@ -288,16 +287,9 @@ async def update_leniently(room: BlockStorage, call: Call, row: VolumeRow) -> di
     return await _update(room, call, row)
 
 
-def _asked(call: Call, name: str) -> bool:
-    try:
-        return parse_bool(call.request.one(name) or "false")
-    except ValueError as error:
-        raise InvalidInput(f"{name}: {error}") from error
-
-
 @volumes.delete(RULE + "delete", status=202)
 async def delete(room: BlockStorage, call: Call, row: VolumeRow) -> None:
-    force = call.version >= version("3.23") and _asked(call, "force")
+    force = call.version >= version("3.23") and flag(call, "force")
     if force:
         call.allow(RULE + "force_delete", volumes.target(row))
-    await operations.delete(room, row, force=force, cascade=_asked(call, "cascade"))
+    await operations.delete(room, row, force=force, cascade=flag(call, "cascade"))
