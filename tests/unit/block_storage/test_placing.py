@@ -149,11 +149,23 @@ def test_expressions(text: str, value: object) -> None:
         "(" * 900,
         "!" * 900,
         "1 $ 2",
+        "(-8) ^ 0.5",
     ],
 )
 def test_what_has_no_value_says_so(text: str) -> None:
     with pytest.raises(BadExpression):
         value_of(text, KNOWN)
+
+
+def test_what_can_be_read_has_a_value_however_deep_the_stack_is_already() -> None:
+    text = "+".join(["1"] * 480)
+
+    def deeper(levels: int) -> object:
+        return deeper(levels - 1) if levels else value_of(text, KNOWN)
+
+    assert deeper(0) == 480
+    with pytest.raises(BadExpression, match="nested too deeply"):
+        deeper(600)
 
 
 def test_a_check_needs_no_pool() -> None:

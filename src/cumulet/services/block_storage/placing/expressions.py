@@ -31,6 +31,8 @@ def value_of(text: str, known: Known) -> Any:
     """Raises BadExpression."""
     try:
         return _compiled(text)(known)
+    except RecursionError as error:
+        raise BadExpression("it is nested too deeply") from error
     except (TypeError, ZeroDivisionError, OverflowError) as error:
         raise BadExpression(str(error)) from error
 
@@ -211,7 +213,10 @@ def _numeric(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 def _power(base: Any, exponent: Any) -> Any:
     if isinstance(base, str) or isinstance(exponent, str) or abs(exponent) > _LARGEST_POWER:
         raise BadExpression(f"{base!r} cannot be raised to {exponent!r}")
-    return float(base) ** exponent
+    found = float(base) ** exponent
+    if isinstance(found, complex):
+        raise BadExpression(f"{base!r} has no root of the degree that {exponent!r} asks for")
+    return found
 
 
 def _looked_up(name: str, known: Known) -> Any:

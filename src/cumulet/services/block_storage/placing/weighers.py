@@ -25,7 +25,7 @@ def goodness(pool: Candidate, request: Request) -> float:
         return 0
     try:
         found = float(value_of(pool.goodness_function, known(pool, request)))
-    except (BadExpression, ValueError):
+    except (BadExpression, ValueError, OverflowError):
         return 0
     return found if 0 <= found <= 100 else 0
 
