@@ -60,11 +60,6 @@ class Gone(CloudError):
     title = "Gone"
 
 
-class LengthRequired(CloudError):
-    status = 411
-    title = "Length Required"
-
-
 class PreconditionFailed(CloudError):
     status = 412
     title = "Precondition Failed"
@@ -88,11 +83,6 @@ class RangeNotSatisfiable(CloudError):
 class Unprocessable(CloudError):
     status = 422
     title = "Unprocessable Entity"
-
-
-class HeadersTooLarge(CloudError):
-    status = 431
-    title = "Request Header Fields Too Large"
 
 
 class NotOffered(CloudError):

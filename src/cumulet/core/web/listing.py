@@ -55,8 +55,6 @@ class Listing:
     marker_column: str = "id"
     all_projects: str = ""
     """The parameter by which an administrator asks for every project; empty: he always sees all."""
-    refuse_unknown: bool = False
-    """An unknown parameter is a 400 rather than ignored."""
 
     def pages_at(self, version: int) -> bool:
         return self.paged and version in window(self.page_since, "")

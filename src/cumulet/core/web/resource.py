@@ -9,22 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
-
-from cumulet.core.db import Query, Row, Transaction
+from cumulet.core.db import Row
 from cumulet.core.errors import NotFound
 from cumulet.core.room import Room
 from cumulet.core.web.body import Body, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Clause, Lister, Listing, Question
+from cumulet.core.web.listing import Clause, Listing
+from cumulet.core.web.seeing import Owner, Seen
 from cumulet.core.web.view import View
 from cumulet.core.web.wire import Wire
 
+__all__ = ["Action", "Endpoint", "Listed", "Owner", "Resource", "Status"]
+
 Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
+Status = int | Mapping[str, int]
+"""Of success; where it changed, by the version since when."""
 
 JSON_LIMIT = 112 * 1024
 """Bytes of a JSON body; what the real services allow."""
@@ -37,7 +39,7 @@ class Endpoint:
     method: str
     path: str
     run: Callable[[Any, Call], Awaitable[Any]]
-    status: int | Mapping[str, int] = 200
+    status: Status = 200
     since: str = ""
     until: str = ""
     body: Body | None = None
@@ -59,7 +61,7 @@ class Action:
     handler: Handler
     rule: str
     body: Body
-    status: int | Mapping[str, int] = 202
+    status: Status = 202
     since: str = ""
     until: str = ""
 
@@ -75,15 +77,7 @@ class Listed:
     """Shown next to the list, such as a count."""
 
 
-class Owner:
-    """The column that says whose a row is."""
-
-    PROJECT = "project_id"
-    USER = "user_id"
-    NOBODY = ""
-
-
-class Resource:
+class Resource(Seen):
     """A noun of a room."""
 
     def __init__(
@@ -111,23 +105,27 @@ class Resource:
         selects_fields: bool = False,
         guarded: bool = False,
     ) -> None:
+        super().__init__(
+            one,
+            row,
+            owner=owner,
+            addressed_by=addressed_by,
+            listing=listing or Listing(),
+            sees_all=sees_all,
+            sees=sees,
+            target=target,
+            load=load,
+            hidden=hidden,
+            missing=missing,
+        )
         self.path = path
-        self.one = one
         self.many = many
-        self.row = row
         self.fields = tuple(fields)
-        self.owner = owner
-        self.addressed_by = addressed_by
         self.key = key or f"{one.replace('-', '_')}_id"
         """Name of the path parameter that addresses an item."""
-        self.listing = listing or Listing()
-        self.sees_all = sees_all
         self.parent = parent
         self.beside = tuple(beside)
         self.extra = extra
-        self.hidden = hidden
-        """Rows that nobody sees any more, such as tombstones, or not yet, such as intents."""
-        self.missing = missing
         self.wrapped = wrapped
         """Items are shown under their name: `{"server": {…}}`."""
         self.selects_fields = selects_fields
@@ -137,82 +135,6 @@ class Resource:
         self.endpoints: list[Endpoint] = []
         self.actions: dict[str, list[Action]] = {}
         self.view = View(self.fields)
-        self.lister = Lister(row)
-        self._sees = sees
-        self._target = target
-        self._load = load
-        self._finders: dict[Any, Query] = {}
-
-    # ---- who sees what -------------------------------------------------------------------------------------------
-
-    def sees(self, call: Call) -> Clause | None:
-        """The predicate of the rows this caller may see; None: all. It may use :caller_project and :caller_user."""
-        if self._sees:
-            return self._sees(call)
-        if not self.owner or call.may(self.sees_all):
-            return None
-        return self._own
-
-    @cached_property
-    def _own(self) -> Clause:
-        bound = "caller_project" if self.owner == Owner.PROJECT else "caller_user"
-        return self.row.c[self.owner] == sa.bindparam(bound, type_=sa.String)
-
-    def target(self, row: Any) -> Mapping[str, object] | None:
-        """What a rule may ask about a row; None: it is as much the caller's own as anybody's."""
-        if self._target:
-            return self._target(row)
-        project = getattr(row, "project_id", None)
-        return {"project_id": project, "tenant_id": project, "user_id": getattr(row, "user_id", None)}
-
-    async def find(self, room: Room, call: Call, key: str) -> Any:
-        """The row of this key among those the caller may see. Raises the noun's NotFound."""
-        row = await self._load(room, call, key) if self._load else await self._find(room, call, key)
-        if row is None:
-            raise self.missing(f"{self.one.replace('_', ' ').capitalize()} {key[:64]} could not be found.")
-        return row
-
-    async def _find(self, room: Room, call: Call, key: str) -> Any:
-        if len(key) > 255 or "\x00" in key:
-            return None
-        clause = self.sees(call)
-        shape = id(clause)
-        query = self._finders.get(shape)
-        if query is None:
-            column = self.row.c[self.addressed_by]
-            statement = sa.select(self.row.table).where(column == sa.bindparam("key", type_=sa.String))
-            for narrowed in (clause, self.hidden):
-                if narrowed is not None:
-                    statement = statement.where(narrowed)
-            query = Query(statement)
-            if len(self._finders) < 64:
-                self._finders[shape] = query
-        async with room.database.read() as tx:
-            rows = await tx.rows(self.row, query, {"key": key, **seer(call)})
-        return rows[0] if rows else None
-
-    # ---- lists -----------------------------------------------------------------------------------------------------
-
-    async def page(self, tx: Transaction, call: Call, question: Question) -> tuple[list[Any], bool]:
-        """The rows of a list that this caller may see, and whether more follow."""
-        self.narrow(call, question)
-        return await self.lister.page(tx, question, self.listing.marker_column)
-
-    def narrow(self, call: Call, question: Question) -> None:
-        """Keep a question to what the caller may see."""
-        clause = self.sees(call)
-        every = self.listing.all_projects
-        if clause is None and self.owner and every and not self._asks_for_all(call, every):
-            clause = self._own
-        if clause is not None:
-            question.where(("sees", id(clause)), clause, seer(call))
-        if self.hidden is not None:
-            question.where("hidden", self.hidden)
-
-    @staticmethod
-    def _asks_for_all(call: Call, parameter: str) -> bool:
-        given = call.request.one(parameter)
-        return given is not None and given.lower() not in ("0", "false", "f", "no", "off", "n")
 
     # ---- showing ---------------------------------------------------------------------------------------------------
 
@@ -245,39 +167,27 @@ class Resource:
 
     # ---- verbs -----------------------------------------------------------------------------------------------------
 
-    def create(self, rule: str, *, status: int | Mapping[str, int] = 201, **options: Any) -> Callable[[H], H]:
-        return self._collection("POST", rule, status, body=self._body("create"), **options)
+    def create(self, rule: str, *, status: Status = 201, **options: Any) -> Callable[[H], H]:
+        return self.collection("POST", rule, status=status, body=self.body("create"), **options)
 
-    def list(self, rule: str, *, suffix: str = "", **options: Any) -> Callable[[H], H]:
-        return self._collection("GET", rule, 200, suffix=suffix, **options)
+    def list(self, rule: str, **options: Any) -> Callable[[H], H]:
+        return self.collection("GET", rule, **options)
 
     def show(self, rule: str, **options: Any) -> Callable[[H], H]:
-        return self._item("GET", rule, 200, **options)
+        return self.item("GET", rule, **options)
 
-    def update(self, rule: str, *, method: str = "PUT", status: int = 200, **options: Any) -> Callable[[H], H]:
-        return self._item(method, rule, status, body=self._body("update"), **options)
+    def update(self, rule: str, *, method: str = "PUT", **options: Any) -> Callable[[H], H]:
+        return self.item(method, rule, body=self.body("update"), **options)
 
-    def delete(self, rule: str, *, status: int | Mapping[str, int] = 204, **options: Any) -> Callable[[H], H]:
-        return self._item("DELETE", rule, status, **options)
-
-    def collection(
-        self, method: str, rule: str, *, status: int | Mapping[str, int] = 200, **options: Any
-    ) -> Callable[[H], H]:
-        """Another method or suffix on the collection: `suffix="/detail"`."""
-        return self._collection(method, rule, status, **options)
-
-    def item(
-        self, method: str, rule: str, *, status: int | Mapping[str, int] = 200, **options: Any
-    ) -> Callable[[H], H]:
-        """Another method or suffix on an item: `suffix="/os-volumes"`."""
-        return self._item(method, rule, status, **options)
+    def delete(self, rule: str, *, status: Status = 204, **options: Any) -> Callable[[H], H]:
+        return self.item("DELETE", rule, status=status, **options)
 
     def action(
         self,
         name: str,
         rule: str,
         *fields: Field,
-        status: int | Mapping[str, int] = 202,
+        status: Status = 202,
         kind: Wire | None = None,
         since: str = "",
         until: str = "",
@@ -292,13 +202,16 @@ class Resource:
 
         return declare
 
-    def _body(self, verb: str) -> Body:
+    def body(self, verb: str) -> Body:
+        """What is sent to make a thing or to change it."""
         beside = self.beside if verb == "create" else ()
         return Body(self.one if self.wrapped else "", self.fields, beside=beside, verb=verb, extra=self.extra)
 
-    def _collection(
-        self, method: str, rule: str, status: int | Mapping[str, int], *, suffix: str = "", **options: Any
+    def collection(
+        self, method: str, rule: str, *, status: Status = 200, suffix: str = "", **options: Any
     ) -> Callable[[H], H]:
+        """Another method or suffix on the collection: `suffix="/detail"`."""
+
         def declare(handler: H) -> H:
             async def run(room: Room, call: Call) -> Any:
                 await self.find_parent(room, call)
@@ -311,16 +224,17 @@ class Resource:
 
         return declare
 
-    def _item(
+    def item(
         self,
         method: str,
         rule: str,
-        status: int | Mapping[str, int],
         *,
+        status: Status = 200,
         suffix: str = "",
         guarded: bool | None = None,
         **options: Any,
     ) -> Callable[[H], H]:
+        """Another method or suffix on an item: `suffix="/os-volumes"`."""
         guards = self.guarded if guarded is None else guarded
 
         def declare(handler: H) -> H:
@@ -346,8 +260,3 @@ class Resource:
         """Find the row that this noun's rows belong to, in `call.parent`."""
         if self.parent:
             call.parent = await self.parent.find(room, call, call.path[self.parent.key])
-
-
-def seer(call: Call) -> dict[str, str]:
-    """The values of the parameters that `sees` may use."""
-    return {"caller_project": call.caller.project_id, "caller_user": call.caller.user_id}

@@ -26,7 +26,7 @@ from cumulet.core.web.body import UNREADABLE
 from cumulet.core.web.call import Call
 from cumulet.core.web.dialects.base import Dialect
 from cumulet.core.web.request import Receive, Request, Response, Scope, Send, segments
-from cumulet.core.web.resource import Endpoint, Resource
+from cumulet.core.web.resource import Endpoint, Resource, Status
 from cumulet.core.web.router import Router
 from cumulet.core.web.versions import version, window
 from cumulet.lib.ids import request_id
@@ -37,7 +37,6 @@ Authenticate = Callable[[str, str], Awaitable[Caller]]
 """From (token, service token) to a caller; raises Unauthorized."""
 
 NOBODY = Caller(user_id="")
-_GLOBAL_ID = re.compile(r"req-[0-9a-f-]{36}\Z")
 _PROJECT = re.compile(r"[0-9a-f]{32}\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
@@ -249,7 +248,7 @@ def _is_open(by_method: Mapping[str, Sequence[tuple[Endpoint, tuple[str, ...]]]]
     return any(endpoint.open for endpoint, _ in choices)
 
 
-def status_at(status: int | Mapping[str, int], number: int) -> int:
+def status_at(status: Status, number: int) -> int:
     """The success status at a version: that of the newest step not above it."""
     if isinstance(status, int):
         return status

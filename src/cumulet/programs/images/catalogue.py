@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DISK_FORMAT = "qcow2"
-
 
 @dataclass(frozen=True, slots=True)
 class CloudImage:

@@ -12,10 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cumulet.programs.images import boot_disk
-from cumulet.programs.images.commands import HOST_PACKAGES, run
+from cumulet.programs.images.commands import run
 from cumulet.programs.images.packages import Apt
-
-DEBIAN_HOST_PACKAGES = (*HOST_PACKAGES, "mmdebstrap")
 
 GUEST_PACKAGES = (
     *("linux-image-cloud-amd64", "systemd-sysv", "udev", "dbus", "netbase", "iproute2", "isc-dhcp-client", "ifupdown"),

@@ -14,7 +14,6 @@ class Dialect:
     """The manners of one service on the wire."""
 
     quota_status: ClassVar[int] = 403
-    malformed_version_status: ClassVar[int] = 400
     last_slash_counts: ClassVar[bool] = False
     """A path that ends with a slash is that of a thing without a name, not that of a list."""
 

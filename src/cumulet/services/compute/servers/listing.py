@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from cumulet.core.errors import BadRequest, Forbidden
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter, Listing, Question, narrow, parse_limit, parse_sort
-from cumulet.core.web.resource import seer
+from cumulet.core.web.seeing import seer
 from cumulet.core.web.versions import version, window
 from cumulet.core.web.wire import parse_bool
 from cumulet.lib.clock import parse_iso

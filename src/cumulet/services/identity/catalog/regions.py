@@ -42,7 +42,7 @@ async def create(room: Identity, call: Call) -> RegionRow:
     return await _create(room, call, call.wish.get("id") or new_hex())
 
 
-@regions.collection("PUT", RULE + "create_region", suffix="/{region_id}", status=201, body=regions._body("create"))
+@regions.collection("PUT", RULE + "create_region", suffix="/{region_id}", status=201, body=regions.body("create"))
 async def create_as(room: Identity, call: Call) -> RegionRow:
     """Make a region under the id in the path."""
     id_ = call.path["region_id"]

@@ -77,7 +77,7 @@ identity_providers = Noun(
 
 
 @identity_providers.collection(
-    "PUT", RULE + "create_identity_provider", suffix="/{idp_id}", status=201, body=identity_providers._body("create")
+    "PUT", RULE + "create_identity_provider", suffix="/{idp_id}", status=201, body=identity_providers.body("create")
 )
 async def create(room: Identity, call: Call) -> IdentityProviderRow:
     wish = call.wish

@@ -44,7 +44,7 @@ mappings = Noun(
 )
 
 
-@mappings.collection("PUT", RULE + "create_mapping", suffix="/{mapping_id}", status=201, body=mappings._body("create"))
+@mappings.collection("PUT", RULE + "create_mapping", suffix="/{mapping_id}", status=201, body=mappings.body("create"))
 async def create(room: Identity, call: Call) -> MappingRow:
     row = MappingRow(
         chosen_id(call.path["mapping_id"]),

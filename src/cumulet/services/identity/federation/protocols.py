@@ -61,7 +61,7 @@ _OWN = ProtocolRow.c.idp_id == sa.bindparam("provider", type_=sa.String)
 
 
 @protocols.collection(
-    "PUT", RULE + "create_protocol", suffix="/{protocol_id}", status=201, body=protocols._body("create")
+    "PUT", RULE + "create_protocol", suffix="/{protocol_id}", status=201, body=protocols.body("create")
 )
 async def create(room: Identity, call: Call) -> ProtocolRow:
     row = ProtocolRow(

@@ -45,7 +45,7 @@ service_providers = Noun(
     RULE + "create_service_provider",
     suffix="/{service_provider_id}",
     status=201,
-    body=service_providers._body("create"),
+    body=service_providers.body("create"),
 )
 async def create(room: Identity, call: Call) -> ServiceProviderRow:
     wish = call.wish

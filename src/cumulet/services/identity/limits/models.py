@@ -5,7 +5,6 @@ Names and rules: Keystone's administration guide, Unified Limits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -86,10 +85,3 @@ def _limits_below() -> Query:
             ProjectRow.c.domain_id == sa.bindparam("domain_id"),
         )
     )
-
-
-def too_deep(model: Model, projects: Iterable[ProjectRow]) -> list[str]:
-    """The names of projects nested deeper than the model allows."""
-    if model.depth is None:
-        return []
-    return [row.name for row in projects if len(row.ancestors) > model.depth]
