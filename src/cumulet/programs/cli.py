@@ -18,7 +18,10 @@ COMMANDS = {
     "ssh": ("cumulet.programs.laptop.commands", "Log in to a server, in whatever way works here."),
     "doctor": ("cumulet.programs.doctor.command", "Check every prerequisite and name the remedy."),
     "serve": ("cumulet.programs.serve", "Run the API and the reconcilers in the foreground."),
-    "node": ("cumulet.programs.node", "Run the node agent in the foreground; with --join, add this host to a cloud."),
+    "node": (
+        "cumulet.programs.node.command",
+        "Run the agent of this host in the foreground; with --join, add it to a cloud.",
+    ),
     "node-token": ("cumulet.programs.serve", "Issue a token with which one node may join."),
     "migrate": ("cumulet.programs.migrate", "Bring the database to this version's schema."),
     "bootstrap": ("cumulet.programs.bootstrap", "Make what a young cloud has, or what is missing of it."),

@@ -13,11 +13,7 @@ from cumulet.programs.settings import Settings
 
 def kept_secret(file: Path, length: int = 24) -> str:
     """The secret in a file; made if the file is not there yet, by whichever process comes first."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(secrets.token_urlsafe(length))
+    draft = _draft(file, secrets.token_urlsafe(length))
     try:
         os.link(draft, file)
     except FileExistsError:
@@ -25,6 +21,22 @@ def kept_secret(file: Path, length: int = 24) -> str:
     finally:
         draft.unlink()
     return file.read_text().strip()
+
+
+def keep_secret(file: Path, secret: str) -> None:
+    """Keep what somebody else made: all of it is in the file, or the file is as it was."""
+    os.replace(_draft(file, secret), file)
+
+
+def _draft(file: Path, secret: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(secret)
+        out.flush()
+        os.fsync(descriptor)
+    return draft
 
 
 def admin_password(settings: Settings) -> str:

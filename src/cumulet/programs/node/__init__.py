@@ -1,0 +1,1 @@
+"""`cumulet node`: the agent of this host, over real machines and networks."""
