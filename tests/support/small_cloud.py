@@ -92,6 +92,12 @@ class Nodes(FakeFleet):
         self.backends[name] = Backends(self.drivers[name])
         super().join(name, **{"address": f"{name}:1", **facts})
 
+    def plug_into(self, node: str, *wires: str) -> None:
+        """Let a node be joined to these of the provider's wires, and to no others."""
+        view = self._nodes[node]
+        view.facts = msgspec.structs.replace(view.facts, physical_networks=wires)
+        self._wake("node", node)
+
     def give(
         self,
         node: str,

@@ -23,7 +23,7 @@ from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, MoveRow
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.counted import growth
 from cumulet.services.compute.servers.look import Look, resources_of
-from cumulet.services.compute.servers.place import claim_best, request_for
+from cumulet.services.compute.servers.place import apart, claim_best, request_for
 from cumulet.services.compute.servers.row import ServerRow
 from cumulet.services.compute.servers.rungs import attached, wired
 from cumulet.services.compute.servers.store import copy_of, save, wish_again
@@ -113,12 +113,21 @@ class Moves:
         if not move.forced:
             flavor, avoid = _flavor.decode(move.new_flavor), look.lingers_on | {move.source}
             request = await request_for(
-                self.room, server, flavor, wanted, host=move.host_wanted, avoid=avoid, disks=look.kept
+                self.room,
+                server,
+                flavor,
+                wanted,
+                host=move.host_wanted,
+                avoid=avoid,
+                disks=look.kept,
+                cards=look.cards,
             )
             found = await claim_best(self.room, server, request, look.asks_at(""))
             return found if isinstance(found, Fault) else found[0]
         if move.host_wanted in look.lingers_on:
             return Fault(message=f"No valid host was found. {move.host_wanted} has not let go of an earlier stay.")
+        if reason := (await apart(self.room, look.cards)).get(move.host_wanted):
+            return Fault(message=f"No valid host was found. {move.host_wanted} cannot take it: {reason}.")
         node = await self.room.fleet.node(move.host_wanted)
         if node is None:
             return Fault(message=f"No valid host was found. There is no host {move.host_wanted} any more.")

@@ -51,6 +51,10 @@ def port_resources(host: Host, request: Request) -> str:
     return request.short.get(host.name, "")
 
 
+def routed_networks(host: Host, request: Request) -> str:
+    return request.apart.get(host.name, "")
+
+
 def compute_capabilities(host: Host, request: Request) -> str:
     known = {"hypervisor_type": host.hypervisor, "cpu_info:arch": host.architecture}
     for key, wanted in request.extra_specs.items():
@@ -132,6 +136,7 @@ FILTERS: dict[str, Filter] = {
     "VolumeFilter": volumes,
     "ResourceFilter": resources,
     "PortResourceFilter": port_resources,
+    "RoutedNetworkFilter": routed_networks,
     "ComputeCapabilitiesFilter": compute_capabilities,
     "ImagePropertiesFilter": image_properties,
     "AggregateInstanceExtraSpecsFilter": aggregate_extra_specs,

@@ -64,3 +64,5 @@ class Request:
     max_per_host: int = 1
     short: Mapping[str, str] = field(default_factory=dict)
     """Hosts that cannot promise what its ports ask for, and why; an empty reason where one can."""
+    apart: Mapping[str, str] = field(default_factory=dict)
+    """Hosts that do not reach its networks, and why."""

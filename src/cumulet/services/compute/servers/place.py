@@ -19,7 +19,8 @@ from cumulet.services.compute.placing.choose import Refusal, choose
 from cumulet.services.compute.placing.hosts import Host, Request
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.server_groups import group_of
-from cumulet.services.compute.servers.row import DiskRow, ServerRow
+from cumulet.services.compute.servers.row import DiskRow, NicRow, ServerRow
+from cumulet.services.network.public import NicRequest
 from cumulet.services.placement.public import Asks
 
 NO_VALID_HOST = "No valid host was found. "
@@ -74,6 +75,7 @@ async def request_for(
     bound: frozenset[str] = frozenset(),
     avoid: frozenset[str] = frozenset(),
     disks: Sequence[DiskRow] = (),
+    cards: Sequence[NicRow] = (),
 ) -> Request:
     """What this server asks of a host."""
     hints: dict[str, Any] = msgspec.json.decode(server.hints)
@@ -102,7 +104,17 @@ async def request_for(
         policy=policy,
         group_members=members,
         max_per_host=most,
+        apart=await apart(room, cards),
     )
+
+
+async def apart(room: Compute, cards: Sequence[NicRow]) -> dict[str, str]:
+    """The hosts that do not reach the networks of these cards, and why."""
+    requests = [
+        NicRequest(network_id=nic.network_id, port_id=nic.port_id or nic.asked_port, fixed_ip=nic.fixed_ip)
+        for nic in cards
+    ]
+    return await room.networks.unreached(requests) if requests else {}
 
 
 async def claim_best(room: Compute, server: ServerRow, request: Request, asks: Asks) -> tuple[str, str] | Fault:

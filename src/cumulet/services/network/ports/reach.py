@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
+import msgspec
+
 from cumulet.core.db import Transaction
 from cumulet.services.network import ipam
 from cumulet.services.network.errors import InvalidInput
-from cumulet.services.network.networks.carrying import reached, segments_of, wires_of
+from cumulet.services.network.networks.carrying import HostWiresRow, reached, segments_of, wires_of
 from cumulet.services.network.ports.addresses import Wanted
 from cumulet.services.network.ports.errors import (
     HostNotCompatibleWithFixedIps,
@@ -21,6 +23,24 @@ from cumulet.services.network.subnets.row import SubnetRow
 async def is_there(tx: Transaction, subnet: SubnetRow, host: str) -> bool:
     """Whether a guest on this node may have an address of the subnet."""
     return subnet in (await _there(tx, subnet.network_id, [subnet], host) or [])
+
+
+async def unreached(tx: Transaction, network_id: str, wanted: Sequence[Wanted]) -> dict[str, str]:
+    """The nodes that cannot carry a port of this network with these addresses, and why. A node that names no wires is
+    not among them: it makes every network by itself."""
+    subnets = await tx.find(SubnetRow, network_id=network_id)
+    if not any(subnet.segment_id for subnet in subnets):
+        return {}
+    segments = await segments_of(tx, network_id)
+    found: dict[str, str] = {}
+    for row in await tx.find(HostWiresRow):
+        here = {segment.id for segment in reached(segments, msgspec.json.decode(row.wires))[:1]}
+        there = [subnet for subnet in subnets if not subnet.segment_id or subnet.segment_id in here]
+        if not there:
+            found[row.host] = f"it has no wire to a segment of network {network_id}"
+        elif any(subnet_of(subnets, wish, network_id) not in there for wish in wanted):
+            found[row.host] = f"it does not carry the segment of network {network_id} of which its port has an address"
+    return found
 
 
 async def _there(tx: Transaction, network_id: str, subnets: Sequence[SubnetRow], host: str) -> list[SubnetRow] | None:

@@ -14,8 +14,9 @@ from cumulet.services.network import rbac
 from cumulet.services.network.errors import InvalidInput, NotAuthorized
 from cumulet.services.network.networks.errors import NetworkAmbiguous, NetworkNotFound
 from cumulet.services.network.networks.row import NetworkRow
-from cumulet.services.network.ports.addresses import given_of
+from cumulet.services.network.ports.addresses import Wanted, given_of
 from cumulet.services.network.ports.errors import IpAddressInUse, PortInUse, PortNotFound
+from cumulet.services.network.ports.reach import unreached
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.public.groups import group_ids
 from cumulet.services.network.public.part import Part
@@ -61,6 +62,19 @@ class Admission(Part):
                 asked = await _will_ask(tx, key, request)
                 if asked is not None:
                     found[key] = asked
+        return found
+
+    async def unreached(self, requests: Sequence[NicRequest]) -> dict[str, str]:
+        """The nodes on which not all of these can be had, because networks are not everywhere, and why not."""
+        found: dict[str, str] = {}
+        async with self._room.database.read() as tx:
+            for request in requests:
+                port = await tx.get(PortRow, id=request.port_id) if request.port_id else None
+                wanted = [Wanted(ip=request.fixed_ip)] if request.fixed_ip else []
+                if port is not None:
+                    wanted = [Wanted(has.subnet_id, has.ip_address) for has in given_of(port.fixed_ips)]
+                network_id = port.network_id if port is not None else request.network_id
+                found |= await unreached(tx, network_id, wanted)
         return found
 
 

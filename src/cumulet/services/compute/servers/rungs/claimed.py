@@ -54,6 +54,7 @@ async def claim_host(room: Compute, look: Look) -> Outcome:
         bound=frozenset(near),
         avoid=avoid,
         disks=look.kept,
+        cards=look.cards,
     )
     found = await claim_best(room, server, request, look.asks_at(""))
     if isinstance(found, Fault):

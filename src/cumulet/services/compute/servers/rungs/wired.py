@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cumulet.core.errors import CloudError
+from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Outcome
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, look_at
@@ -44,7 +44,9 @@ async def bind_ports(room: Compute, look: Look) -> Outcome:
         if nic.port_id is None:
             try:
                 await plug(room, server, nic)
-            except SharesTaken as error:
+            except Unavailable:
+                raise
+            except CloudError as error:
                 if not server.launched_at:
                     raise
                 await refuse(room, server, nic, error.message)
@@ -74,7 +76,9 @@ async def plug(room: Compute, server: ServerRow, nic: NicRow) -> str:
     if server.host:
         try:
             await bind(room, server, port)
-        except SharesTaken:
+        except Unavailable:
+            raise
+        except CloudError:
             await room.networks.unplug(server.id, port.port_id)
             raise
     return port.port_id
