@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -39,9 +38,9 @@ class Guest:
         self.id = spec.id
         self.volume = volume
         self.holds = dict.fromkeys(range(FULL), 17)
-        file = world.volume_file(volume)
-        words = f"write -P {0x11} 0 {FULL * BLOCK}"
-        subprocess.run(["qemu-io", "-f", "qcow2", "-c", words, file], check=True, timeout=60, capture_output=True)
+
+    async def begins(self) -> None:
+        await self._do(await self._machine(), f"write -P {0x11} 0 {FULL * BLOCK}", "flush")
 
     async def write(self, chance: random.Random) -> None:
         """Something, somewhere, through its device. Nothing while QEMU has it wait for the end of a copy: the monitor,
@@ -99,6 +98,7 @@ async def test_what_is_written_meanwhile_is_there(world: QemuWorld, far: bool) -
     guest = Guest(world, spec, source)
     target = await world.elsewhere(source, far=far)
     await world.door.ensure(at(spec, source))
+    await guest.begins()
     await world.door.ensure(at(spec, source, target))
     await there(world, spec, guest, chance)
     await world.door.ensure(at(spec, target))
@@ -120,6 +120,7 @@ async def test_whoever_is_killed_nothing_is_lost(world: QemuWorld, seed: int) ->
     target = await world.elsewhere(source, far=seed % 2 == 0)
     orders = [at(spec, source), at(spec, source, target)]
     await world.door.ensure(orders[0])
+    await guest.begins()
     for _ in range(4):
         await world.door.close()
         await kill_while_it_works(world, chance.choice(orders[-1:]), chance.uniform(0.05, 1.2))

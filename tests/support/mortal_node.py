@@ -1,7 +1,7 @@
 """A process of its own that makes a machine, to be killed while it does. `python -m tests.support.mortal_node`
 
-Arguments: the world's folder, its namespace, and the order. It says `ready` and begins when it is answered. Then it lives
-on, as an agent does.
+Arguments: the world's folder, its namespace, and the order. It says `ready` and begins when it is answered. After that
+it lives on, as an agent does.
 """
 
 from __future__ import annotations
