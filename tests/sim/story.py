@@ -53,6 +53,8 @@ async def live(clock: VirtualClock, seed: int) -> dict[str, int]:
     if seed % 2:
         body = {"network": {"qos_policy_id": scene.chance.choice(promises)}}
         assert (await scene.api.call("network", "PUT", f"/networks/{network_id}", body)).status_code == 200
+    if seed % 4 == 0:  # Of even seeds, whose network promises nothing, so that there is a host.
+        await _volumes_in_use(scene, network_id)
     people = People(scene, network_id, await _public(scene), promises)
     tender = asyncio.ensure_future(scene.tend())
     scene.unleash()
@@ -98,6 +100,20 @@ async def _promises(scene: Scene) -> list[str]:
         await scene.api.call("network", "PUT", f"/qos/policies/{policy}", {"policy": {"shared": True}}, "admin")
         found.append(policy)
     return found
+
+
+async def _volumes_in_use(scene: Scene, network_id: str) -> None:
+    """Servers with a volume each, which may go elsewhere later."""
+    image = (await scene.api.call("image", "GET", "/images")).json()["images"][0]["id"]
+    for name in ("oak", "elm"):
+        wish = {"name": name, "flavorRef": "42", "imageRef": image, "networks": [{"uuid": network_id}]}
+        server = (await scene.api.call("compute", "POST", "/servers", {"server": wish})).json()["server"]["id"]
+        made = await scene.api.call("block_storage", "POST", "/volumes", {"volume": {"size": 1, "name": name}})
+        await asyncio.sleep(30)
+        attachment = {"volumeAttachment": {"volumeId": made.json()["volume"]["id"]}}
+        path = f"/servers/{server}/os-volume_attachments"
+        assert (await scene.api.call("compute", "POST", path, attachment)).status_code == 200
+        await asyncio.sleep(30)
 
 
 async def _public(scene: Scene) -> str:
