@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import random
-import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from cumulet.contracts.machines import MachineSpec, Power
+from cumulet.contracts.machines import Power
 from cumulet.lib import process
 from tests.real.qemu.asked import as_ordered, change, folder, running
 from tests.support.hypervisors.doors import GUEST_USER
 from tests.support.hypervisors.qemu import QemuWorld
 from tests.support.hypervisors.worlds import machine, with_volume
+from tests.support.mortal_node import kill_while_it_works
 
 pytestmark = pytest.mark.root
 
@@ -113,26 +110,6 @@ async def test_a_damaged_journal_hides_no_other_machine(world: QemuWorld) -> Non
     assert (await world.door.ensure(other)).fault == fault
     folder(world, other).journal.unlink()
     await as_ordered(world, other)
-
-
-async def kill_while_it_works(world: QemuWorld, spec: MachineSpec, seconds: float) -> None:
-    node = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.support.mortal_node", str(world.folder), world.namespace),
-        *(msgspec.json.encode(record).decode() for record in (world.abilities, spec)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert node.stdin is not None
-    assert node.stdout is not None
-    async with asyncio.timeout(60):
-        assert await node.stdout.readline() == b"ready\n"
-        node.stdin.write(b"\n")
-        await node.stdin.drain()
-        await asyncio.sleep(seconds)
-        with contextlib.suppress(ProcessLookupError):  # It may have been faster.
-            node.kill()
-        await node.wait()
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -12,8 +11,8 @@ import pytest
 
 from cumulet.contracts.machines import MachineFacts, MachineSpec, VolumeConnection
 from cumulet.drivers.hypervisor.qemu.machine import Machine
-from tests.support import hypervisors
-from tests.support.hypervisors import QemuWorld, machine, with_volume
+from tests.support.hypervisors.qemu import QemuWorld
+from tests.support.hypervisors.worlds import machine, with_volume
 from tests.support.mortal_node import kill_while_it_works
 from tests.support.patience import HANG_SECONDS
 
@@ -21,13 +20,6 @@ pytestmark = pytest.mark.root
 BLOCK = 1 << 16
 FULL = 96
 """Blocks that hold something before anything moves, so that a copy takes a while."""
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[QemuWorld]:
-    made = QemuWorld(await hypervisors.tcg())
-    yield made
-    await made.close()
 
 
 class Guest:
@@ -55,8 +47,10 @@ class Guest:
 
     async def finds_all(self) -> None:
         one = await self._machine()
-        for place, pattern in self.holds.items():
-            await self._do(one, f"read -P {pattern} {place * BLOCK} {BLOCK}")
+        async with one.lock:
+            assert not await self._waits(one)
+            for place, pattern in self.holds.items():
+                await self._do(one, f"read -P {pattern} {place * BLOCK} {BLOCK}")
 
     async def _machine(self) -> Machine:
         one = await self.world.door._machine(self.id)
