@@ -1,8 +1,7 @@
 """Several hosts at one switch: the first holds a cloud and a node of its own, the others join it.
 
-`python -m tests.support.real_rack [--nodes N] COMMAND…` runs a command in the first host, with `OS_CLOUD` set; in it
-`{image}` is the path of the tests' guest, `{overrides}` that of what Tempest is to be told of it. Everything is in
-namespaces of its own and ends with the command.
+`python -m tests.support.real_rack [--nodes N] COMMAND…` runs a command in the first host, with `OS_CLOUD` set; a
+`{image}` in it is the path of the tests' guest. Everything is in namespaces of its own and ends with the command.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from tests.support.real_cloud import Cloud, Host, clean_environment, eventually
 NAMES = ("near", "far", "third", "fourth")
 WIRE = "rack0"
 JOIN_SECONDS = 60.0
-GUESTS = Path(__file__).parents[1] / "compat" / "guests.ini"
 API_PORT, NODE_PORT = 5000, 5001
 UNHEARD = (
     "add table inet unheard;"
@@ -253,8 +251,7 @@ def main() -> int:
     options = parser.parse_args()
     with real_rack(options.nodes, street=True) as rack:
         known = [f"OS_CLIENT_CONFIG_FILE={rack.cloud.state / 'clouds.yaml'}", "OS_CLOUD=cumulet"]
-        files = {"{image}": str(tiny_image()), "{overrides}": str(GUESTS)}
-        given = [files.get(word, word) for word in options.command]
+        given = [word.replace("{image}", str(tiny_image())) for word in options.command]
         done = subprocess.run(rack.cloud.host.command(["env", *known, *given]), env=clean_environment(), check=False)
         print(rack.logs()[-20000:], file=sys.stderr)
     return done.returncode

@@ -27,7 +27,8 @@ def test_from_nothing_to_a_server_and_back(cloud: Cloud, client: Connection) -> 
     client.network.find_security_group("default")  # made at the first look, and it stays
     before = settled_traces(cloud)
     blue = Tenant(cloud, client, "blue")
-    assert "tiny" in {image.name for image in client.image.images()}
+    (tiny,) = client.image.images(name="tiny")
+    client.image.update_image(tiny, hw_qemu_guest_agent="yes", os_admin_user="cirros")
 
     began = time.monotonic()
     server = blue.server("vm1", user_data=HELLO)
@@ -42,6 +43,7 @@ def test_from_nothing_to_a_server_and_back(cloud: Cloud, client: Connection) -> 
     assert cloud.ssh(address, f"{METADATA}/latest/meta-data/public-ipv4") == address
     assert cloud.ssh(address, f"{METADATA}/latest/user-data").strip() == HELLO.strip()
 
+    change_the_password(cloud, blue, server, address)
     see_the_screen(client, server)
     live(cloud, blue, server, address)
 
@@ -51,6 +53,14 @@ def test_from_nothing_to_a_server_and_back(cloud: Cloud, client: Connection) -> 
 
 def console_log(client: Connection, server: object) -> str:
     return str(client.compute.get_server_console_output(server)["output"])
+
+
+def change_the_password(cloud: Cloud, blue: Tenant, server: object, address: str) -> None:
+    """The guest's agent does it."""
+    kept = "sudo grep ^cirros: /etc/shadow"
+    before = cloud.ssh(address, kept)
+    blue.client.compute.change_server_password(server, "Newpass1234")
+    assert cloud.ssh(address, kept) != before
 
 
 def see_the_screen(client: Connection, server: object) -> None:

@@ -1,5 +1,5 @@
-"""Tempest's tests that log in to guests, over a cloud with real ones: the smoke tests, those that interoperability asks
-for, and a password changed by the guest's agent."""
+"""Tempest's tests that log in to guests, over a cloud with real ones: the smoke tests, and those that interoperability
+asks for."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ TESTS = (
     f"{SCENARIO}.test_server_basic_ops",
     f"{SCENARIO}.test_network_basic_ops.TestNetworkBasicOps.test_network_basic_ops",
     f"{SERVERS}.test_create_server.ServersTestJSON",
-    f"{SERVERS}.test_server_actions.ServerActionsTestJSON.test_change_server_password",
 )
-GUESTS = Path(__file__).parents[2] / "compat" / "guests.ini"
 TIME_LIMIT = 300
 
 
@@ -36,8 +34,6 @@ def test_guests_are_logged_in_to(tmp_path: Path) -> None:
             *(
                 "--image",
                 str(tiny_image()),
-                "--overrides",
-                str(GUESTS),
                 "--time-limit",
                 str(TIME_LIMIT),
                 "--report",

@@ -24,6 +24,6 @@ async def set_password(machine: Machine, user: str, password: str) -> None:
     try:
         await tell(socket_at(machine.folder.sockets.agent), "guest-set-user-password", arguments)
     except (AgentSilent, FileNotFoundError) as error:
-        raise MachineFailed("the agent of the guest does not answer", str(error)) from error
+        raise MachineFailed("the agent of the guest does not answer; it may still be starting", str(error)) from error
     except AgentRefused as error:
         raise MachineFailed(f"the agent of the guest refused: {error}") from error
