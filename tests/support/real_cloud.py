@@ -125,7 +125,7 @@ class Host:
     def end(self) -> None:
         self._first.kill()
         self._first.wait(10)
-        eventually("everything of the host is gone", lambda: not Path(f"/proc/{self.pid}").exists(), 60)
+        eventually("everything of the host is gone", lambda: not Path(f"/proc/{self.pid}").exists(), 10)
 
 
 def _set_network(descriptor: int) -> None:
