@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from cumulet.contracts.machines import MachineSpec, Power, VolumeConnection
 from cumulet.contracts.moves import MoveFacts
+from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.lib.clock import SECOND, Clock
 
 GIB = 1 << 30
@@ -56,6 +57,12 @@ class FakeMachine:
     """Those that were given to users of its guest."""
     lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
     """What its console says, and from when."""
+
+    def count(self) -> None:
+        """All verbs that were counted are met."""
+        self.hard_reboots = max(self.hard_reboots, self.spec.hard_reboots)
+        self.soft_reboots = max(self.soft_reboots, self.spec.soft_reboots)
+        self.interrupts = max(self.interrupts, self.spec.interrupts)
 
 
 class FakeMachines:
@@ -181,6 +188,14 @@ class FakeMachines:
             self._waiting.discard(event)
             for wait in waits:
                 wait.cancel()
+
+    def existing(self, machine_id: str) -> FakeMachine:
+        """As it is by now. Raises `MachineFailed` when there is none."""
+        self.pass_time()
+        machine = self.machines.get(machine_id)
+        if machine is None:
+            raise MachineFailed("There is no such machine on this node.")
+        return machine
 
     def note(self, machine_id: str) -> None:
         """It changed by itself."""
