@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
-from cumulet.core.db import Row
+from cumulet.core.db import Row, Transaction
 from cumulet.core.errors import NotFound
+from cumulet.core.room import Room
 from cumulet.core.web.body import Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Clause, Filter, Listing, Question
-from cumulet.core.web.resource import Owner, Resource
+from cumulet.core.web.listing import Clause, Filter, Listing, Question, ask
+from cumulet.core.web.resource import Listed, Owner, Resource
 from cumulet.core.web.view import Render, View
 from cumulet.core.web.wire import AnyObject, parse_bool
 from cumulet.services.identity.errors import InvalidValue
@@ -22,6 +23,7 @@ MOST_LISTED = 10_000
 """Rows of a page. The real service lists all; here a list has an end, and a link to the next page."""
 
 Source = Callable[[Any, Any], Any]
+R = TypeVar("R", bound=Row)
 
 
 def link(path: str, column: str = "id") -> Source:
@@ -97,6 +99,33 @@ class Noun(Resource):
         )
         self.view = KeepingView(self.fields, keeps="extra" in row.__struct_fields__, absent=absent)
         self._known = {field.name for field in self.fields}
+
+    def listed(self, rule: str) -> None:
+        """Declare a list that nothing narrows but its filters."""
+
+        async def index(room: Room, call: Call) -> Listed:
+            async with room.database.read() as tx:
+                return Listed(*await self.page(tx, call, ask(self.listing, self.row, call)))
+
+        self.list(rule)(index)
+
+    def shown(self, rule: str) -> None:
+        """Declare that an item is shown as it is."""
+
+        async def show(room: Room, call: Call, row: Row) -> Row:
+            return row
+
+        self.show(rule)(show)
+
+    async def changed(self, tx: Transaction, row: R, changes: Mapping[str, Any]) -> R:
+        """The row after these changes. Raises the noun's error where it went in the meantime."""
+        id_: str = row.id  # type: ignore[attr-defined]
+        if changes:
+            await tx.update(self.row, {"id": id_}, **changes)
+        after = await tx.get(type(row), id=id_)
+        if after is None:
+            raise self.missing(f"Could not find {self.one.replace('_', ' ')}: {id_}.")
+        return after
 
     def extras(self, call: Call, row: Any = None) -> str:
         """The kept fields after this request, as the column's text. Raises InvalidValue for another id."""

@@ -9,7 +9,7 @@ import msgspec
 from cumulet.core.db import Duplicate, Row, Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, ask
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.resource import Endpoint, Listed
 from cumulet.core.web.view import or_null, raw
 from cumulet.core.web.wire import Enum, Obj, StrictBool, Text
@@ -72,16 +72,8 @@ async def create(room: Identity, call: Call) -> EndpointGroupRow:
     return row
 
 
-@endpoint_groups.list(RULE + "list_endpoint_groups")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        question = ask(endpoint_groups.listing, EndpointGroupRow, call)
-        return Listed(*await endpoint_groups.page(tx, call, question))
-
-
-@endpoint_groups.show(RULE + "get_endpoint_group")
-async def show(room: Identity, call: Call, row: EndpointGroupRow) -> EndpointGroupRow:
-    return row
+endpoint_groups.listed(RULE + "list_endpoint_groups")
+endpoint_groups.shown(RULE + "get_endpoint_group")
 
 
 @endpoint_groups.update(RULE + "update_endpoint_group", method="PATCH")
@@ -91,15 +83,7 @@ async def update(room: Identity, call: Call, row: EndpointGroupRow) -> EndpointG
     if "filters" in wish:
         changes["filters"] = _filters(wish["filters"])
 
-    async def write(tx: Transaction) -> EndpointGroupRow:
-        if changes:
-            await tx.update(EndpointGroupRow, {"id": row.id}, **changes)
-        changed = await tx.get(EndpointGroupRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find endpoint group: {row.id}.")
-        return changed
-
-    return await room.change(write)
+    return await room.change(lambda tx: endpoint_groups.changed(tx, row, changes))
 
 
 @endpoint_groups.delete(RULE + "delete_endpoint_group")

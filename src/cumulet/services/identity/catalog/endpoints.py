@@ -7,8 +7,7 @@ from typing import Any
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, ask
-from cumulet.core.web.resource import Listed
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.view import or_null
 from cumulet.core.web.wire import Enum, StrictBool, Text
 from cumulet.lib.ids import new_hex
@@ -76,15 +75,8 @@ async def _check(tx: Transaction, wish: dict[str, Any], now: int) -> None:
         await tx.insert(RegionRow(wish["region"], "", "", "{}", now))
 
 
-@endpoints.list(RULE + "list_endpoints")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        return Listed(*await endpoints.page(tx, call, ask(endpoints.listing, EndpointRow, call)))
-
-
-@endpoints.show(RULE + "get_endpoint")
-async def show(room: Identity, call: Call, row: EndpointRow) -> EndpointRow:
-    return row
+endpoints.listed(RULE + "list_endpoints")
+endpoints.shown(RULE + "get_endpoint")
 
 
 @endpoints.update(RULE + "update_endpoint", method="PATCH")
@@ -97,11 +89,7 @@ async def update(room: Identity, call: Call, row: EndpointRow) -> EndpointRow:
 
     async def write(tx: Transaction) -> EndpointRow:
         await _check(tx, wish, room.clock.now())
-        await tx.update(EndpointRow, {"id": row.id}, **changes)
-        changed = await tx.get(EndpointRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find endpoint: {row.id}.")
-        return changed
+        return await endpoints.changed(tx, row, changes)
 
     return await room.change(write)
 

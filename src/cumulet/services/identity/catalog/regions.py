@@ -7,8 +7,7 @@ from typing import Any
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, ask
-from cumulet.core.web.resource import Listed
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.view import or_null
 from cumulet.core.web.wire import Text
 from cumulet.lib.ids import new_hex
@@ -79,15 +78,8 @@ async def _check_parent(tx: Transaction, parent_id: str) -> None:
         raise Missing(f"Could not find region: {parent_id}.")
 
 
-@regions.list(RULE + "list_regions")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        return Listed(*await regions.page(tx, call, ask(regions.listing, RegionRow, call)))
-
-
-@regions.show(RULE + "get_region")
-async def show(room: Identity, call: Call, row: RegionRow) -> RegionRow:
-    return row
+regions.listed(RULE + "list_regions")
+regions.shown(RULE + "get_region")
 
 
 @regions.update(RULE + "update_region", method="PATCH")
@@ -102,11 +94,7 @@ async def update(room: Identity, call: Call, row: RegionRow) -> RegionRow:
     async def write(tx: Transaction) -> RegionRow:
         await _check_parent(tx, changes.get("parent_id", ""))
         await _check_circle(tx, row.id, changes.get("parent_id", ""))
-        await tx.update(RegionRow, {"id": row.id}, **changes)
-        changed = await tx.get(RegionRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find region: {row.id}.")
-        return changed
+        return await regions.changed(tx, row, changes)
 
     return await room.change(write)
 

@@ -7,8 +7,7 @@ from typing import Any
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, ask
-from cumulet.core.web.resource import Listed
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.wire import StrictBool, Text
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.catalog.rows import EndpointRow, ServiceRow
@@ -53,15 +52,8 @@ async def create(room: Identity, call: Call) -> ServiceRow:
     return row
 
 
-@services.list(RULE + "list_services")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        return Listed(*await services.page(tx, call, ask(services.listing, ServiceRow, call)))
-
-
-@services.show(RULE + "get_service")
-async def show(room: Identity, call: Call, row: ServiceRow) -> ServiceRow:
-    return row
+services.listed(RULE + "list_services")
+services.shown(RULE + "get_service")
 
 
 @services.update(RULE + "update_service", method="PATCH")
@@ -71,14 +63,7 @@ async def update(room: Identity, call: Call, row: ServiceRow) -> ServiceRow:
         if name in call.wish:
             changes[name] = "" if call.wish[name] is None else call.wish[name]
 
-    async def write(tx: Transaction) -> ServiceRow:
-        await tx.update(ServiceRow, {"id": row.id}, **changes)
-        changed = await tx.get(ServiceRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find service: {row.id}.")
-        return changed
-
-    return await room.change(write)
+    return await room.change(lambda tx: services.changed(tx, row, changes))
 
 
 @services.delete(RULE + "delete_service")

@@ -65,9 +65,7 @@ async def index(room: Identity, call: Call) -> Listed:
         return Listed(*await access_rules.page(tx, call, question))
 
 
-@access_rules.show(RULE + "get_access_rule")
-async def show(room: Identity, call: Call, row: AccessRuleRow) -> AccessRuleRow:
-    return row
+access_rules.shown(RULE + "get_access_rule")
 
 
 @access_rules.delete(RULE + "delete_access_rule")

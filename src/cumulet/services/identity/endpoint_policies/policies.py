@@ -9,8 +9,7 @@ import msgspec
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, ask
-from cumulet.core.web.resource import Listed
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Anything, Text
 from cumulet.lib.ids import new_hex
@@ -52,15 +51,8 @@ async def create(room: Identity, call: Call) -> PolicyRow:
     return row
 
 
-@policies.list(RULE + "list_policies")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        return Listed(*await policies.page(tx, call, ask(policies.listing, PolicyRow, call)))
-
-
-@policies.show(RULE + "get_policy")
-async def show(room: Identity, call: Call, row: PolicyRow) -> PolicyRow:
-    return row
+policies.listed(RULE + "list_policies")
+policies.shown(RULE + "get_policy")
 
 
 @policies.update(RULE + "update_policy", method="PATCH")
@@ -72,14 +64,7 @@ async def update(room: Identity, call: Call, row: PolicyRow) -> PolicyRow:
     if "blob" in wish:
         changes["blob"] = _text(wish["blob"])
 
-    async def write(tx: Transaction) -> PolicyRow:
-        await tx.update(PolicyRow, {"id": row.id}, **changes)
-        changed = await tx.get(PolicyRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find policy: {row.id}.")
-        return changed
-
-    return await room.database.write(write)
+    return await room.database.write(lambda tx: policies.changed(tx, row, changes))
 
 
 @policies.delete(RULE + "delete_policy")

@@ -9,8 +9,7 @@ import msgspec
 from cumulet.core.db import Duplicate, Transaction
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, ask
-from cumulet.core.web.resource import Listed
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Bool, ListOf, StrictInt, Text
 from cumulet.lib.ids import new_hex
@@ -121,16 +120,8 @@ async def _name(tx: Transaction, id_: str, remote_ids: list[str]) -> None:
         await tx.insert(RemoteIdRow(id_, remote_id))
 
 
-@identity_providers.list(RULE + "list_identity_providers")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        question = ask(identity_providers.listing, IdentityProviderRow, call)
-        return Listed(*await identity_providers.page(tx, call, question))
-
-
-@identity_providers.show(RULE + "get_identity_provider")
-async def show(room: Identity, call: Call, row: IdentityProviderRow) -> IdentityProviderRow:
-    return row
+identity_providers.listed(RULE + "list_identity_providers")
+identity_providers.shown(RULE + "get_identity_provider")
 
 
 @identity_providers.update(RULE + "update_identity_provider", method="PATCH")

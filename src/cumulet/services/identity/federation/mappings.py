@@ -6,11 +6,9 @@ from typing import Any
 
 import msgspec
 
-from cumulet.core.db import Duplicate, Transaction
+from cumulet.core.db import Duplicate
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import ask
-from cumulet.core.web.resource import Listed
 from cumulet.core.web.view import raw
 from cumulet.core.web.wire import Anything, Enum
 from cumulet.services.identity.errors import Missing, NameTaken
@@ -59,15 +57,8 @@ async def create(room: Identity, call: Call) -> MappingRow:
     return row
 
 
-@mappings.list(RULE + "list_mappings")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        return Listed(*await mappings.page(tx, call, ask(mappings.listing, MappingRow, call)))
-
-
-@mappings.show(RULE + "get_mapping")
-async def show(room: Identity, call: Call, row: MappingRow) -> MappingRow:
-    return row
+mappings.listed(RULE + "list_mappings")
+mappings.shown(RULE + "get_mapping")
 
 
 @mappings.update(RULE + "update_mapping", method="PATCH")
@@ -76,14 +67,7 @@ async def update(room: Identity, call: Call, row: MappingRow) -> MappingRow:
     if "schema_version" in call.wish:
         changes["schema_version"] = call.wish["schema_version"] or VERSIONS[0]
 
-    async def write(tx: Transaction) -> MappingRow:
-        await tx.update(MappingRow, {"id": row.id}, **changes)
-        changed = await tx.get(MappingRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find mapping: {row.id}.")
-        return changed
-
-    return await room.database.write(write)
+    return await room.database.write(lambda tx: mappings.changed(tx, row, changes))
 
 
 @mappings.delete(RULE + "delete_mapping")

@@ -107,9 +107,7 @@ async def index(room: Identity, call: Call) -> dict[str, Any]:
     return call.dialect.page("protocols", shown, url=url, query=call.request.query, marker="")
 
 
-@protocols.show(RULE + "get_protocol")
-async def show(room: Identity, call: Call, row: ProtocolRow) -> ProtocolRow:
-    return row
+protocols.shown(RULE + "get_protocol")
 
 
 @protocols.update(RULE + "update_protocol", method="PATCH")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cumulet.core.db import Duplicate, Transaction
+from cumulet.core.db import Duplicate
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, ask
-from cumulet.core.web.resource import Listed
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.wire import Bool, Text
 from cumulet.services.identity.errors import InvalidValue, Missing, NameTaken
 from cumulet.services.identity.federation.naming import chosen_id
@@ -66,16 +65,8 @@ async def create(room: Identity, call: Call) -> ServiceProviderRow:
     return row
 
 
-@service_providers.list(RULE + "list_service_providers")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        question = ask(service_providers.listing, ServiceProviderRow, call)
-        return Listed(*await service_providers.page(tx, call, question))
-
-
-@service_providers.show(RULE + "get_service_provider")
-async def show(room: Identity, call: Call, row: ServiceProviderRow) -> ServiceProviderRow:
-    return row
+service_providers.listed(RULE + "list_service_providers")
+service_providers.shown(RULE + "get_service_provider")
 
 
 @service_providers.update(RULE + "update_service_provider", method="PATCH")
@@ -91,14 +82,7 @@ async def update(room: Identity, call: Call, row: ServiceProviderRow) -> Service
     if "relay_state_prefix" in wish and wish["relay_state_prefix"] is None:
         changes["relay_state_prefix"] = room.settings.relay_state_prefix
 
-    async def write(tx: Transaction) -> ServiceProviderRow:
-        await tx.update(ServiceProviderRow, {"id": row.id}, **changes)
-        changed = await tx.get(ServiceProviderRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find service provider: {row.id}.")
-        return changed
-
-    return await room.change(write)
+    return await room.change(lambda tx: service_providers.changed(tx, row, changes))
 
 
 @service_providers.delete(RULE + "delete_service_provider")

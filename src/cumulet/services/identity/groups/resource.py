@@ -93,9 +93,7 @@ async def index(room: Identity, call: Call) -> Listed:
         return Listed(*await groups.page(tx, call, question))
 
 
-@groups.show(RULE + "get_group")
-async def show(room: Identity, call: Call, row: GroupRow) -> GroupRow:
-    return row
+groups.shown(RULE + "get_group")
 
 
 @groups.update(RULE + "update_group", method="PATCH")

@@ -9,8 +9,7 @@ import sqlalchemy as sa
 from cumulet.core.db import Duplicate, Query, Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Body, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import Filter, ask
-from cumulet.core.web.resource import Listed
+from cumulet.core.web.listing import Filter
 from cumulet.core.web.view import or_null
 from cumulet.core.web.wire import ListOf, Obj, StrictInt, Text
 from cumulet.lib.ids import new_hex
@@ -89,16 +88,8 @@ def _taken() -> NameTaken:
     return NameTaken("Conflict occurred attempting to store registered_limit - Duplicate entry.")
 
 
-@registered_limits.list(RULE + "list_registered_limits")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        question = ask(registered_limits.listing, RegisteredLimitRow, call)
-        return Listed(*await registered_limits.page(tx, call, question))
-
-
-@registered_limits.show(RULE + "get_registered_limit")
-async def show(room: Identity, call: Call, row: RegisteredLimitRow) -> RegisteredLimitRow:
-    return row
+registered_limits.listed(RULE + "list_registered_limits")
+registered_limits.shown(RULE + "get_registered_limit")
 
 
 @registered_limits.update(RULE + "update_registered_limit", method="PATCH")

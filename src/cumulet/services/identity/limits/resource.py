@@ -152,11 +152,7 @@ async def update(room: Identity, call: Call, row: LimitRow) -> LimitRow:
     changes = {name: "" if value is None else value for name, value in call.wish.items()}
 
     async def write(tx: Transaction) -> LimitRow:
-        if changes:
-            await tx.update(LimitRow, {"id": row.id}, **changes)
-        changed = await tx.get(LimitRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find limit: {row.id}.")
+        changed = await limits.changed(tx, row, changes)
         await check(tx, room.limit_model, changed)
         return changed
 

@@ -68,9 +68,7 @@ async def index(room: Identity, call: Call) -> Listed:
         return Listed(*await access_tokens.page(tx, call, question))
 
 
-@access_tokens.show(RULE + "get_access_token")
-async def show(room: Identity, call: Call, row: AccessTokenRow) -> AccessTokenRow:
-    return row
+access_tokens.shown(RULE + "get_access_token")
 
 
 @access_tokens.delete(RULE + "delete_access_token")

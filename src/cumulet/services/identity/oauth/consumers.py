@@ -8,8 +8,6 @@ from typing import Any
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.listing import ask
-from cumulet.core.web.resource import Listed
 from cumulet.core.web.view import or_null
 from cumulet.lib.ids import new_hex
 from cumulet.services.identity.errors import InvalidValue, Missing
@@ -45,15 +43,8 @@ async def create(room: Identity, call: Call) -> dict[str, Any]:
     return {"consumer": {**consumers.show_row(call, row), "secret": secret}}
 
 
-@consumers.list(RULE + "list_consumers")
-async def index(room: Identity, call: Call) -> Listed:
-    async with room.database.read() as tx:
-        return Listed(*await consumers.page(tx, call, ask(consumers.listing, ConsumerRow, call)))
-
-
-@consumers.show(RULE + "get_consumer")
-async def show(room: Identity, call: Call, row: ConsumerRow) -> ConsumerRow:
-    return row
+consumers.listed(RULE + "list_consumers")
+consumers.shown(RULE + "get_consumer")
 
 
 @consumers.update(RULE + "update_consumer", method="PATCH")
@@ -64,14 +55,7 @@ async def update(room: Identity, call: Call, row: ConsumerRow) -> ConsumerRow:
     if "description" in call.wish:
         changes["description"] = call.wish["description"] or ""
 
-    async def write(tx: Transaction) -> ConsumerRow:
-        await tx.update(ConsumerRow, {"id": row.id}, **changes)
-        changed = await tx.get(ConsumerRow, id=row.id)
-        if changed is None:
-            raise Missing(f"Could not find consumer: {row.id}.")
-        return changed
-
-    return await room.database.write(write)
+    return await room.database.write(lambda tx: consumers.changed(tx, row, changes))
 
 
 @consumers.delete(RULE + "delete_consumer")

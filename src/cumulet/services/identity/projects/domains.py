@@ -70,9 +70,7 @@ def narrow_to_one(question: Question, domain_id: str) -> None:
         question.where("own domain", clause, {"own_domain": domain_id})
 
 
-@domains.show(RULE + "get_domain")
-async def show(room: Identity, call: Call, row: ProjectRow) -> ProjectRow:
-    return row
+domains.shown(RULE + "get_domain")
 
 
 @domains.update(RULE + "update_domain", method="PATCH", guarded=False)

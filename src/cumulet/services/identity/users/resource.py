@@ -109,9 +109,7 @@ async def index(room: Identity, call: Call) -> Listed:
         return Listed(*await users.page(tx, call, question))
 
 
-@users.show(RULE + "get_user")
-async def show(room: Identity, call: Call, row: UserRow) -> UserRow:
-    return row
+users.shown(RULE + "get_user")
 
 
 @users.update(RULE + "update_user", method="PATCH")
