@@ -12,7 +12,7 @@ from typing import TypeVar
 from cumulet.lib.process import net_namespace_path
 
 _CLONE_NEWNET = 0x40000000
-_SECONDS = 10.0
+_SECONDS = 30.0
 _libc = ctypes.CDLL(None, use_errno=True)
 
 T = TypeVar("T")

@@ -71,7 +71,7 @@ class Monitor:
         return int(struct.unpack("3i", credentials)[0])
 
     async def ask(
-        self, command: str, arguments: dict[str, Any] | None = None, *, fds: Sequence[int] = (), timeout: float = 10
+        self, command: str, arguments: dict[str, Any] | None = None, *, fds: Sequence[int] = (), timeout: float = 30
     ) -> Any:
         """Give a command and wait for its answer. Raises `Refused` or `MonitorLost`."""
         if self.lost:

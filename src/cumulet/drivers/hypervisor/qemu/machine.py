@@ -24,7 +24,7 @@ from cumulet.lib import process
 from cumulet.lib.process import Identity
 from cumulet.lib.qmp import Event, Monitor, MonitorLost
 
-_SECONDS_TO_GREET = 5.0
+_SECONDS_TO_GREET = 20.0
 _SECONDS_TO_START = 30.0
 _SECONDS_TO_READ_MEMORY = 300.0
 _PAUSE_BETWEEN_TRIES = 0.005

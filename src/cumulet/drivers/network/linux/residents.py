@@ -20,7 +20,7 @@ import msgspec
 from cumulet.drivers.network.linux.names import checked_id
 from cumulet.lib import process
 
-_START_SECONDS = 10.0
+_START_SECONDS = 30.0
 _STOP_SECONDS = 2.0
 _LOG_BYTES = 1 << 20
 
