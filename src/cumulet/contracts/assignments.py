@@ -70,6 +70,8 @@ class Report(Record, frozen=True, kw_only=True):
     """The generation of the spec that was in force when this was observed."""
     sequence: int
     """Rises with every observation by this node; an older one never replaces a newer one."""
+    number: int = 0
+    """Of the order that was carried out; 0: the node is too old to say."""
     gone: bool = False
     facts: msgspec.Raw = msgspec.Raw(b"{}")
 

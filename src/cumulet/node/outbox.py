@@ -44,6 +44,7 @@ class Outbox:
                 kind=order.kind,
                 key=order.key,
                 generation=order.generation,
+                number=order.number,
                 sequence=self._next(),
                 facts=msgspec.Raw(text),
             ),
@@ -53,7 +54,15 @@ class Outbox:
         """Report that what was ordered gone is gone."""
         self._told.pop((order.kind, order.key), None)
         self._put(
-            order, Report(kind=order.kind, key=order.key, generation=order.generation, sequence=self._next(), gone=True)
+            order,
+            Report(
+                kind=order.kind,
+                key=order.key,
+                generation=order.generation,
+                number=order.number,
+                sequence=self._next(),
+                gone=True,
+            ),
         )
 
     @property

@@ -78,6 +78,21 @@ async def test_an_older_observation_never_replaces_a_newer_one(fleet: Fleet) -> 
     assert msgspec.json.decode((await door.held(Kind.GROUP, "g1"))[0].facts, type=ElementFacts).up
 
 
+async def test_what_was_made_once_more_is_not_gone_by_an_earlier_order(fleet: Fleet) -> None:
+    """A node says that something is gone while it is ordered there and away again; it may have made it in between."""
+    door = FleetDoor(fleet)
+    numbers = []
+    for generation in (1, 2):
+        await door.assign("one", Kind.GROUP, "g1", GROUP, generation)
+        await door.withdraw("one", Kind.GROUP, "g1")
+        (order,) = (await fetching.fetch(fleet, "one", 0, 0, 0)).changes
+        numbers.append(order.number)
+    for sequence, (number, left) in enumerate(zip(numbers, (1, 0), strict=True), 7):
+        said = msgspec.structs.replace(report(sequence, ElementFacts(id="g1"), gone=True), number=number)
+        await assignments.note_reports(fleet, "one", [said])
+        assert len(await door.held(Kind.GROUP, "g1")) == left
+
+
 async def test_a_withdrawn_order_stands_until_the_node_says_it_is_gone(fleet: Fleet) -> None:
     door = FleetDoor(fleet)
     await door.assign("one", Kind.GROUP, "g1", GROUP, 1)

@@ -204,7 +204,8 @@ async def note_reports(room: Fleet, node: str, reports: Sequence[Report]) -> Non
             if row is None or report.sequence <= row.sequence:
                 continue
             if report.gone:
-                if row.gone:
+                # Gone by an earlier order, it may have been made once more by one in between.
+                if row.gone and report.number in (0, row.number):
                     await tx.delete(AssignmentRow, **where)
                     tx.wake(str(report.kind), report.key)
                 continue
