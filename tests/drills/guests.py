@@ -9,8 +9,6 @@ from openstack.connection import Connection
 
 from tests.support.real_cloud import Cloud, eventually
 
-BOOTED_SECONDS = 90.0
-
 
 def volume_on(client: Connection, node: str, **wish: Any) -> Any:
     """A volume whose bytes are on this node."""

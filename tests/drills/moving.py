@@ -37,7 +37,7 @@ def _go_there_and_come_back(scene: Scene) -> None:
     blue = Tenant(cloud, client, "blue")
     server = blue.server("one", availability_zone="nova:near")
     address = blue.reachable(server)
-    cloud.ssh_answers(address, 90)
+    cloud.ssh_answers(address)
     cloud.ssh(address, "echo kept | sudo tee /root/word && sudo sync")
     cloud.ssh(address, LEAVE_PASSWORD)
     assert password(client, server) == PASSWORD
@@ -45,7 +45,7 @@ def _go_there_and_come_back(scene: Scene) -> None:
         scene.say("a guest on near says back what it is told, ten times a second, over one and the same TCP connection")
         watch = Watch()
         client.compute.live_migrate_server(server.id, host="far", block_migration="auto")
-        moved = blue.become(server, "ACTIVE", 120)
+        moved = blue.become(server, "ACTIVE")
         assert moved.compute_host == "far", why_not(client, server)
         assert [len(host.running(QEMU)) for host in (cloud.host, far.host)] == [0, 1]
         scene.say(f"it went to far while it ran, within {watch}")
@@ -61,12 +61,12 @@ def _go_there_and_come_back(scene: Scene) -> None:
 
     watch = Watch()
     client.compute.migrate_server(server.id, host="near")
-    assert blue.become(server, "VERIFY_RESIZE", 120).compute_host == "near"
+    assert blue.become(server, "VERIFY_RESIZE").compute_host == "near"
     client.compute.confirm_server_resize(server.id)
     blue.become(server, "ACTIVE")
     assert [len(host.running(QEMU)) for host in (cloud.host, far.host)] == [1, 0]
     assert password(client, server) == PASSWORD
-    cloud.ssh_answers(address, 90)
+    cloud.ssh_answers(address)
     word, again = cloud.ssh(address, WORD_AND_UPTIME).splitlines()
     assert word == "kept"
     assert int(again) < int(uptime) + 30, "it was started anew here"

@@ -32,7 +32,7 @@ def _lose_the_router(scene: Scene) -> None:
     blue = Tenant(scene.cloud, client, "blue", standby=True)
     server = blue.server("one", availability_zone="nova:near")
     address = blue.reachable(server)
-    scene.cloud.ssh_answers(address, 90)
+    scene.cloud.ssh_answers(address)
     blue.allow(protocol="icmp")
     eventually("three nodes hold the router", lambda: len(agents(client, blue.router)) == len(scene.names), SECONDS)
     first = eventually("one runs it", lambda: runs_on(client, blue.router), SECONDS)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from tests.drills.drill import Scene, leaving_nothing
-from tests.support.real_cloud import Cloud, eventually
+from tests.support.real_cloud import GUEST_SECONDS, Cloud, eventually
 from tests.support.tenants import Tenant
-
-BOOTED_SECONDS = 120.0
 
 
 def run(scene: Scene) -> None:
@@ -39,10 +37,10 @@ def _apart_and_together(scene: Scene) -> None:
     scene.say(f"one more is refused: {refused.fault['message']}")
 
     address = blue.reachable(servers[0])
-    cloud.ssh_answers(address, BOOTED_SECONDS)
+    cloud.ssh_answers(address)
     others = [client.compute.get_server(server.id).addresses["blue"][0]["addr"] for server in servers[1:]]
     for other in others:
-        eventually(f"{other} is seen", partial(sees, cloud, address, other), BOOTED_SECONDS)
+        eventually(f"{other} is seen", partial(sees, cloud, address, other), GUEST_SECONDS)
         assert cloud.ssh(address, f"echo | nc -w 5 {other} 22 | head -c 7") == "SSH-2.0"
     scene.say(f"from the first, pings and TCP reach {' and '.join(others)} on the other nodes")
     blue.leave()

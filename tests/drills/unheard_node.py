@@ -29,7 +29,7 @@ def _cut_off(scene: Scene) -> None:
     server = blue.server("booted", availability_zone="nova:far", **from_volume(root))
     client.compute.create_volume_attachment(server, volume_id=data.id)
     address = blue.reachable(server)
-    scene.cloud.ssh_answers(address, 90)
+    scene.cloud.ssh_answers(address)
     write(scene.cloud, address, 0, "before")
     boot = scene.cloud.ssh(address, BOOT)
     scene.cloud.ssh(address, WRITER)
@@ -44,7 +44,7 @@ def _cut_off(scene: Scene) -> None:
         client.compute.update_service_forced_down(service, forced=True)
         scene.say("the operator says that far is down")
         evacuate(scene, client, blue, server)
-        scene.say(f"it took SSH at its floating IP {scene.cloud.ssh_answers(address, 90):.1f} s later")
+        scene.say(f"it took SSH at its floating IP {scene.cloud.ssh_answers(address):.1f} s later")
         assert scene.cloud.ssh(address, BOOT) != boot, "that was the old guest"
         assert far.host.running(QEMU), "nobody can have told the old guest to end"
         left = read(scene.cloud, address, 1)

@@ -14,6 +14,7 @@ from cumulet.contracts.record import digest_of
 from tests.support.hypervisors.doors import qemu_door, tcg
 from tests.support.hypervisors.qemu import QemuWorld
 from tests.support.hypervisors.worlds import Door, machine
+from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.root
 change = msgspec.structs.replace
@@ -34,7 +35,7 @@ async def as_ordered(door: Door, spec: MachineSpec) -> None:
 
 
 async def until(door: Door, spec: MachineSpec, stage: Stage) -> MachineFacts:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG_SECONDS):
         while True:
             facts = await door.ensure(spec)
             if facts.move is not None and facts.move.stage is stage:

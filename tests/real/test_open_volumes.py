@@ -18,6 +18,7 @@ from cumulet.contracts.volumes import VolumeFacts, VolumeSpec
 from cumulet.drivers.hypervisor.base import ImageUnusable
 from cumulet.drivers.volume.files.volumes import FileVolumes
 from cumulet.lib.qmp import Monitor
+from tests.support.patience import HANG_SECONDS
 from tests.support.supplies import Vault
 
 pytestmark = pytest.mark.root
@@ -48,7 +49,7 @@ class OneMachine:
         # Each write is told on the process's own output, where nobody needs it.
         quiet_pipe = asyncio.subprocess.DEVNULL
         self._process = await asyncio.create_subprocess_exec(*argv, "-blockdev", json.dumps(disk), stdout=quiet_pipe)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_SECONDS):
             while self.monitor is None:
                 try:
                     self.monitor = await Monitor.connect(folder / "monitor", lambda _: None, 10)

@@ -20,10 +20,11 @@ from cumulet.drivers.hypervisor.qemu.command import AGENT
 from cumulet.lib.guest_agent import tell
 from cumulet.programs.images.tiny import READY
 from tests.support.guest_image import tiny_image
+from tests.support.patience import HANG_SECONDS
+from tests.support.real_cloud import GUEST_SECONDS
 
 pytestmark = pytest.mark.root
 
-BOOT_SECONDS = 60.0
 METADATA_ANSWER = Path(__file__).parents[1] / "support" / "metadata_answer.py"
 USER_DATA = "#!/bin/sh\necho ran >> /root/count\necho 'from user data' > /home/cirros/greeting\n"
 FILES = [{"content_path": f"/content/000{number}", "path": f"/etc/shop/{number}"} for number in range(2)]
@@ -43,7 +44,7 @@ class Guest:
     def console(self) -> str:
         return (self.folder / "console").read_text(errors="replace")
 
-    def await_console(self, text: str, times: int = 1, seconds: float = BOOT_SECONDS) -> None:
+    def await_console(self, text: str, times: int = 1, seconds: float = GUEST_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while self.console().count(text) < times:
             assert time.monotonic() < deadline, f"no {text!r} within {seconds:g} s:\n{self.console()[-3000:]}"
@@ -53,13 +54,13 @@ class Guest:
         options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
         key = ["-i", str(self.folder / "key"), "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"]
         argv = ["ssh", "-n", *options, *key, "-p", str(self.ssh_port), "cirros@127.0.0.1", command]
-        ended = subprocess.run(argv, capture_output=True, text=True, timeout=40)
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=2 * HANG_SECONDS)
         assert ended.returncode == 0, f"{command}: {ended.stderr}"
         return ended.stdout.strip()
 
     def monitor(self, command: str, **arguments: object) -> None:
         with socket.socket(socket.AF_UNIX) as monitor:
-            monitor.settimeout(10)
+            monitor.settimeout(HANG_SECONDS)
             monitor.connect(str(self.folder / "monitor"))
             lines = monitor.makefile("rw")
             lines.readline()

@@ -22,7 +22,9 @@ from openstack.connection import Connection
 
 from tests.support.guest_image import tiny_image
 
-UP_SECONDS = 90.0
+UP_SECONDS = 180.0
+GUEST_SECONDS = 300.0
+"""What a guest may take until somebody is let in: without KVM, on a busy machine, it boots for minutes."""
 _CLONE_NEWNET = 0x40000000
 _INIT = (
     "mount -t tmpfs -o mode=0755 tmpfs /run && mkdir /run/netns && ip link set lo up && echo ready && "
@@ -34,7 +36,7 @@ _SSH = ("-n", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/n
 T = TypeVar("T")
 
 
-def eventually(what: str, look: Callable[[], T], seconds: float = 60.0) -> T:
+def eventually(what: str, look: Callable[[], T], seconds: float = 120.0) -> T:
     """What `look` answers as soon as it is true. Fails, telling what it waited for, when that takes too long."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -181,13 +183,13 @@ class Cloud:
         key = ["-i", str(self.key), "-o", "BatchMode=yes", "-o", f"ConnectTimeout={patience}"]
         return ["ssh", *_SSH, *key, f"cirros@{address}", command]
 
-    def ssh(self, address: str, command: str, seconds: float = 30.0) -> str:
+    def ssh(self, address: str, command: str, seconds: float = 120.0) -> str:
         argv = self.ssh_argv(address, command, 10)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds, check=False)
         assert done.returncode == 0, f"{address}: {command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
-    def ssh_answers(self, address: str, seconds: float = 60.0) -> float:
+    def ssh_answers(self, address: str, seconds: float = GUEST_SECONDS) -> float:
         """Wait until somebody with our key is let in; the seconds that it took."""
         began = time.monotonic()
         eventually(f"SSH at {address}", lambda: self.lets_in(address), seconds)

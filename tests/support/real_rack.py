@@ -21,7 +21,7 @@ from tests.support.real_cloud import Cloud, Host, clean_environment, eventually
 
 NAMES = ("near", "far", "third", "fourth")
 WIRE = "rack0"
-JOIN_SECONDS = 60.0
+JOIN_SECONDS = 120.0
 API_PORT, NODE_PORT = 5000, 5001
 UNHEARD = (
     "add table inet unheard;"

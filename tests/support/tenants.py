@@ -9,7 +9,7 @@ from openstack.connection import Connection
 
 from tests.support.real_cloud import Cloud, eventually
 
-SERVER_SECONDS = 60.0
+SERVER_SECONDS = 180.0
 
 
 class Tenant:

@@ -18,6 +18,7 @@ from tests.support.exports import found_behind
 from tests.support.hypervisors.doors import STORAGE_USER
 from tests.support.hypervisors.qemu import QemuWorld
 from tests.support.hypervisors.worlds import machine, with_volume
+from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.root
 
@@ -160,7 +161,7 @@ async def test_a_copy_that_was_broken_off_does_not_stand_in_the_way(world: QemuW
     spec = machine(world)
     await as_ordered(world, with_volume(spec, volume))
     copying = asyncio.ensure_future(world.door.snapshot(spec.id, volume.volume_id, "qcow2", str(tmp_path / "a")))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_SECONDS):
         while True:
             await asyncio.sleep(0.001)
             if list(folder(world, spec).disks.glob("copy.*")):

@@ -13,6 +13,7 @@ from tests.real.qemu.asked import as_ordered, change, folder, running
 from tests.support.hypervisors.doors import tap_name
 from tests.support.hypervisors.qemu import QemuWorld
 from tests.support.hypervisors.worlds import machine
+from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.root
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.root
 async def test_sockets_and_the_log(world: QemuWorld) -> None:
     spec = await running(world, console_log_kib=1)
     with socket.socket(socket.AF_UNIX) as screen:
-        screen.settimeout(10)
+        screen.settimeout(HANG_SECONDS)
         screen.connect(world.door.vnc_socket(spec.id))
         assert screen.recv(12).startswith(b"RFB 003.")
     log = folder(world, spec).sockets.console_log

@@ -16,9 +16,10 @@ from cumulet.drivers.network.linux.names import tap
 from cumulet.drivers.network.linux.programs import placer
 from cumulet.drivers.network.linux.tagging import Tagged, hooks
 from cumulet.lib.netns import inside
+from tests.support.patience import HANG_SECONDS
 
 NOTHING_COMES_SECONDS = 0.2
-SOMETHING_COMES_SECONDS = 5.0
+SOMETHING_COMES_SECONDS = HANG_SECONDS
 T = TypeVar("T")
 
 
