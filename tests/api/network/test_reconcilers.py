@@ -52,6 +52,11 @@ class World:
     def _at_once(outcome: Outcome) -> bool:
         return isinstance(outcome, Again) and outcome.after == 0
 
+    async def watch(self, *nodes: str) -> None:
+        """Nodes are looked at, and all that follows is done."""
+        self._woken |= {("node", name) for name in nodes}
+        await self.obey()
+
     async def obey(self) -> None:
         """Nodes do what they were told, and everything follows."""
         await self.settle()

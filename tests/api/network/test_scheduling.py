@@ -179,6 +179,44 @@ async def test_a_router_that_was_taken_away_rests_until_it_changes(
     assert not fleet.told(host, Kind.ROUTER)
 
 
+async def test_a_router_runs_where_there_is_a_wire_to_the_outside(
+    network: Client, make: Maker, room: Network, fleet: FakeFleet
+) -> None:
+    world = World(room, fleet)
+    admin = network.as_("admin")
+    l3 = await agents(admin, "L3 agent")
+    flat = {"provider:network_type": "flat", "provider:physical_network": "public", "router:external": True}
+    outside = await Maker(admin).network(**flat)
+    await Maker(admin).subnet(outside, "203.0.113.0/24")
+    router, net = await make.one("router", "/routers"), await make.network()
+    subnet = await make.subnet(net)
+    await network.put(f"/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    gateway = {"router": {"external_gateway_info": {"network_id": outside["id"]}}}
+    await network.put(f"/routers/{router['id']}", gateway)
+    await world.obey()
+    (before,) = (name for name in ("one", "two") if fleet.told(name, Kind.ROUTER))
+    wired = {"one": "two", "two": "one"}[before]
+    # Where nobody has a wire, each node is as good. It goes where there is one.
+    fleet.join(wired, physical_networks=("public",))
+    await world.watch(before, wired)
+    assert set(fleet.told(wired, Kind.ROUTER)) == {router["id"]}
+    assert not fleet.told(before, Kind.ROUTER)
+    await admin.delete(f"/agents/{l3[wired]}/l3-routers/{router['id']}")
+    body = {"router_id": router["id"]}
+    refused = await admin.post(f"/agents/{l3[before]}/l3-routers", body, 409)
+    assert refused["NeutronError"]["type"] == "InvalidL3Agent"
+    assert f"its host {before} has no wire" in refused["NeutronError"]["message"]
+    await admin.post(f"/agents/{l3[wired]}/l3-routers", body, 201)
+    await world.obey()
+    # Guests behind it still reach each other when the only such node dies.
+    fleet.kill(wired)
+    await world.watch(wired)
+    assert set(fleet.told(before, Kind.ROUTER)) == {router["id"]}
+    fleet.revive(wired)
+    await world.watch(wired)
+    assert set(fleet.told(wired, Kind.ROUTER)) == {router["id"]}
+
+
 async def test_an_agent_that_was_deleted_is_back_when_its_node_speaks(network: Client, fleet: FakeFleet) -> None:
     admin = network.as_("admin")
     l3 = await agents(admin, "L3 agent")

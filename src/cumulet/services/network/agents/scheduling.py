@@ -30,9 +30,11 @@ from cumulet.services.network.agents.exclusions import ExclusionRow, exclude, ex
 from cumulet.services.network.attributes import clean, read_object
 from cumulet.services.network.errors import HTTPBadRequest
 from cumulet.services.network.facets import Facet
+from cumulet.services.network.networks.carrying import off_the_wire
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers.legs import gateway_ports
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.routers.row import RouterHostRow, RouterRow
 from cumulet.services.network.routers.standby import enroll, members_of
@@ -175,6 +177,11 @@ async def _add_router(room: Network, call: Call) -> msgspec.Raw:
     async def write(tx: Transaction) -> None:
         router = await routers.sought(tx, call, router_id)
         hosts = await _hosts_of(tx, router)
+        if agent["host"] in await off_the_wire(tx, {port.network_id for port in await gateway_ports(tx, router)}):
+            raise InvalidL3Agent(
+                f"Agent {agent['id']} cannot serve router {router.id}: its host {agent['host']} has no wire to the "
+                "external network of the router, and others have. Choose one of them, or start its node with --wire."
+            )
         if router.ha and agent["host"] not in hosts:
             await include(tx, router.id, agent["host"])
             await tx.update(RouterRow, {"id": router.id}, by_hand=True)

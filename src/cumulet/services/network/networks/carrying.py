@@ -43,23 +43,41 @@ async def wires_of(tx: Transaction, hosts: Collection[str]) -> dict[str, list[st
     return {row.host: msgspec.json.decode(row.wires) for row in rows}
 
 
-async def note_wires(tx: Transaction, host: str, wires: Sequence[str]) -> None:
-    """A node said to which wires it is joined; networks of several segments are carried on others now."""
+async def note_wires(tx: Transaction, host: str, wires: Sequence[str]) -> set[str]:
+    """A node said to which wires it is joined; networks of several segments are carried on others now. Those wires to
+    which it is joined now and was not before, or was and is not."""
     text = json_text(sorted(wires))
     known = await tx.get(HostWiresRow, host=host)
     if known is None:
         await tx.insert(HostWiresRow(host, text))
-    elif known.wires != text:
-        await tx.update(HostWiresRow, {"host": host}, wires=text)
-        before = set(msgspec.json.decode(known.wires))
-        changed = sorted(before ^ set(wires))
-        segments = await tx.find(SegmentRow, physical_network=changed) if changed else []
-        await stir(tx, NetworkRow, "network", {segment.network_id for segment in segments})
+        return set(wires)
+    if known.wires == text:
+        return set()
+    await tx.update(HostWiresRow, {"host": host}, wires=text)
+    changed = set(msgspec.json.decode(known.wires)) ^ set(wires)
+    segments = await tx.find(SegmentRow, physical_network=sorted(changed)) if changed else []
+    await stir(tx, NetworkRow, "network", {segment.network_id for segment in segments})
+    return changed
 
 
 def reached(segments: Sequence[SegmentRow], wires: Collection[str]) -> list[SegmentRow]:
     """Those that a node with these wires can carry, the one that it does carry first. Pure."""
     return [s for s in segments if s.network_type not in ON_WIRES or not wires or s.physical_network in wires]
+
+
+async def off_the_wire(tx: Transaction, network_ids: Collection[str]) -> set[str]:
+    """Nodes without a wire to one of these networks where other nodes have one: nobody outside reaches them there."""
+    wires_to: dict[str, set[str]] = {}
+    for segment in await tx.find(SegmentRow, network_id=sorted(network_ids)) if network_ids else ():
+        if segment.network_type in ON_WIRES:
+            wires_to.setdefault(segment.network_id, set()).add(segment.physical_network)
+    rows = await tx.find(HostWiresRow) if wires_to else ()
+    joined = {row.host: set(msgspec.json.decode(row.wires)) for row in rows}
+    found: set[str] = set()
+    for wanted in wires_to.values():
+        if any(wires & wanted for wires in joined.values()):
+            found |= {host for host, wires in joined.items() if not wires & wanted}
+    return found
 
 
 async def segments_of(tx: Transaction, network_id: str) -> list[SegmentRow]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from cumulet.core.db import Transaction
 from cumulet.services.network import ipam
+from cumulet.services.network.networks.row import SegmentRow
 from cumulet.services.network.ports.addresses import Given, given_of
 from cumulet.services.network.ports.row import GATEWAY, INTERFACE, PortRow
 from cumulet.services.network.routers.row import RouterRow
@@ -46,6 +47,14 @@ async def gateway_ports(tx: Transaction, router: RouterRow) -> list[PortRow]:
     """The ports of a router's gateways, the first one first."""
     ports = await tx.find(PortRow, device_id=router.id, device_owner=GATEWAY, order_by="created_at")
     return sorted(ports, key=lambda port: port.id != router.gateway_port_id)
+
+
+async def led_out_by(tx: Transaction, wires: Collection[str]) -> set[str]:
+    """The routers with a gateway in a network on one of these wires."""
+    segments = await tx.find(SegmentRow, physical_network=sorted(wires)) if wires else []
+    networks = sorted({segment.network_id for segment in segments})
+    ports = await tx.find(PortRow, network_id=networks, device_owner=GATEWAY) if networks else []
+    return {port.device_id for port in ports}
 
 
 async def leads_out(tx: Transaction, router: RouterRow, network_id: str) -> bool:

@@ -23,11 +23,11 @@ from cumulet.services.network.agents.exclusions import excluded_hosts
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
 from cumulet.services.network.following import facts_of, keys_of, let_go, withdraw_beyond
 from cumulet.services.network.metering.row import meters_of
-from cumulet.services.network.networks.carrying import note_wires
+from cumulet.services.network.networks.carrying import note_wires, off_the_wire
 from cumulet.services.network.ports import operations
 from cumulet.services.network.ports.row import OF_ROUTERS, PortRow
 from cumulet.services.network.room import Network
-from cumulet.services.network.routers.legs import legs_of
+from cumulet.services.network.routers.legs import led_out_by, legs_of
 from cumulet.services.network.routers.placing import choose_node
 from cumulet.services.network.routers.row import NdpProxyRow, RouterHostRow, RouterRow
 from cumulet.services.network.routers.standby import choose_nodes, enroll, runs_on, standbys
@@ -66,6 +66,7 @@ class RouterReconciler:
                 proxies = await tx.find(NdpProxyRow, router_id=key)
                 together = await standbys(tx, router) if router.ha else {}
                 closed = await closed_hosts(tx) | await excluded_hosts(tx, key)
+                off = closed | await off_the_wire(tx, {leg.port.network_id for leg in legs if leg.is_gateway})
                 load: dict[str, int] = {row[0]: row[1] for row in await tx.tuples(_load_query())}
         if router is None:
             await let_go(room, Kind.ROUTER, key)
@@ -77,13 +78,17 @@ class RouterReconciler:
         zones: list[str] = msgspec.json.decode(router.zone_hints)
         members: list[str] = []
         if router.ha:
-            members = choose_nodes(nodes, load, list(together), zones, closed, room.most_standbys) if needed else []
+            members = choose_nodes(nodes, load, list(together), zones, off, room.most_standbys) if needed else []
+            if needed and not members:
+                members = choose_nodes(nodes, load, list(together), zones, closed, room.most_standbys)
             if members != list(together):
                 await room.database.write(lambda tx: enroll(room, tx, router, members))
                 return Again(0, f"the router is held by {', '.join(members) or 'nobody'}")
             host = runs_on(members, router.host, helds, {node.name for node in nodes if node.alive})
         else:
-            host = choose_node(nodes, load, router.host, zones, closed) if needed else ""
+            host = choose_node(nodes, load, router.host, zones, off) if needed else ""
+            if needed and not host:  # so that at least its inner networks reach each other
+                host = choose_node(nodes, load, router.host, zones, closed)
             members = [host] if host else []
         if needed and not host:
             return Again(NO_NODE_SECONDS, "no node lives on which the router could run")
@@ -164,13 +169,20 @@ class NodeWatcher:
             async with self._room.database.read() as tx:
                 routers = {router.id for router in await tx.find(RouterRow, host="" if alive else key)}
                 routers |= {member.router_id for member in await tx.find(RouterHostRow, host=key)}
+                routers |= await led_out_by(tx, node.facts.physical_networks if node else ())
             for router in sorted(routers):
                 self._room.bus.wake(str(Kind.ROUTER), router)
         if node is not None and self._wires.get(key) != node.facts.physical_networks:
             wires = node.facts.physical_networks
-            await self._room.database.write(lambda tx: note_wires(tx, key, wires))
+            await self._room.database.write(lambda tx: self._note_wires(tx, key, wires))
             self._wires[key] = wires
         return Again(WATCH_SECONDS) if node else Done()
+
+    async def _note_wires(self, tx: Transaction, host: str, wires: Sequence[str]) -> None:
+        """The node is better for some routers now, or worse."""
+        changed = await note_wires(tx, host, wires)
+        for router in sorted(await led_out_by(tx, changed)):
+            tx.wake(str(Kind.ROUTER), router)
 
     async def unsettled(self, after: str, limit: int) -> Sequence[str]:
         """At start every node is to be watched."""
