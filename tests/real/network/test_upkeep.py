@@ -8,6 +8,7 @@ import json
 import os
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -115,6 +116,26 @@ async def test_a_restart_finds_everything_right_and_touches_nothing(world: Linux
         assert await asyncio.get_running_loop().sock_recv(accepted, 10) == b"hello"
     connection.close()
     accepted.close()
+
+
+async def test_a_server_whose_starter_did_not_live_to_write_it_down_is_replaced(world: LinuxWorld) -> None:
+    """Killed between two lines, and then the order changed."""
+    fabric = whole()
+    await world.start(fabric)
+    before = [found for pid in servers(world) if (found := process.identify(pid))]
+    await world.driver.close()
+    for kept in (world.folder / "dnsmasq").glob("*/process"):
+        pid = msgspec.json.decode(kept.read_bytes())["identity"]["pid"]
+        arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+        kept.with_name("starting").write_bytes(msgspec.json.encode(arguments))
+        kept.unlink()
+    await world.restart()
+    red = fabric.networks[1]
+    changed = with_(fabric, networks=(fabric.networks[0], msgspec.structs.replace(red, dns_domain="example.org.")))
+    facts = await world.driver.apply(changed)
+    assert not [fact for elements in facts.values() for fact in elements if fact.fault]
+    assert len(servers(world)) == len(before)
+    assert not [one for one in before if process.is_alive(one)]
 
 
 async def test_rules_that_grew_step_by_step_are_those_written_at_once(world: LinuxWorld) -> None:

@@ -16,7 +16,7 @@ from cumulet.lib.process.conditions import (
     net_namespace_path,
     wrapped,
 )
-from cumulet.lib.process.identity import Identity, boot_id, identify, is_alive, send_signal
+from cumulet.lib.process.identity import Identity, boot_id, identify, is_alive, running, send_signal
 from cumulet.lib.process.lasting import ended, kill, spawn, stop
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "kill",
     "net_namespace_path",
     "run",
+    "running",
     "send_signal",
     "spawn",
     "stop",

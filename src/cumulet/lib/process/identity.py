@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,17 @@ def identify(pid: int) -> Identity | None:
     """Who has this number now."""
     found = stat_of(pid)
     return Identity(pid=pid, started=found.started, boot=boot_id()) if found else None
+
+
+def running(argv: Sequence[str]) -> list[Identity]:
+    """Who runs with just these arguments, whoever started it."""
+    words = b"".join(word.encode() + b"\0" for word in argv)
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if Path("/proc", name, "cmdline").read_bytes() == words and (identity := identify(int(name))):
+                found.append(identity)
+    return found
 
 
 def is_alive(identity: Identity) -> bool:

@@ -56,9 +56,12 @@ class Resident:
         log = self.folder / "log"
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(self.folder / "log.1")
+        # Whom we start and do not live to write down is found by this: it would stand in the way for ever.
+        write_whole(self.folder / "starting", msgspec.json.encode(arguments).decode())
         identity = process.spawn(arguments, log=log, net_namespace=self._namespace)
         self._running = _Running(identity, self._digest(arguments))
         write_whole(self.folder / "process", msgspec.json.encode(self._running).decode())
+        (self.folder / "starting").unlink()
         self._reaper = asyncio.get_running_loop().create_task(process.ended(identity))
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -89,9 +92,19 @@ class Resident:
             self.abandon()
             await process.stop(self._running.identity, patience=_STOP_SECONDS)
             self._running = None
+        for identity in self._lost():
+            await process.stop(identity, patience=_STOP_SECONDS)
 
     def _digest(self, arguments: list[str]) -> str:
         return hashlib.sha256("\0".join([self._namespace, *arguments]).encode()).hexdigest()
+
+    def _lost(self) -> list[process.Identity]:
+        """Whom somebody before us started, and was killed before he could write down whom."""
+        try:
+            arguments = msgspec.json.decode((self.folder / "starting").read_bytes(), type=list[str])
+        except (FileNotFoundError, msgspec.DecodeError):
+            return []
+        return process.running(arguments)
 
     def _remembered(self) -> _Running | None:
         try:
