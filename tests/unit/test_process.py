@@ -103,6 +103,17 @@ async def test_descriptors_are_given_under_other_numbers(tmp_path: Path) -> None
     assert log.read_text() == "b'b' b'a' [0, 1, 2, 3, 4]\n"
 
 
+async def test_a_process_is_found_by_what_it_was_started_with() -> None:
+    argv = ["sleep", "1200.25"]
+    assert process.running(argv) == []
+    child = process.spawn(argv)
+    try:
+        assert process.running(argv) == [child]
+    finally:
+        await process.kill(child)
+    assert process.running(argv) == []
+
+
 async def test_only_the_very_process_is_meant() -> None:
     child = process.spawn(["sleep", "60"])
     another = process.Identity(pid=child.pid, started=child.started + 1, boot=child.boot)

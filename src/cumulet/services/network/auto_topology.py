@@ -88,7 +88,7 @@ async def _make(room: Network, call: Call, tx: Transaction, project: str) -> Aut
     }
     router = await routers.make(room, tx, call, wish)
     for pool in pools:
-        cidr = await allocate(room, tx, pool, {"project_id": project})
+        cidr = await allocate(tx, pool, {"project_id": project})
         new = NewSubnet(
             project_id=project, cidr=cidr, name=f"auto_allocated_subnet_v{pool.version}", subnetpool_id=pool.id
         )

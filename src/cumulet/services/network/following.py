@@ -97,7 +97,7 @@ def _departures_query() -> Query:
     )
 
 
-async def keys_of(
+async def _keys_of(
     room: Network, row: type[Row], kind: Kind, after: str, limit: int, *, only_unsettled: bool
 ) -> Sequence[str]:
     """A page of keys of a noun and of what departed, in order."""
@@ -106,3 +106,20 @@ async def keys_of(
         living = await tx.tuples(_page_query(row, only_unsettled), values)
         departed = await tx.tuples(_departures_query(), {**values, "kind": str(kind)})
     return sorted({id for (id,) in [*living, *departed]})[:limit]
+
+
+class Following:
+    """A reconciler of this service: its keys are the rows of a noun, and what of it has departed."""
+
+    topic: str
+    also: tuple[str, ...] = ()
+    row: type[Row]
+
+    def __init__(self, room: Network) -> None:
+        self._room = room
+
+    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
+        return await _keys_of(self._room, self.row, Kind(self.topic), after, limit, only_unsettled=True)
+
+    async def every(self, after: str, limit: int) -> Sequence[str]:
+        return await _keys_of(self._room, self.row, Kind(self.topic), after, limit, only_unsettled=False)

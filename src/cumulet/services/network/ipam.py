@@ -9,7 +9,6 @@ from itertools import pairwise
 import msgspec
 
 Subnetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MOST_SCANNED = 2**17
 """Allocated addresses that a search for a gap looks at."""

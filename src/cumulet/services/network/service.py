@@ -34,6 +34,7 @@ from cumulet.services.network.qos.policies import policies
 from cumulet.services.network.qos.rules import RULES
 from cumulet.services.network.rbac_policies import rbac_policies
 from cumulet.services.network.room import Network
+from cumulet.services.network.routers import verbs as _verbs  # noqa: F401 - declares verbs of routers
 from cumulet.services.network.routers.conntrack_helpers import conntrack_helpers
 from cumulet.services.network.routers.ndp_proxies import ndp_proxies
 from cumulet.services.network.routers.reconciler import NodeWatcher, RouterReconciler

@@ -119,6 +119,10 @@ OWNED = Facet(
         Field("project_id", Text(255), create=OPTIONAL),
     )
 )
+OF_A_PROJECT = Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL)))
+"""The same of nouns that came when `tenant_id` was no longer said."""
+OF_A_PARENT = Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL, source="")))
+"""The same of nouns that stand below another, whose owner is theirs."""
 NAMED = Facet(fields=(Field("name", NameText, create="", update=OPTIONAL),))
 DESCRIBED = Facet(
     "standard-attr-description",
@@ -155,3 +159,4 @@ REVISION_MATCH = Facet("revision-if-match", "If-Match on revision numbers")
 
 STANDARD = (OWNED, NAMED, DESCRIBED, STAMPED, REVISED, TAGGED, TAGGED_AT_ONCE, REVISION_MATCH)
 UNTAGGED = (OWNED, NAMED, DESCRIBED, STAMPED, REVISED, REVISION_MATCH)
+NEWER = (OF_A_PROJECT, NAMED, DESCRIBED, STAMPED, REVISED, REVISION_MATCH)

@@ -96,7 +96,7 @@ def dhcp_text(network: NetworkSpec, ports: Iterable[PortSpec], node: Node) -> Dh
     )
     return DhcpText(
         arguments,
-        _hosts(network, local, domain),
+        _hosts(network, local),
         _names(mine, domain),
         _options(network, local),
     )
@@ -147,7 +147,7 @@ def _hostname(port: PortSpec, address: str) -> str:
     return f"host-{address.replace('.', '-').replace(':', '-')}"
 
 
-def _hosts(network: NetworkSpec, ports: Iterable[PortSpec], domain: str) -> str:
+def _hosts(network: NetworkSpec, ports: Iterable[PortSpec]) -> str:
     assigned = {subnet.id for number, subnet in enumerate(network.subnets) if _range(number, subnet)}
     lines = []
     for port in ports:

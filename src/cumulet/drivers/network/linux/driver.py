@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from cumulet.contracts.assignments import Fault, Kind
@@ -20,10 +20,10 @@ from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.checks import checked
 from cumulet.drivers.network.linux.commands import Commands, Run
 from cumulet.drivers.network.linux.dnsmasq import Dnsmasq
-from cumulet.drivers.network.linux.faults import of_failure
+from cumulet.drivers.network.linux.faults import FAILURES, guarded, of_failure
 from cumulet.drivers.network.linux.guarantees import promised
 from cumulet.drivers.network.linux.guarding import Guarding
-from cumulet.drivers.network.linux.held import FIELDS, Held, read_held, write_held
+from cumulet.drivers.network.linux.held import FIELDS, Held, elements_of, read_held, write_held
 from cumulet.drivers.network.linux.insides import Insides
 from cumulet.drivers.network.linux.keepalived import Keepalived, looker
 from cumulet.drivers.network.linux.names import Element
@@ -42,7 +42,6 @@ from cumulet.lib.netns import inside
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
-_FAILURES = (process.ProcessFailed, OSError, TimeoutError, ValueError)
 
 
 class LinuxNetwork:
@@ -105,7 +104,7 @@ class LinuxNetwork:
     async def found(self) -> Mapping[Kind, Sequence[str]]:
         async with self._lock:
             await self._begin()
-            elements = {(kind, spec.id) for kind, field in FIELDS.items() for spec in getattr(self._held.fabric, field)}
+            elements = elements_of(self._held.fabric)
             elements |= set(self._insides.found().values())
             elements |= {e for link in (await self._wiring.found()).values() if (e := names.owner(link.alias))}
         return {kind: sorted(key for of, key in elements if of is kind) for kind in FIELDS}
@@ -164,7 +163,7 @@ class LinuxNetwork:
         before, self._known = self._known, fabric
         wanted = plan(fabric, self._node, held.zones)
         local = {port.id: port for port in fabric.ports if port.host == self._node.name and is_guests(port)}
-        everything = _elements(fabric)
+        everything = elements_of(fabric)
 
         def note(more: Mapping[Element, Fault]) -> None:
             """The first fault of an element is the cause of its others."""
@@ -173,27 +172,27 @@ class LinuxNetwork:
 
         try:
             await self._guarding.ensure(wanted.rules, before, fabric, held.zones)
-        except _FAILURES as error:
+        except FAILURES as error:
             # Without its rules no port is connected; those that are connected keep the rules they had.
             note({(Kind.PORT, key): of_failure((Kind.PORT, key), error) for key in local})
         try:
             await self._witness.ensure(local.values())
-        except _FAILURES as error:
+        except FAILURES as error:
             log.warning("what security groups do is not written down: %s", error)  # the packets pass all the same
-        note(await _guarded(everything, self._insides.ensure_namespaces(wanted.interiors)))
+        note(await guarded(everything, self._insides.ensure_namespaces(wanted.interiors)))
         links = tuple(link for link in wanted.links if link.element not in faults)
-        note(await _guarded(everything, self._wiring.ensure_links(links, everything - faults.keys())))
+        note(await guarded(everything, self._wiring.ensure_links(links, everything - faults.keys())))
         scripts = {key: script for key, script in wanted.translations.items() if (Kind.ROUTER, key) not in faults}
         old_routers = {router.id: router for router in before.routers}
         routers = {router.id: router for router in fabric.routers}
         note(await self._insides.ensure_translations(scripts, old_routers, routers))
         note(await self._insides.ensure_meters(r for key, r in routers.items() if (Kind.ROUTER, key) not in faults))
         note(await self._insides.ensure_interiors(i for i in wanted.interiors if i.element not in faults))
-        note(await _guarded(everything, self._wiring.ensure_entries(wanted.entries)))
-        note(await _guarded(everything, self._wiring.ensure_queues(wanted.queues)))
+        note(await guarded(everything, self._wiring.ensure_entries(wanted.entries)))
+        note(await guarded(everything, self._wiring.ensure_queues(wanted.queues)))
         sharers = {(Kind.PORT, id_) for id_ in promised(fabric, self._node)}
-        note(await _guarded(sharers, self._wiring.ensure_shares(wanted.shares)))
-        note(await _guarded(everything, self._wiring.ensure_tagged(wanted.tagged)))
+        note(await guarded(sharers, self._wiring.ensure_shares(wanted.shares)))
+        note(await guarded(everything, self._wiring.ensure_tagged(wanted.tagged)))
         note(await self._serve(wanted, faults.keys()))
         note(await self._retire(wanted, everything))
         note(await self._connect_host(fabric))
@@ -228,7 +227,7 @@ class LinuxNetwork:
         self._uplinked = None
         try:
             await ensure_uplink(self._commands, self._node, fabric)
-        except _FAILURES as error:
+        except FAILURES as error:
             return {(Kind.NETWORK, n.id): of_failure((Kind.NETWORK, n.id), error) for n in external}
         self._uplinked = external
         return {}
@@ -239,13 +238,13 @@ class LinuxNetwork:
             if element not in failed:
                 try:
                     await self._servers.of(element[1], namespace).ensure(text)
-                except _FAILURES as error:
+                except FAILURES as error:
                     faults[element] = of_failure(element, error)
         for key, (namespace, conf) in wanted.standbys.items():
             if (Kind.ROUTER, key) not in failed:
                 try:
                     await self._standbys.of(key, namespace).ensure(conf)
-                except _FAILURES as error:
+                except FAILURES as error:
                     faults[Kind.ROUTER, key] = of_failure((Kind.ROUTER, key), error)
         return faults
 
@@ -262,7 +261,7 @@ class LinuxNetwork:
                     await self._standbys.stop(element[1], self._node.namespace)
                 for namespace in [name for name, of in made.items() if of == element and name not in needed]:
                     await self._insides.remove(namespace)
-            except _FAILURES as error:
+            except FAILURES as error:
                 faults[element] = of_failure(element, error)
         return faults
 
@@ -293,15 +292,3 @@ class LinuxNetwork:
             known = self._digests[element] = (spec, digest_of(spec))
         active = self._active.get(spec.id, False) if isinstance(spec, RouterSpec) and spec.standby else True
         return ElementFacts(id=spec.id, digest=known[1], up=getattr(spec, "up", True), active=active)
-
-
-async def _guarded(everything: set[Element], work: Awaitable[dict[Element, Fault]]) -> dict[Element, Fault]:
-    """What cannot be told apart is everybody's fault."""
-    try:
-        return await work
-    except _FAILURES as error:
-        return {element: of_failure(element, error) for element in everything}
-
-
-def _elements(fabric: Fabric) -> set[Element]:
-    return {(kind, spec.id) for kind, field in FIELDS.items() for spec in getattr(fabric, field)}

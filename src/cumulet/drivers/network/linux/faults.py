@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Iterable
+
 from cumulet.contracts.assignments import Fault
 from cumulet.drivers.network.linux.names import Element
+from cumulet.lib.process import ProcessFailed
 
+FAILURES = (ProcessFailed, OSError, TimeoutError, ValueError)
+"""What may happen to one element without being everybody's business."""
 _LIMIT = 2000
 
 
@@ -27,3 +32,11 @@ def of_untagged(error: PermissionError) -> Fault:
         code=409,
         details=f"{type(error).__name__}: {error}"[:_LIMIT],
     )
+
+
+async def guarded(everything: Iterable[Element], work: Awaitable[dict[Element, Fault]]) -> dict[Element, Fault]:
+    """What cannot be told apart is everybody's fault."""
+    try:
+        return await work
+    except FAILURES as error:
+        return {element: of_failure(element, error) for element in everything}

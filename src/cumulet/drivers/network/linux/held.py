@@ -14,6 +14,7 @@ import msgspec
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.networks import Fabric
 from cumulet.contracts.record import Record
+from cumulet.drivers.network.linux.names import Element
 
 _ZONES = 65535
 
@@ -24,6 +25,10 @@ FIELDS: Mapping[Kind, str] = {
     Kind.ROUTER: "routers",
 }
 """Where a fabric keeps each kind."""
+
+
+def elements_of(fabric: Fabric) -> set[Element]:
+    return {(kind, spec.id) for kind, field in FIELDS.items() for spec in getattr(fabric, field)}
 
 
 class Held(Record, frozen=True, kw_only=True):

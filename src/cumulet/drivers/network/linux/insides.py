@@ -10,16 +10,14 @@ from cumulet.contracts.networks import GatewaySpec, Metered, MeterSpec, RouterSp
 from cumulet.drivers.network.linux import names
 from cumulet.drivers.network.linux.announce import announcement, sender
 from cumulet.drivers.network.linux.commands import Commands, add_namespaces, delete_namespace, namespaces
-from cumulet.drivers.network.linux.faults import of_failure
+from cumulet.drivers.network.linux.faults import FAILURES, of_failure
 from cumulet.drivers.network.linux.interior import FoundInterior, Interior, lines_inside, new_addresses, way_rules
 from cumulet.drivers.network.linux.meters import TABLE, meters, parse_counters
 from cumulet.drivers.network.linux.names import Element
 from cumulet.drivers.network.linux.node import Node
 from cumulet.drivers.network.linux.routers import retired_addresses
 from cumulet.lib.netns import inside
-from cumulet.lib.process import ProcessFailed
 
-_FAILURES = (ProcessFailed, OSError, TimeoutError, ValueError)
 _REPEAT_SECONDS = 1.0
 
 
@@ -49,7 +47,7 @@ class Insides:
         for interior in new:
             try:
                 await self._commands.set_kernel(interior.namespace, interior.settings)
-            except _FAILURES as error:
+            except FAILURES as error:
                 faults[interior.element] = of_failure(interior.element, error)
             else:
                 self._set[interior.namespace] = interior.settings
@@ -68,7 +66,7 @@ class Insides:
                     for family in ("-4", "-6") if interior.ways else ():
                         rules = way_rules(interior, await self._commands.rules(interior.namespace, family))
                         await self._commands.ip(interior.namespace, rules, family)
-                except _FAILURES as error:
+                except FAILURES as error:
                     faults[interior.element] = of_failure(interior.element, error)
                 else:
                     self._interiors[key] = interior
@@ -88,7 +86,7 @@ class Insides:
                     await self._commands.nft(namespace, script)
                     for conditions in retired_addresses(old.get(router_id), new[router_id]):
                         await self._commands.other(["conntrack", "-D", *conditions], namespace, check=False)
-                except _FAILURES as error:
+                except FAILURES as error:
                     faults[Kind.ROUTER, router_id] = of_failure((Kind.ROUTER, router_id), error)
                 else:
                     self._translations[router_id] = script
@@ -106,7 +104,7 @@ class Insides:
                 try:
                     there = [counter.id for counter in await self.metered(router.id)]
                     await self._commands.nft(namespace, meters(router, there))
-                except _FAILURES as error:
+                except FAILURES as error:
                     faults[Kind.ROUTER, router.id] = of_failure((Kind.ROUTER, router.id), error)
                 else:
                     self._meters[router.id] = wanted

@@ -41,7 +41,7 @@ class Ruleset:
         for table in _tables([*self.chains, *self.sets]):
             # Declared before it is deleted, for deleting what is not there is an error.
             lines += [f"table {table} {{}}", f"delete table {table}", f"table {table} {{}}"]
-        return "\n".join([*lines, *_declared(self, self.sets, self.chains), ""])
+        return "\n".join([*lines, *_declared(self.sets, self.chains), ""])
 
 
 def transaction(old: Ruleset, new: Ruleset) -> str:
@@ -53,7 +53,7 @@ def transaction(old: Ruleset, new: Ruleset) -> str:
     lines = [f"flush chain {name}" for name in [*gone, *changed] if name in old.chains]
     for name in kept_sets:
         lines += _element_lines("delete", name, old.sets[name].elements - new.sets[name].elements)
-    lines += _declared(new, fresh_sets, changed, declared=old.chains.keys())
+    lines += _declared(fresh_sets, changed, declared=old.chains.keys())
     for name in kept_sets:
         lines += _element_lines("add", name, new.sets[name].elements - old.sets[name].elements)
     # No chain that goes has rules by now, but maps that go still lead to some.
@@ -74,7 +74,6 @@ def _tables(names: Iterable[str]) -> list[str]:
 
 
 def _declared(
-    whole: Ruleset,
     sets: Mapping[str, Elements],
     chains: Mapping[str, Chain],
     declared: Iterable[str] = (),

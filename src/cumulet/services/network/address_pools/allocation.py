@@ -16,7 +16,6 @@ from cumulet.services.network.address_pools.errors import SubnetAllocationError,
 from cumulet.services.network.address_pools.prefixes import contains, first_free, overlapping
 from cumulet.services.network.address_pools.row import SubnetPoolRow
 from cumulet.services.network.errors import HTTPBadRequest, InvalidInput, ResourceInUse
-from cumulet.services.network.room import Network
 from cumulet.services.network.subnets.row import SubnetRow
 
 
@@ -56,7 +55,7 @@ def _lock_query() -> Query:
     )
 
 
-async def allocate(room: Network, tx: Transaction, pool: SubnetPoolRow, wish: Mapping[str, Any]) -> str:
+async def allocate(tx: Transaction, pool: SubnetPoolRow, wish: Mapping[str, Any]) -> str:
     """A prefix of the pool: the one asked for, or the first that is free."""
     await tx.execute(_lock_query(), {"w_id": pool.id})  # two requests for the same pool stand in line here
     taken = [subnet.cidr for subnet in await tx.find(SubnetRow, subnetpool_id=pool.id)]

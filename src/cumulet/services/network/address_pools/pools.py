@@ -14,7 +14,7 @@ from cumulet.core.web.listing import Clause, Filter
 from cumulet.core.web.wire import Bool, Cidr, Int, ListOf, Text, Uuid, parse_bool
 from cumulet.services.network import ipam, rbac
 from cumulet.services.network.address_pools.errors import AddressScopeNotFound, SubnetPoolInUse, SubnetPoolNotFound
-from cumulet.services.network.address_pools.prefixes import compacted, contains, overlapping
+from cumulet.services.network.address_pools.prefixes import compacted, contains, overlapping, without
 from cumulet.services.network.address_pools.row import AddressScopeRow, SubnetPoolRow
 from cumulet.services.network.attributes import clean
 from cumulet.services.network.errors import InvalidInput, ResourceInUse
@@ -180,7 +180,7 @@ async def remove_prefixes(
             "A prefix cannot be removed while subnets that were taken from it exist.",
             type_name="IllegalSubnetPoolPrefixUpdate",
         )
-    left = _without(msgspec.json.decode(row.prefixes), given)
+    left = without(msgspec.json.decode(row.prefixes), given)
     await subnetpools.save(room, tx, row, prefixes=json_text(left))
     return {"prefixes": left}
 
@@ -218,19 +218,6 @@ def _prefixes_of(body: dict[str, Any], row: SubnetPoolRow) -> list[str]:
     if version != row.version:
         raise InvalidInput("The prefixes must be of the subnet pool's IP version.")
     return prefixes
-
-
-def _without(prefixes: list[str], given: list[str]) -> list[str]:
-    left = [ipam.network_of(prefix) for prefix in prefixes]
-    for prefix in map(ipam.network_of, given):
-        rest: list[ipam.Subnetwork] = []
-        for network in left:
-            if prefix == network or network.subnet_of(prefix):  # type: ignore[arg-type]
-                continue
-            inside = prefix.subnet_of(network)  # type: ignore[arg-type]
-            rest += network.address_exclude(prefix) if inside else [network]  # type: ignore[arg-type]
-        left = rest
-    return compacted(str(network) for network in left)
 
 
 def _checked(prefixes: list[str]) -> tuple[list[str], int]:

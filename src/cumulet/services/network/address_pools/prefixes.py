@@ -16,6 +16,20 @@ def compacted(prefixes: Iterable[str]) -> list[str]:
     return [str(n) for n in ipaddress.collapse_addresses(four)] + [str(n) for n in ipaddress.collapse_addresses(six)]
 
 
+def without(prefixes: Iterable[str], given: Iterable[str]) -> list[str]:
+    """What is left of prefixes when others are taken out of them."""
+    left = [network_of(prefix) for prefix in prefixes]
+    for prefix in map(network_of, given):
+        rest: list[Subnetwork] = []
+        for network in left:
+            if prefix == network or network.subnet_of(prefix):  # type: ignore[arg-type]
+                continue
+            inside = prefix.subnet_of(network)  # type: ignore[arg-type]
+            rest += network.address_exclude(prefix) if inside else [network]  # type: ignore[arg-type]
+        left = rest
+    return compacted(str(network) for network in left)
+
+
 def contains(prefixes: Iterable[str], network: Subnetwork) -> bool:
     return any(_within(network, network_of(prefix)) for prefix in prefixes)
 

@@ -11,7 +11,7 @@ from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Filter
-from cumulet.core.web.wire import Enum, Int, Ip, Text, Uuid
+from cumulet.core.web.wire import Enum, Int, Ip, Uuid
 from cumulet.lib.ids import new_uuid
 from cumulet.services.network.errors import InvalidInput
 from cumulet.services.network.facets import Facet
@@ -27,7 +27,7 @@ from cumulet.services.network.noun import Noun
 from cumulet.services.network.querying import number_within
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
-from cumulet.services.network.standard import NameText
+from cumulet.services.network.standard import OF_A_PARENT, NameText
 from cumulet.services.network.stirring import stir
 from cumulet.services.network.wires import PortRange
 
@@ -37,7 +37,7 @@ port_forwardings = Noun(
     "port_forwardings",
     ForwardingRow,
     [
-        Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL, source=""))),
+        OF_A_PARENT,
         Facet(
             "floating-ip-port-forwarding",
             "Port forwardings",

@@ -7,7 +7,7 @@ from typing import Any
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.wire import Enum, Ip, Text, Uuid
+from cumulet.core.web.wire import Enum, Ip, Uuid
 from cumulet.lib.ids import new_uuid
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.floating_ips.association import usable_port
@@ -26,7 +26,7 @@ from cumulet.services.network.ports.addresses import Wanted, given_of
 from cumulet.services.network.ports.operations import NewPort
 from cumulet.services.network.ports.row import LOCAL, PortRow
 from cumulet.services.network.room import Network
-from cumulet.services.network.standard import DESCRIBED, NAMED, REVISED, REVISION_MATCH, STAMPED, standard
+from cumulet.services.network.standard import NEWER, standard
 
 local_ips = Noun(
     "/local-ips",
@@ -34,12 +34,7 @@ local_ips = Noun(
     "local_ips",
     LocalIpRow,
     [
-        Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL))),
-        NAMED,
-        DESCRIBED,
-        STAMPED,
-        REVISED,
-        REVISION_MATCH,
+        *NEWER,
         Facet(
             "local_ip",
             "Addresses that lead to a port of the same node",

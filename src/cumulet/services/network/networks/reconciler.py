@@ -16,9 +16,9 @@ from cumulet.services.network.agents.exclusions import excluded_hosts
 from cumulet.services.network.following import (
     REST_SECONDS,
     TEXT_ONLY,
+    Following,
     facts_of,
     hosts_of,
-    keys_of,
     let_go,
     withdraw_beyond,
 )
@@ -26,20 +26,16 @@ from cumulet.services.network.networks.carrying import reached, segments_of, wir
 from cumulet.services.network.networks.row import NetworkRow
 from cumulet.services.network.ports.reconciler import note_up
 from cumulet.services.network.ports.row import DHCP, PortRow
-from cumulet.services.network.room import Network
 from cumulet.services.network.specs import network_spec, without_dhcp
 from cumulet.services.network.stirring import settle
 from cumulet.services.network.subnets.row import SubnetRow
 
 
-class NetworkReconciler:
+class NetworkReconciler(Following):
     """One key is one network."""
 
     topic = str(Kind.NETWORK)
-    also: tuple[str, ...] = ()
-
-    def __init__(self, room: Network) -> None:
-        self._room = room
+    row = NetworkRow
 
     async def step(self, key: str) -> Outcome:
         room = self._room
@@ -83,9 +79,3 @@ class NetworkReconciler:
                 await note_up(tx, port, up)
 
         await self._room.database.write(write)
-
-    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
-        return await keys_of(self._room, NetworkRow, Kind.NETWORK, after, limit, only_unsettled=True)
-
-    async def every(self, after: str, limit: int) -> Sequence[str]:
-        return await keys_of(self._room, NetworkRow, Kind.NETWORK, after, limit, only_unsettled=False)

@@ -24,7 +24,7 @@ from cumulet.services.network.networks.errors import (
 from cumulet.services.network.networks.ranges import NUMBERED, RangeRow, ensure_defaults, free_of, used_of
 from cumulet.services.network.noun import Noun
 from cumulet.services.network.room import Network
-from cumulet.services.network.standard import DESCRIBED, NAMED, REVISED, REVISION_MATCH, STAMPED, TAGGED, standard
+from cumulet.services.network.standard import NEWER, TAGGED, standard
 
 
 class Ranges(Noun):
@@ -52,13 +52,8 @@ segment_ranges = Ranges(
     "network_segment_ranges",
     RangeRow,
     [
-        Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL))),
-        NAMED,
-        DESCRIBED,
-        STAMPED,
-        REVISED,
+        *NEWER,
         TAGGED,
-        REVISION_MATCH,
         Facet(
             "network-segment-range",
             "Ranges of segment numbers",

@@ -17,12 +17,11 @@ from cumulet.core.db import Transaction
 from cumulet.core.reconcile.outcome import Again, Done, Outcome
 from cumulet.services.fleet.public import Held
 from cumulet.services.network.floating_ips.row import show_port
-from cumulet.services.network.following import in_force_on, is_up, keys_of, let_go, withdraw_beyond
+from cumulet.services.network.following import Following, in_force_on, is_up, let_go, withdraw_beyond
 from cumulet.services.network.local_ips.row import led_to
 from cumulet.services.network.ports.row import DHCP, OF_ROUTERS, BindingRow, PortRow
 from cumulet.services.network.ports.status import status_of
 from cumulet.services.network.qos.requests import rules_for
-from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.log_row import logs_for
 from cumulet.services.network.specs import location_spec, member_of, port_spec
 from cumulet.services.network.stirring import settle
@@ -31,14 +30,11 @@ from cumulet.services.network.trunks.row import carried, show_trunk
 HEARING_SECONDS = 10.0
 
 
-class PortReconciler:
+class PortReconciler(Following):
     """One key is one port."""
 
     topic = str(Kind.PORT)
-    also: tuple[str, ...] = ()
-
-    def __init__(self, room: Network) -> None:
-        self._room = room
+    row = PortRow
 
     async def step(self, key: str) -> Outcome:
         room = self._room
@@ -90,12 +86,6 @@ class PortReconciler:
                     tx.wake("device", port.device_id)
 
         await self._room.database.write(write)
-
-    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
-        return await keys_of(self._room, PortRow, Kind.PORT, after, limit, only_unsettled=True)
-
-    async def every(self, after: str, limit: int) -> Sequence[str]:
-        return await keys_of(self._room, PortRow, Kind.PORT, after, limit, only_unsettled=False)
 
 
 def _said(port: PortRow, tunnel: str) -> dict[tuple[Kind, str], Record]:

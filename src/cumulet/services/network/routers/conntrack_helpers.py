@@ -18,7 +18,7 @@ from cumulet.services.network.room import Network
 from cumulet.services.network.routers.errors import ConntrackHelperNotFound
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.routers.row import ConntrackHelperRow, RouterRow
-from cumulet.services.network.standard import json_text
+from cumulet.services.network.standard import OF_A_PARENT, json_text
 from cumulet.services.network.stirring import stir
 
 HELPERS: dict[str, tuple[str, ...]] = {
@@ -41,7 +41,7 @@ conntrack_helpers = Noun(
     "conntrack_helpers",
     ConntrackHelperRow,
     [
-        Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL, source=""))),
+        OF_A_PARENT,
         Facet(
             "l3-conntrack-helper",
             "Conntrack helpers of routers",

@@ -147,7 +147,7 @@ async def remove(room: Network, tx: Transaction, router: RouterRow, body: Mappin
             f"The subnet ID {subnet_id} does not match that of port {port_id}.",
             type_name="SubnetMismatchForPort",
         )
-    await _refuse_needed(tx, router, leg, going)
+    await _refuse_needed(tx, router, going)
     left = [has for has in leg.addresses if has.subnet_id not in {subnet.id for subnet in going}]
     if left and subnet_id:
         wanted = [Wanted(has.subnet_id, has.ip_address) for has in left]
@@ -172,7 +172,7 @@ def _leg(legs: list[Leg], router: RouterRow, subnet_id: str, port_id: str) -> Le
     raise RouterInterfaceNotFoundForSubnet(f"Router {router.id} has no interface on subnet {subnet_id}")
 
 
-async def _refuse_needed(tx: Transaction, router: RouterRow, leg: Leg, going: list[SubnetRow]) -> None:
+async def _refuse_needed(tx: Transaction, router: RouterRow, going: list[SubnetRow]) -> None:
     await refuse_leg_in_use(tx, router, going)
     networks = [ipam.network_of(subnet.cidr) for subnet in going]
     floating = await tx.find(FloatingIpRow, router_id=router.id)

@@ -7,7 +7,7 @@ from typing import Any
 from cumulet.core.db import Transaction
 from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
-from cumulet.core.web.wire import Ip, Text, Uuid
+from cumulet.core.web.wire import Ip, Uuid
 from cumulet.services.network.address_pools.row import SubnetPoolRow
 from cumulet.services.network.facets import Facet
 from cumulet.services.network.floating_ips.association import usable_port
@@ -26,7 +26,7 @@ from cumulet.services.network.routers.errors import (
 from cumulet.services.network.routers.legs import legs_of
 from cumulet.services.network.routers.routers import routers
 from cumulet.services.network.routers.row import NdpProxyRow, RouterRow
-from cumulet.services.network.standard import DESCRIBED, NAMED, REVISED, REVISION_MATCH, STAMPED, standard
+from cumulet.services.network.standard import NEWER, standard
 from cumulet.services.network.stirring import stir
 from cumulet.services.network.subnets.row import SubnetRow
 
@@ -36,12 +36,7 @@ ndp_proxies = Noun(
     "ndp_proxies",
     NdpProxyRow,
     [
-        Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL))),
-        NAMED,
-        DESCRIBED,
-        STAMPED,
-        REVISED,
-        REVISION_MATCH,
+        *NEWER,
         Facet(
             "l3-ndp-proxy",
             "IPv6 addresses of guests that routers answer for",

@@ -21,7 +21,7 @@ from cumulet.services.fleet.public import Held
 from cumulet.services.network.agents.agents import closed_hosts
 from cumulet.services.network.agents.exclusions import excluded_hosts
 from cumulet.services.network.floating_ips.row import FloatingIpRow, ForwardingRow
-from cumulet.services.network.following import facts_of, keys_of, let_go, withdraw_beyond
+from cumulet.services.network.following import Following, facts_of, let_go, withdraw_beyond
 from cumulet.services.network.metering.row import meters_of
 from cumulet.services.network.networks.carrying import note_wires, off_the_wire
 from cumulet.services.network.ports import operations
@@ -43,14 +43,11 @@ def _load_query() -> Query:
     return Query(sa.select(RouterRow.c.host, sa.func.count()).where(RouterRow.c.host != "").group_by(RouterRow.c.host))
 
 
-class RouterReconciler:
+class RouterReconciler(Following):
     """One key is one router."""
 
     topic = str(Kind.ROUTER)
-    also: tuple[str, ...] = ()
-
-    def __init__(self, room: Network) -> None:
-        self._room = room
+    row = RouterRow
 
     async def step(self, key: str) -> Outcome:
         room = self._room
@@ -139,12 +136,6 @@ class RouterReconciler:
                     await tx.update(FloatingIpRow, {"id": row.id}, status=wanted)
 
         await self._room.database.write(write)
-
-    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
-        return await keys_of(self._room, RouterRow, Kind.ROUTER, after, limit, only_unsettled=True)
-
-    async def every(self, after: str, limit: int) -> Sequence[str]:
-        return await keys_of(self._room, RouterRow, Kind.ROUTER, after, limit, only_unsettled=False)
 
 
 class NodeWatcher:

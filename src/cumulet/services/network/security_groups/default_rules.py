@@ -20,7 +20,7 @@ from cumulet.services.network.security_groups.rule_rows import (
     builtin_templates,
     template_of,
 )
-from cumulet.services.network.security_groups.rules import RULE_FIELDS, said_of
+from cumulet.services.network.security_groups.said import RULE_FIELDS, said_of
 from cumulet.services.network.standard import LongName
 
 

@@ -25,7 +25,7 @@ from cumulet.services.network.security_groups.errors import (
 )
 from cumulet.services.network.security_groups.log_row import SECURITY_GROUP, LogRow, stir_logged
 from cumulet.services.network.security_groups.row import SecurityGroupRow
-from cumulet.services.network.standard import DESCRIBED, NAMED, REVISED, REVISION_MATCH, STAMPED, standard
+from cumulet.services.network.standard import NEWER, standard
 
 logs = Noun(
     "/log/logs",
@@ -33,12 +33,7 @@ logs = Noun(
     "logs",
     LogRow,
     [
-        Facet(fields=(Field("id", Text()), Field("project_id", Text(255), create=OPTIONAL))),
-        NAMED,
-        DESCRIBED,
-        STAMPED,
-        REVISED,
-        REVISION_MATCH,
+        *NEWER,
         Facet(
             "logging",
             "Logs of what security groups do",

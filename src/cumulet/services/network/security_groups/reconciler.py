@@ -5,7 +5,6 @@ Which members they have is told by notices (`ports/reconciler.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import msgspec
@@ -15,9 +14,8 @@ from cumulet.contracts.assignments import Kind
 from cumulet.core.db import Query
 from cumulet.core.reconcile.outcome import Done, Outcome
 from cumulet.services.network.address_groups import AddressGroupRow
-from cumulet.services.network.following import REST_SECONDS, TEXT_ONLY, keys_of, let_go, withdraw_beyond
+from cumulet.services.network.following import REST_SECONDS, TEXT_ONLY, Following, let_go, withdraw_beyond
 from cumulet.services.network.ports.row import BindingRow, PortGroupRow, PortRow
-from cumulet.services.network.room import Network
 from cumulet.services.network.security_groups.row import RuleRow, SecurityGroupRow
 from cumulet.services.network.specs import group_spec
 from cumulet.services.network.stirring import settle
@@ -35,14 +33,11 @@ def _hosts_query() -> Query:
     return Query(sa.union(living, sa.select(BindingRow.c.host).select_from(bindings).where(concerned)))
 
 
-class GroupReconciler:
+class GroupReconciler(Following):
     """One key is one security group."""
 
     topic = str(Kind.GROUP)
-    also: tuple[str, ...] = ()
-
-    def __init__(self, room: Network) -> None:
-        self._room = room
+    row = SecurityGroupRow
 
     async def step(self, key: str) -> Outcome:
         room = self._room
@@ -68,9 +63,3 @@ class GroupReconciler:
         seen = group.generation
         await room.database.write(lambda tx: settle(tx, SecurityGroupRow, key, seen))
         return Done(rest=REST_SECONDS)
-
-    async def unsettled(self, after: str, limit: int) -> Sequence[str]:
-        return await keys_of(self._room, SecurityGroupRow, Kind.GROUP, after, limit, only_unsettled=True)
-
-    async def every(self, after: str, limit: int) -> Sequence[str]:
-        return await keys_of(self._room, SecurityGroupRow, Kind.GROUP, after, limit, only_unsettled=False)

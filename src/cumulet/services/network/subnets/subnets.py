@@ -143,7 +143,7 @@ async def create(room: Network, call: Call, tx: Transaction, wish: dict[str, Any
     if network is None:
         raise NetworkNotFound(f"Network {wish['network_id']} could not be found.")
     pool = await chosen_pool(tx, call, wish)
-    cidr = await allocate(room, tx, pool, wish) if pool else _given_cidr(wish)
+    cidr = await allocate(tx, pool, wish) if pool else _given_cidr(wish)
     new = NewSubnet(
         project_id=wish["project_id"],
         name=wish["name"],
