@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -196,3 +197,19 @@ async def test_limits_of_types_for_everybody(shop: Shop) -> None:
     await shop.make(1, volume_type="fast")
     await admin.delete(f"/os-quota-sets/{DEMO}", 200)
     await shop.client.post("/volumes", {"volume": {"size": 1, "volume_type": "fast"}}, 413)
+
+
+async def test_specs_that_are_set_at_the_same_time_are_all_kept(shop: Shop) -> None:
+    admin = shop.client.as_("admin")
+    kind = (await admin.post("/types", {"volume_type": {"name": "t"}}, 200))["volume_type"]["id"]
+    group = (await admin.post("/group_types", {"group_type": {"name": "g"}}, 202))["group_type"]["id"]
+    qos = (await admin.post("/qos-specs", {"qos_specs": {"name": "q"}}, 200))["qos_specs"]["id"]
+    keys = [f"k{number}" for number in range(8)]
+    await asyncio.gather(
+        *(admin.put(f"/types/{kind}/extra_specs/{key}", {key: "v"}) for key in keys),
+        *(admin.put(f"/group_types/{group}/group_specs/{key}", {key: "v"}) for key in keys),
+        *(admin.put(f"/qos-specs/{qos}", {"qos_specs": {key: "v"}}) for key in keys),
+    )
+    assert set((await admin.get(f"/types/{kind}/extra_specs"))["extra_specs"]) == set(keys)
+    assert set((await admin.get(f"/group_types/{group}/group_specs"))["group_specs"]) == set(keys)
+    assert set((await admin.get(f"/qos-specs/{qos}"))["qos_specs"]["specs"]) == set(keys)
