@@ -7,7 +7,7 @@ import pytest
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.backends import Storage
 from cumulet.contracts.machines import VolumeConnection
-from cumulet.drivers.volume.fake import VolumeWorld
+from cumulet.drivers.volume.fake import FakeVolume, VolumeWorld
 from cumulet.services.block_storage.volumes.store import TOPIC
 from tests.api.block_storage.shop import Shop
 from tests.api.block_storage.test_backends import SHARED, host, kind
@@ -140,6 +140,23 @@ async def test_a_move_that_fails_leaves_the_volume_where_it_was(shop: Shop) -> N
 
 
 # ---- shared storage -------------------------------------------------------------------------------------------------
+
+
+async def test_a_move_that_is_called_off_leaves_nothing_where_it_was_to_end(shop: Shop) -> None:
+    world = shop.nodes.give("one", "fast")
+    fast = await kind(shop, "fast", volume_backend_name="fast")
+    plain = await kind(shop, "plain", volume_backend_name="local")
+    volume = await shop.make(size=2, volume_type=plain)
+    home = worlds_with(shop, volume)
+    retype = {"new_type": fast, "migration_policy": "on-demand"}
+    await shop.client.post(f"/volumes/{volume}/action", {"os-retype": retype}, 202)
+    world.volumes[volume] = FakeVolume(2, "half of it")
+    await shop.act(volume, "os-reset_status", {"migration_status": "none"}, persona="admin")
+    seen = await shop.see(volume, "admin")
+    assert (seen["status"], seen["volume_type"], seen["migration_status"]) == ("available", "plain", None)
+    assert worlds_with(shop, volume) == home
+    assert await quota(shop, "fast") == {"volumes": 0, "gigabytes": 0, "snapshots": 0}
+    assert await quota(shop, "plain") == {"volumes": 1, "gigabytes": 2, "snapshots": 0}
 
 
 async def shared(shop: Shop) -> tuple[VolumeWorld, str, str]:

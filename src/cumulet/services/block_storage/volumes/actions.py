@@ -15,7 +15,7 @@ from cumulet.services.block_storage import metadata
 from cumulet.services.block_storage.errors import InvalidInput, InvalidVolume, MetadataKeyNotFound
 from cumulet.services.block_storage.metadata import Alter, Metadata
 from cumulet.services.block_storage.room import BlockStorage
-from cumulet.services.block_storage.volumes import mirroring, operations, store
+from cumulet.services.block_storage.volumes import arrival, mirroring, operations, store
 from cumulet.services.block_storage.volumes.resource import RULE, volumes
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
 
@@ -110,19 +110,15 @@ async def _say_of_its_move(room: BlockStorage, row: VolumeRow, word: str) -> Non
     """An administrator's word ends a move that is on its way: the volume stays where it is."""
     if word not in MIGRATIONS:
         raise InvalidInput(f"Invalid migration status: {word[:60]!r}; use one of {', '.join(MIGRATIONS)}")
-    status = "" if word == "none" else word
     async with room.database.read() as tx:
         open_in = [one.id for one in await tx.find(AttachmentRow, volume_id=row.id) if one.move]
     if open_in:
         # Where it is, its machine's node says.
         return await mirroring.call_off(room, open_in[0], "an administrator has called it off")
-
-    async def write(tx: Transaction) -> None:
-        volume = await store.held(room, tx, row.id)
-        hold = "" if volume.destination else volume.hold
-        await store.order(room, tx, row.id, destination="", migration_status=status, hold=hold)
-
-    await room.database.write(write)
+    if row.destination:
+        await arrival.end(room, row, arrival.ERROR)
+    status = "" if word == "none" else word
+    await room.database.write(lambda tx: store.change(room, tx, row.id, migration_status=status))
 
 
 @volumes.action(
