@@ -30,7 +30,8 @@ from cumulet.services.network.security_groups.row import SecurityGroupRow
 from cumulet.services.network.specs import member_of
 from cumulet.services.placement.rows import AllocationRow, InventoryRow, ProviderRow
 from tests.sim.doings import People
-from tests.sim.world import Dead, Scene
+from tests.sim.processes import Dead
+from tests.sim.world import Scene
 from tests.support.personas import DEMO
 from tests.support.virtual_time import VirtualClock
 

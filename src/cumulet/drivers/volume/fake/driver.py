@@ -1,106 +1,28 @@
-"""Volumes of the simulation. Their world outlives the driver and has limited room."""
+"""The driver of a simulated backend."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from cumulet.contracts.assignments import Fault
 from cumulet.contracts.backends import Storage
-from cumulet.contracts.machines import VolumeConnection
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import CONTENT, COPY_FORMATS, EMPTY, VolumeFacts, VolumeSpec, export_name
-from cumulet.drivers.hypervisor.base import OutOfReach
 from cumulet.drivers.hypervisor.fake.disk import empty_disk
-from cumulet.drivers.volume.base import EXPORT, CopyFailed, Supplies
-from cumulet.lib.sparse import LONGEST_FRAME, Parcel, frames, parcel
+from cumulet.drivers.volume.base import CopyFailed, Supplies
+from cumulet.drivers.volume.fake.words import NOTHING, bytes_of, word_of
+from cumulet.drivers.volume.fake.world import FakeExport, FakeVolume, VolumeWorld
+from cumulet.lib.sparse import Parcel, frames, parcel
 
-_NOTHING = "blank"
-"""The content of a disk that nobody has written."""
 _PORT = 10809
 
 
 FAKE_STORAGE = Storage(driver="fake", content="fake")
-
-
-def _bytes_of(content: str) -> bytes:
-    """A raw disk whose first bytes are the word for its content."""
-    return (b"" if content == _NOTHING else content.encode()).ljust(LONGEST_FRAME, b"\0")
-
-
-async def _word(stream: AsyncIterator[bytes], size_gib: int) -> str:
-    """The word for the content of a raw disk that comes with its holes."""
-    content = _NOTHING
-    async for place, data in frames(stream, most=size_gib << 30):
-        content = data.rstrip(b"\0").decode() or _NOTHING if data and not place else content
-    return content
-
-
-@dataclass(slots=True)
-class FakeVolume:
-    """One volume. `content` is a word that stands for all its bytes: copies have the same."""
-
-    size_gib: int
-    content: str
-    snapshots: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """(size, content) of that moment."""
-    reverts: int = 0
-    reimages: int = 0
-    restores: int = 0
-    key: str = ""
-    """What opens it; empty: anybody can."""
-
-
-@dataclass(frozen=True, slots=True)
-class FakeExport:
-    """A volume as machines of any node reach it."""
-
-    address: str
-    secret: str
-
-
-@dataclass(slots=True)
-class VolumeWorld:
-    """What really exists on one backend."""
-
-    capacity_gib: int = 1000
-    volumes: dict[str, FakeVolume] = field(default_factory=dict)
-    open_in: dict[str, set[str]] = field(default_factory=dict)
-    """Which machines have a volume open."""
-    exports: dict[str, FakeExport] = field(default_factory=dict)
-
-    def holders(self, volume_id: str) -> list[str]:
-        """Who has it open."""
-        others = [EXPORT] if volume_id in self.exports else []
-        return [*others, *sorted(self.open_in.get(volume_id, ()))]
-
-    def lets_in(self, connection: VolumeConnection) -> bool:
-        """Whether a volume is reached here in this way."""
-        address = f"{connection.host}:{connection.port}/{connection.target}"
-        return self.exports.get(connection.volume_id) == FakeExport(address, connection.secret)
-
-    def held_in(self, volume_id: str) -> FakeVolume:
-        """A volume, for whoever has it open. Raises OutOfReach."""
-        volume = self.volumes.get(volume_id)
-        if volume is None:
-            raise OutOfReach(f"there is no volume {volume_id}")
-        return volume
-
-    def used_gib(self) -> int:
-        return sum(
-            volume.size_gib + sum(size for size, _ in volume.snapshots.values()) for volume in self.volumes.values()
-        )
-
-    def snapshot(self, snapshot_id: str) -> tuple[int, str] | None:
-        for volume in self.volumes.values():
-            if snapshot_id in volume.snapshots:
-                return volume.snapshots[snapshot_id]
-        return None
 
 
 class FakeVolumes:
@@ -154,7 +76,7 @@ class FakeVolumes:
         size, content = volume.snapshots[snapshot_id] if snapshot_id else (volume.size_gib, volume.content)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "disk"
-            path.write_bytes(_bytes_of(content) if disk_format == "raw" else empty_disk(disk_format, size << 30))
+            path.write_bytes(bytes_of(content) if disk_format == "raw" else empty_disk(disk_format, size << 30))
             yield path
 
     @asynccontextmanager
@@ -206,7 +128,7 @@ class FakeVolumes:
             comes = spec.arrives == CONTENT
             return FakeVolume(
                 spec.size_gib,
-                await _word(self._supplies.volume_file(spec.id), spec.size_gib) if comes else _NOTHING,
+                await word_of(self._supplies.volume_file(spec.id), spec.size_gib) if comes else NOTHING,
                 reverts=spec.reverts,
                 reimages=spec.reimages,
                 restores=spec.restores,
@@ -229,7 +151,7 @@ class FakeVolumes:
         return self._world.volumes.pop(spec.adopt)
 
     def _make(self, spec: VolumeSpec, key: str) -> FakeVolume | Fault:
-        size, content = 0, _NOTHING
+        size, content = 0, NOTHING
         if spec.image is not None:
             size, content = -(-spec.image.size // (1 << 30)), f"image {spec.image.id}"
         elif spec.snapshot_id:
@@ -273,7 +195,7 @@ class FakeVolumes:
             return None
         if self._world.holders(spec.id):
             return Fault(message="This volume is in use; detach it before a backup is restored to it.", code=409)
-        volume.content = await _word(self._supplies.backup(spec.restore_from), volume.size_gib)
+        volume.content = await word_of(self._supplies.backup(spec.restore_from), volume.size_gib)
         volume.restores = spec.restores
         return None
 
