@@ -25,10 +25,10 @@ METADATA = "curl -s http://169.254.169.254"
 
 def test_from_nothing_to_a_server_and_back(cloud: Cloud, client: Connection) -> None:
     client.network.find_security_group("default")  # made at the first look, and it stays
-    before = settled_traces(cloud)
-    blue = Tenant(cloud, client, "blue")
     (tiny,) = client.image.images(name="tiny")
     client.image.update_image(tiny, hw_qemu_guest_agent="yes", os_admin_user="cirros")
+    before = settled_traces(cloud)
+    blue = Tenant(cloud, client, "blue")
 
     began = time.monotonic()
     server = blue.server("vm1", user_data=HELLO)
