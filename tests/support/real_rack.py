@@ -247,9 +247,10 @@ def _await(cloud: Cloud, far: FarNode) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="real_rack", description="Run a command beside a cloud of several nodes.")
     parser.add_argument("--nodes", type=int, default=2, choices=range(1, len(NAMES) + 1))
+    parser.add_argument("--share", action="store_true", help="with a second backend, of a storage that all nodes reach")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
-    with real_rack(options.nodes, street=True) as rack:
+    with real_rack(options.nodes, street=True, share=options.share) as rack:
         known = [f"OS_CLIENT_CONFIG_FILE={rack.cloud.state / 'clouds.yaml'}", "OS_CLOUD=cumulet"]
         given = [word.replace("{image}", str(tiny_image())) for word in options.command]
         done = subprocess.run(rack.cloud.host.command(["env", *known, *given]), env=clean_environment(), check=False)

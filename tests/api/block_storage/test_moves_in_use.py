@@ -76,6 +76,8 @@ async def test_a_volume_goes_and_its_server_runs_on(shop: Shop, server_at: str, 
     assert (await shop.see(volume))["attachments"] == [shown]
     page = await shop.compute.as_("admin").get(f"/servers/{server}/os-volume_attachments")
     assert [one["volumeId"] for one in page["volumeAttachments"]] == [volume]
+    actions = await shop.compute.as_("admin").get(f"/servers/{server}/os-instance-actions")
+    assert [one["action"] for one in actions["instanceActions"]].count("swap_volume") == 1
     # All that can be done with a volume in use can be done with it there.
     await shop.act(volume, "os-extend", {"new_size": 2})
     assert world(shop, place).volumes[volume].size_gib == 2

@@ -15,9 +15,11 @@ import msgspec
 from cumulet.contracts.assignments import Kind
 from cumulet.contracts.machines import MachineSpec, MirrorFacts, Power, VolumeConnection
 from cumulet.contracts.record import digest_of
+from cumulet.core.db import Transaction
 from cumulet.core.errors import CloudError, Unavailable
 from cumulet.core.reconcile import Again, Outcome
 from cumulet.lib.clock import SECOND
+from cumulet.services.compute.history import record_ended
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look
 from cumulet.services.compute.servers.row import DiskRow, Wanted
@@ -51,8 +53,8 @@ async def _begin(room: Compute, look: Look, disk: DiskRow) -> Outcome | None:
         return Again()
     try:
         target = await room.volumes.target(disk.id, look.server.host)
-    except Unavailable:
-        raise
+    except Unavailable as error:
+        return Again(LOOK_AGAIN, error.message)
     except CloudError as error:
         await room.volumes.stayed(disk.id, error.message)
         return Again()
@@ -67,8 +69,7 @@ async def _begin(room: Compute, look: Look, disk: DiskRow) -> Outcome | None:
 async def _follow(room: Compute, look: Look, disk: DiskRow) -> Outcome | None:
     mirror = _mirror(look, disk)
     if mirror is not None and mirror.there:
-        node = await room.volumes.went(disk.id)
-        await change(room, disk, connection=disk.target, target="", node=node)
+        await _note_there(room, look, disk, await room.volumes.went(disk.id))
         return Again()
     if look.goes(disk):
         if mirror is not None and mirror.fault and look.machine and look.machine.digest == look.digest:
@@ -76,6 +77,17 @@ async def _follow(room: Compute, look: Look, disk: DiskRow) -> Outcome | None:
             return Again()
         return None
     return await _stay(room, look, disk)
+
+
+async def _note_there(room: Compute, look: Look, disk: DiskRow, node: str) -> None:
+    """Written down once, also among what happened to the server."""
+    there = {"connection": disk.target, "target": "", "node": node}
+
+    async def write(tx: Transaction) -> None:
+        if await tx.update(DiskRow, {"id": disk.id, "target": disk.target}, **there):
+            await record_ended(tx, look.server, "swap_volume", room.clock.now())
+
+    await room.database.write(write)
 
 
 async def _stay(room: Compute, look: Look, disk: DiskRow) -> Outcome | None:
