@@ -30,6 +30,7 @@ MOST_HEAD = 1 << 15
 PIECE = 1 << 18
 
 _PORTS = {"http": 80, "https": 443}
+_INTERNET_IPV6 = ipaddress.IPv6Network("2000::/3")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _STATUS = re.compile("[0-9]{3}")
 
@@ -47,18 +48,21 @@ class Outside:
             found = found.ipv4_mapped
         if any(found in network for network in self._networks(found.version)):
             return True
-        return found.is_global and not found.is_multicast and not _carries_ipv4(found)
+        if isinstance(found, ipaddress.IPv6Address) and not _is_given_out(found):
+            return False
+        return found.is_global and not found.is_multicast
 
     def _networks(self, version: int) -> Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         parsed = (ipaddress.ip_network(text) for text in self.networks)
         return (network for network in parsed if network.version == version)
 
 
-def _carries_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Addresses behind which a gateway may reach any IPv4 address, such as those of NAT64."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return False
-    return bool(address.sixtofour or address.teredo or address in ipaddress.ip_network("64:ff9b::/96"))
+def _is_given_out(address: ipaddress.IPv6Address) -> bool:
+    """Is it of the part of IPv6 that the internet uses, and no address behind which lies any one of IPv4?
+
+    What lies outside that part may be somebody's inside: site-local addresses, and those of translators such as NAT64.
+    """
+    return address in _INTERNET_IPV6 and not address.sixtofour and not address.teredo
 
 
 @dataclass(frozen=True)
