@@ -74,3 +74,8 @@ async def test_a_browser_carries_the_question_and_the_answer(meeting: Meeting) -
     token = re.search(r'name="token" value="([^"]+)"', page.text)
     assert token
     await Client(meeting.cloud, token[1]).get("/auth/projects")
+
+
+async def test_a_form_of_more_fields_than_anybody_has_to_say(meeting: Meeting) -> None:
+    answer = await meeting.cloud.nobody()("POST", WEBSSO, content="&".join(["x=1"] * 1000), headers=FORM)
+    assert (answer.status_code, "fields" in answer.text) == (400, True)

@@ -33,6 +33,7 @@ from cumulet.services.identity.room import Identity
 log = logging.getLogger("cumulet.federation")
 OF_PROTOCOL = "/auth/OS-FEDERATION/websso/{protocol_id}"
 LONGEST_FORM = 512 * 1024
+MOST_FIELDS = 100
 FORM = "application/x-www-form-urlencoded"
 _WITH_PROTOCOL = Query(
     sa.select(IdentityProviderRow.table)
@@ -129,13 +130,23 @@ async def _back_by_post(room: Identity, call: Call, provider: IdentityProviderRo
     from cumulet.services.identity.federation.saml.service import from_browser
 
     body = await call.request.body(LONGEST_FORM)
-    given = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=100))
+    given = _fields(body)
     journey = arrived(room, call.request.headers.get("cookie", ""), given.get("RelayState", ""))
     if (journey.idp_id, journey.protocol_id) != (provider.id, protocol.id):
         raise AuthenticationFailed
     attributes = await from_browser(room, protocol, given.get("SAMLResponse", ""), journey.state)
     check_provider(provider, attributes, protocol.remote_id_attribute or SAML_ISSUER)
     return await deliver(room, provider, protocol, journey.origin, attributes, {"Set-Cookie": ended(journey)})
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    """What a browser posts. Raises InvalidValue for more than anybody has to say."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
+    except ValueError as error:
+        raise InvalidValue(
+            f"The form has more than {MOST_FIELDS} fields; SAMLResponse and RelayState are due."
+        ) from error
 
 
 async def _back(
