@@ -8,6 +8,7 @@ import pytest
 
 from cumulet.core.web.body import REQUIRED
 from cumulet.services.network.noun import Noun
+from cumulet.services.network.room import Network
 from cumulet.services.network.service import NOUNS
 from tests.api.network.conftest import Maker
 from tests.support.client import Client
@@ -124,3 +125,22 @@ async def test_nobody_makes_himself_a_leg_of_a_router(network: Client, make: Mak
     await network.as_("stranger").put(f"/ports/{port['id']}", change, 409)
     await network.put(f"/ports/{leg['port_id']}", {"port": {"device_id": ""}}, 409)
     await network.put(f"/ports/{leg['port_id']}", {"port": {"name": "leg"}})
+
+
+async def test_what_no_quota_counts_is_bounded(network: Client, make: Maker, room: Network) -> None:
+    room.most_uncounted = 2
+    router = await make.one("router", "/routers")
+    for noun, path, wishes in (
+        ("address_group", "/address-groups", [{} for _ in range(3)]),
+        (
+            "conntrack_helper",
+            f"/routers/{router['id']}/conntrack_helpers",
+            [{"protocol": "tcp", "port": 2000 + number, "helper": "ftp"} for number in range(3)],
+        ),
+    ):
+        for wish in wishes[:2]:
+            await make.one(noun, path, **wish)
+        refusal = await network.post(path, {noun: wishes[2]}, 409)
+        assert refusal["NeutronError"]["type"] == "OverQuota"
+        assert noun in refusal["NeutronError"]["message"]
+    await Maker(network.as_("stranger")).one("address_group", "/address-groups")

@@ -14,6 +14,7 @@ import msgspec
 
 from cumulet.core.db import Duplicate, Row, Transaction
 from cumulet.core.db.engine import Collision
+from cumulet.core.errors import OverQuota
 from cumulet.core.web.call import Call
 from cumulet.core.web.resource import Endpoint
 from cumulet.lib.numbers import whole
@@ -203,6 +204,16 @@ class Noun(Readable):
         self.allow_attributes(call, f"create_{self.rule}", given, target)
         if self.quota:
             await room.quota.take(tx, project, **{self.quota: 1})
+        elif "project_id" in self.row.c:
+            await self._refuse_too_many(room, tx, call.parent.project_id if self.of else project)
+
+    async def _refuse_too_many(self, room: Network, tx: Transaction, project: str) -> None:
+        """What no quota counts is bounded all the same."""
+        if project and await tx.count(self.row, project_id=project) >= room.most_uncounted:
+            raise OverQuota(
+                f"Quota exceeded for resources: ['{self.one}']. A project may have {room.most_uncounted} of them.",
+                (self.one,),
+            )
 
     def allow_change(self, call: Call, row: Any, rule: str, given: Mapping[str, Any]) -> None:
         """Refuse who may not see it as if it were not there, and who may not change it for what he is."""

@@ -49,5 +49,7 @@ class Network(Room):
     most_meter_rules: int = 1000
     most_gateways: int = 8
     """Of one router."""
+    most_uncounted: int = 2000
+    """Of each noun that has no quota, in one project."""
     most_standbys: int = 3
     """Nodes that hold a router together."""

@@ -15,7 +15,7 @@ from cumulet.core.web.resource import Endpoint
 from cumulet.core.web.wire import ListOf
 from cumulet.services.network.attributes import clean, read_object
 from cumulet.services.network.errors import HTTPBadRequest
-from cumulet.services.network.noun import Noun
+from cumulet.services.network.noun import Noun, again_if_doubled
 from cumulet.services.network.room import Network
 from cumulet.services.network.standard import MOST_TAGS, Tag, set_tags, tags_text
 
@@ -98,7 +98,7 @@ def _writer(noun: Noun, verb: str, change: Change) -> Callable[[Network, Call], 
                 await set_tags(tx, row.id, tags)
             return str(saved.tags)
 
-        text = await room.database.write(write)
+        text = await room.database.write(again_if_doubled(write))
         if change is _replaced:
             return {"tags": msgspec.Raw(text.encode())}
         return None

@@ -19,6 +19,7 @@ from cumulet.services.network.agents.errors import AgentNotFound
 from cumulet.services.network.attributes import Attributes, read_one
 from cumulet.services.network.errors import HTTPBadRequest, InvalidInput
 from cumulet.services.network.facets import Facet
+from cumulet.services.network.noun import again_if_doubled
 from cumulet.services.network.ports.row import PortRow
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
@@ -177,7 +178,7 @@ async def _update(room: Network, call: Call) -> dict[str, Any]:
         for router in await tx.find(RouterRow, host="" if admin_up else agent["host"]):
             tx.wake("router", router.id)
 
-    await room.database.write(write)
+    await room.database.write(again_if_doubled(write))
     return {"agent": await find_agent(room, call)}
 
 
@@ -192,7 +193,7 @@ async def _delete(room: Network, call: Call) -> None:
         await tx.delete(AgentRow, id=agent["id"])
         await tx.insert(AgentRow(agent["id"], agent["host"], admin_up=True, description="", gone_at=seen))
 
-    await room.database.write(write)
+    await room.database.write(again_if_doubled(write))
 
 
 async def _zones(room: Network, call: Call) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from cumulet.services.network.facets import Facet
 from cumulet.services.network.networks.carrying import off_the_wire
 from cumulet.services.network.networks.networks import networks
 from cumulet.services.network.networks.row import NetworkHostRow, NetworkRow
+from cumulet.services.network.noun import again_if_doubled
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.legs import gateway_ports
 from cumulet.services.network.routers.routers import routers
@@ -116,7 +117,7 @@ async def _add_network(room: Network, call: Call) -> msgspec.Raw:
             raise refusal from race
         await stir(tx, NetworkRow, "network", [network.id])
 
-    await room.database.write(write)
+    await room.database.write(again_if_doubled(write))
     return NOTHING
 
 
@@ -135,7 +136,7 @@ async def _remove_network(room: Network, call: Call) -> None:
         await tx.delete(NetworkHostRow, network_id=network.id, host=agent["host"])
         await stir(tx, NetworkRow, "network", [network.id])
 
-    await room.database.write(write)
+    await room.database.write(again_if_doubled(write))
 
 
 # ---- routers -------------------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ async def _add_router(room: Network, call: Call) -> msgspec.Raw:
         await tx.update(RouterRow, {"id": router.id}, host=agent["host"], by_hand=True)
         await stir(tx, RouterRow, "router", [router.id])
 
-    await room.database.write(write)
+    await room.database.write(again_if_doubled(write))
     return NOTHING
 
 
@@ -213,7 +214,7 @@ async def _remove_router(room: Network, call: Call) -> None:
             await tx.update(RouterRow, {"id": router.id}, host="", by_hand=False, rests_at=router.generation + 1)
         await stir(tx, RouterRow, "router", [router.id])
 
-    await room.database.write(write)
+    await room.database.write(again_if_doubled(write))
 
 
 def endpoints() -> list[Endpoint]:

@@ -21,7 +21,7 @@ from cumulet.services.network.flavors.errors import (
     ServiceProfileNotFound,
 )
 from cumulet.services.network.flavors.row import FlavorProfileRow, FlavorRow, ServiceProfileRow, next_profile
-from cumulet.services.network.noun import Noun
+from cumulet.services.network.noun import Noun, again_if_doubled
 from cumulet.services.network.room import Network
 from cumulet.services.network.routers.row import RouterRow
 from cumulet.services.network.service_providers import ROUTERS
@@ -102,7 +102,7 @@ async def _bind(room: Network, call: Call) -> dict[str, Any]:
             )
         await _have(room, tx, flavor, [*has, id])
 
-    await room.database.write(write)
+    await room.database.write(again_if_doubled(write))
     return {"service_profile": {"id": id}}
 
 
@@ -119,7 +119,7 @@ async def _release(room: Network, call: Call) -> None:
             )
         await _have(room, tx, flavor, [profile for profile in has if profile != id])
 
-    await room.database.write(write)
+    await room.database.write(again_if_doubled(write))
 
 
 async def _next_providers(room: Network, call: Call) -> dict[str, Any]:
