@@ -25,10 +25,6 @@ class FlavorExists(Conflict):
     pass
 
 
-class InvalidFlavor(BadRequest):
-    pass
-
-
 class InstanceNotFound(NotFound):
     pass
 

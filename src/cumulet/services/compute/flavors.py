@@ -1,4 +1,4 @@
-"""Flavors: the sizes that servers come in, and the projects that may use the private ones."""
+"""Flavors: the sizes that servers come in."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulet.core.db import PRIMARY, Duplicate, Instant, Json, Name, Number, Query, Row, Transaction, stored
-from cumulet.core.errors import BadRequest, Conflict
+from cumulet.core.errors import BadRequest
 from cumulet.core.room import Room
-from cumulet.core.web.body import HIDDEN, OPTIONAL, REQUIRED, Field
+from cumulet.core.web.body import OPTIONAL, REQUIRED, Field
 from cumulet.core.web.call import Call
 from cumulet.core.web.listing import Clause, Filter, Listing, Question, ask, parse_sort
 from cumulet.core.web.resource import Listed, Owner, Resource
@@ -27,7 +27,6 @@ from cumulet.services.compute.room import Compute
 
 MANAGE = "os_compute_api:os-flavor-manage:"
 EXTRA_SPECS = "os_compute_api:os-flavor-extra-specs:index"
-ACCESS = "os_compute_api:os-flavor-access"
 _WITHOUT_FACTOR = version("2.102")
 
 
@@ -225,49 +224,6 @@ async def delete(room: Compute, call: Call, row: FlavorRow) -> None:
         await tx.delete(FlavorRow, id=row.id)
 
     await room.database.write(write)
-
-
-# ---- access -----------------------------------------------------------------------------------------------------
-
-
-async def _accesses(room: Room, flavor_id: str) -> dict[str, Any]:
-    async with room.database.read() as tx:
-        rows = await tx.find(FlavorAccessRow, flavor_id=flavor_id, order_by="project_id")
-    return {"flavor_access": [{"flavor_id": flavor_id, "tenant_id": row.project_id} for row in rows]}
-
-
-@flavors.item("GET", ACCESS, suffix="/os-flavor-access")
-async def list_access(room: Compute, call: Call, row: FlavorRow) -> dict[str, Any]:
-    if row.public:
-        raise FlavorNotFound("Access list not available for public flavors.")
-    return await _accesses(room, row.id)
-
-
-Tenant = Field("tenant", Text(255, 1), create=REQUIRED, source=HIDDEN)
-
-
-@flavors.action("addTenantAccess", ACCESS + ":add_tenant_access", Tenant, status=200)
-async def add_access(room: Compute, call: Call, row: FlavorRow) -> dict[str, Any]:
-    project = call.wish["tenant"]
-    if row.public and call.version >= version("2.7"):
-        raise Conflict("Can not add access to a public flavor.")
-    if not await room.identity.project_exists(project):
-        raise BadRequest(f"Project ID {project} is not a valid project.")
-    try:
-        await room.database.write(lambda tx: tx.insert(FlavorAccessRow(row.id, project)))
-    except Duplicate as taken:
-        raise Conflict(f"Flavor access already exists for flavor {row.id} and project {project}.") from taken
-    return await _accesses(room, row.id)
-
-
-@flavors.action("removeTenantAccess", ACCESS + ":remove_tenant_access", Tenant, status=200)
-async def remove_access(room: Compute, call: Call, row: FlavorRow) -> dict[str, Any]:
-    project = call.wish["tenant"]
-    if not await room.identity.project_exists(project):
-        raise BadRequest(f"Project ID {project} is not a valid project.")
-    if not await room.database.write(lambda tx: tx.delete(FlavorAccessRow, flavor_id=row.id, project_id=project)):
-        raise FlavorNotFound(f"Flavor access not found for {row.id} / {project} combination.")
-    return await _accesses(room, row.id)
 
 
 # ---- for servers ------------------------------------------------------------------------------------------------

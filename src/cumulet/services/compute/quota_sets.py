@@ -24,7 +24,6 @@ WINDOWS = {
     "injected_files": "2.56", "injected_file_content_bytes": "2.56", "injected_file_path_bytes": "2.56",
 }  # fmt: skip
 MOVED = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
-PER_SERVER = ("metadata_items", "injected_files", "injected_file_content_bytes", "injected_file_path_bytes")
 COUNTED = ("instances", "cores", "ram", "server_groups")
 
 

@@ -19,7 +19,6 @@ from cumulet.services.compute.servers.row import ServerRow
 
 RULE = "os_compute_api:os-availability-zone:"
 HOSTS = "os_compute_api:os-hosts:"
-INTERNAL = "internal"
 
 
 async def _by_zone(room: Compute) -> dict[str, list[str]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from cumulet.core.errors import CloudError, Conflict, Forbidden
+from cumulet.core.errors import Forbidden
 from cumulet.core.web.call import Call
-from cumulet.core.web.versions import version
 from cumulet.services.compute.errors import InvalidServer, Limited
 from cumulet.services.compute.flavors import Flavor, copy_of, visible_flavor
 from cumulet.services.compute.hosts import zones
@@ -27,13 +26,12 @@ from cumulet.services.compute.servers.block_devices import (
     usable_volume,
     wished,
 )
-from cumulet.services.compute.servers.promises import unkept_by_flavor, unkept_by_image
-from cumulet.services.image.public import ImageView
+from cumulet.services.compute.servers.boot_images import fits, image_for, image_text, kept_properties
+from cumulet.services.compute.servers.networks_asked import networks_asked
+from cumulet.services.compute.servers.promises import unkept_by_flavor
 from cumulet.services.network.public import NicRequest
 
 CREATE = "os_compute_api:servers:create"
-SHARES_SINCE = version("2.72")
-"""From here a port may ask for a share of what its host can promise."""
 
 
 @dataclass
@@ -69,7 +67,8 @@ async def admit(room: Compute, call: Call) -> Admitted:
     await admit_key(room, call, admitted)
     await admit_place(room, call, admitted)
     admitted.groups = [group["name"] for group in wish.get("security_groups") or () if group.get("name")]
-    await admit_networks(room, call, admitted)
+    several = admitted.most > 1
+    admitted.nics = await networks_asked(room, call, admitted.groups, several=several)
     return admitted
 
 
@@ -90,59 +89,6 @@ async def flavor_for(room: Compute, call: Call, flavor_id: str) -> Flavor:
     if unkept:
         raise InvalidServer(f"Flavor {flavor.name} asks for what this cloud does not have: {unkept}.")
     return flavor
-
-
-async def image_for(room: Compute, call: Call, image_id: str) -> ImageView:
-    """An image that the caller may start from."""
-    try:
-        image = await room.images.get(call.caller, image_id)
-    except CloudError as error:
-        if error.status >= 500:
-            raise
-        raise InvalidServer(f"Image {image_id[:255]} could not be found.") from error
-    if image.status != "active":
-        raise InvalidServer(f"Image {image_id} is not active.")
-    return image
-
-
-async def image_text(room: Compute, image_id: str) -> str:
-    """The bytes of an image as nodes fetch them."""
-    found = await room.images.ref(image_id)
-    if found is None:
-        raise InvalidServer(f"Image {image_id} is not active.")
-    return msgspec.json.encode(found).decode()
-
-
-def fits(image: ImageView, flavor: Flavor, *, root_is_volume: bool = False) -> None:
-    """Raises InvalidServer when the flavor is too small for the image, or no machine is what the image asks for."""
-    if image.min_ram > flavor.ram:
-        raise InvalidServer("Flavor's memory is too small for requested image.")
-    unkept = unkept_by_image(image.properties)
-    if unkept:
-        raise InvalidServer(f"Image {image.id} asks for what this cloud does not have: {unkept}.")
-    if root_is_volume or not flavor.disk:
-        return
-    if image.min_disk > flavor.disk:
-        raise InvalidServer(
-            f"Flavor's disk is too small for requested image. Flavor disk is {flavor.disk << 30} bytes, image is "
-            f"{image.min_disk << 30} bytes at least."
-        )
-    if (image.size or 0) > flavor.disk << 30:
-        raise InvalidServer(
-            f"Flavor's disk is too small for requested image. Flavor disk is {flavor.disk << 30} bytes, image is "
-            f"{image.size} bytes."
-        )
-
-
-def kept_properties(image: ImageView) -> dict[str, str]:
-    """What a server keeps of its image: its properties and what its size demands."""
-    found = {name: str(value) for name, value in image.properties.items() if len(name) <= 255 and value is not None}
-    found |= {"min_disk": str(image.min_disk), "min_ram": str(image.min_ram)}
-    for name in ("disk_format", "container_format"):
-        value = getattr(image, name)
-        if value:
-            found[name] = value
-    return found
 
 
 async def admit_limits(room: Compute, call: Call, admitted: Admitted) -> None:
@@ -261,53 +207,3 @@ async def admit_place(room: Compute, call: Call, admitted: Admitted) -> None:
         if group is None or (group.project_id != call.caller.project_id and not call.may("context_is_admin")):
             raise InvalidServer(f"Server group {hints['group']} could not be found.")
         admitted.group_id = group.id
-
-
-async def admit_networks(room: Compute, call: Call, admitted: Admitted) -> None:
-    asked: Sequence[dict[str, Any]] | Literal["auto", "none"] | None = call.wish.get("networks")
-    chosen = asked if asked == "auto" or asked == "none" else requests_for(asked, admitted)
-    try:
-        admitted.nics = list(await room.networks.check(call.caller, chosen, admitted.groups))
-        if asked == "auto" and not admitted.nics:
-            admitted.nics = [NicRequest(network_id=await own_network(room, call))]
-    except CloudError as error:
-        # What is not there, or is a taken address, is the fault of the wish; a port in use is a conflict.
-        if error.status == 404 or error.type_name == "IpAddressInUse":
-            raise InvalidServer(error.message) from error
-        raise
-    if call.version < SHARES_SINCE and any(nic.asks for nic in admitted.nics):
-        raise InvalidServer(
-            "Creating servers with ports having resource requests, like a port with a QoS minimum bandwidth policy, is "
-            "not supported until microversion 2.72."
-        )
-
-
-async def own_network(room: Compute, call: Call) -> str:
-    """The network that a project without one is given. Raises InvalidServer where no administrator prepared that."""
-    try:
-        made = await room.networks.api.ask(call.caller, "GET", f"/auto-allocated-topology/{call.caller.project_id}")
-    except Conflict as error:
-        raise InvalidServer(
-            f"Unable to automatically allocate a network for project {call.caller.project_id}: {error.message}"
-        ) from error
-    return str(made["auto_allocated_topology"]["id"])
-
-
-def requests_for(asked: Sequence[dict[str, Any]] | None, admitted: Admitted) -> list[NicRequest]:
-    """The networks and ports of a wish. Raises InvalidServer."""
-    requests = []
-    for item in asked or ():
-        port, network, ip = item.get("port") or "", item.get("uuid") or "", item.get("fixed_ip") or ""
-        if not port and not network:
-            raise InvalidServer("Bad networks format: give a port or the uuid of a network.")
-        if port and ip:
-            raise InvalidServer("Specified Fixed IP cannot be used with a port: the port has its own.")
-        if port and admitted.most > 1:
-            raise InvalidServer("Unable to launch multiple instances with a single configured port ID.")
-        if ip and admitted.most > 1:
-            raise InvalidServer("Invalid fixed IP Address: one address cannot be given to several servers.")
-        requests.append(NicRequest(network_id=network, port_id=port, fixed_ip=ip, tag=item.get("tag") or ""))
-    tags = [request.tag for request in requests if request.tag]
-    if len(set(tags)) != len(tags):
-        raise InvalidServer("The same device tag is used twice.")
-    return requests

@@ -41,10 +41,6 @@ def _power(text: str) -> int:
     return int(text)
 
 
-def _nothing_or(text: str) -> str:
-    return text
-
-
 FILTERS = (
     Filter("name", contains=True),
     Filter("image", "image_id"),

@@ -13,7 +13,6 @@ from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.row import ServerRow, Wanted
 from cumulet.services.compute.servers.store import copy_of, save, wish_again
 
-UNLOCK = "os_compute_api:os-lock-server:unlock:unlock_override"
 ANY: frozenset[str] = frozenset()
 IDLE = frozenset({""})
 

@@ -12,7 +12,7 @@ from cumulet.core.web.wire import Bool, Name, Text
 from cumulet.services.compute.errors import InvalidServer
 from cumulet.services.compute.links import ref_id
 from cumulet.services.compute.room import Compute
-from cumulet.services.compute.servers import admission, wishes
+from cumulet.services.compute.servers import admission, boot_images, wishes
 from cumulet.services.compute.servers.actions import SERVERS, given
 from cumulet.services.compute.servers.look import flavor_of
 from cumulet.services.compute.servers.operations import VERBS, act, check
@@ -49,18 +49,18 @@ async def rebuild(room: Compute, call: Call, row: ServerRow) -> Response:
     wish = call.wish
     check(call, row, VERBS["rebuild"])
     image_id = ref_id(wish["imageRef"])
-    image = await admission.image_for(room, call, image_id)
-    admission.fits(image, flavor_of(row), root_is_volume=not row.image_ref)
+    image = await boot_images.image_for(room, call, image_id)
+    boot_images.fits(image, flavor_of(row), root_is_volume=not row.image_ref)
     reimages = not row.image_ref and await may_reimage(room, call, row, image)
     checked = admission.Admitted(flavor=flavor_of(row))
     await admission.admit_limits(room, call, checked)
     await admission.admit_key(room, call, checked)
-    text = await admission.image_text(room, image_id)
+    text = await boot_images.image_text(room, image_id)
 
     def alter(found: ServerRow) -> None:
         if found.image_ref:
             found.image_id, found.image_ref = image_id, text
-        found.image = json_of(admission.kept_properties(image))
+        found.image = json_of(boot_images.kept_properties(image))
         found.rebuilds += 1
         found.name = wish.get("name", found.name)
         found.hostname = wish.get("hostname", found.hostname)

@@ -9,7 +9,7 @@ from cumulet.core.web.versions import version
 from cumulet.core.web.wire import Anything, Obj, Text
 from cumulet.services.compute.links import ref_id
 from cumulet.services.compute.room import Compute
-from cumulet.services.compute.servers import admission, wishes
+from cumulet.services.compute.servers import boot_images, wishes
 from cumulet.services.compute.servers.actions import API, given
 from cumulet.services.compute.servers.operations import VERBS, act, check
 from cumulet.services.compute.servers.resource import servers
@@ -32,8 +32,8 @@ async def rescue(room: Compute, call: Call, row: ServerRow) -> dict[str, str]:
     image_id = ref_id(wish.get("rescue_image_ref") or row.image_id)
     if not image_id:
         raise BadRequest(f"Instance {row.id} cannot be rescued: give a rescue_image_ref to boot from")
-    await admission.image_for(room, call, image_id)
-    text = await admission.image_text(room, image_id)
+    await boot_images.image_for(room, call, image_id)
+    text = await boot_images.image_text(room, image_id)
     password = wish.get("adminPass") or row.admin_password
 
     def alter(found: ServerRow) -> None:
