@@ -13,6 +13,7 @@ from cumulet.core.db import Database
 from cumulet.core.errors import Unavailable
 from cumulet.core.reconcile import Again, Done
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
+from cumulet.services.compute.moves.placing import claim_elsewhere
 from cumulet.services.compute.moves.steps import Moves
 from cumulet.services.compute.servers.ladder import ladder
 from cumulet.services.compute.servers.look import Look, look_at, resources_of
@@ -74,7 +75,7 @@ async def test_a_server_moves_to_the_place_that_was_claimed_before_a_kill(databa
     look = await looked(cloud, server)
     assert look.move is not None
     wanted = resources_of(look.flavor, root_is_volume=False)
-    claimed = await Moves(cloud.room, ladder(cloud.room)).claim_elsewhere(look, look.move, wanted)
+    claimed = await claim_elsewhere(cloud.room, look, look.move, wanted)
     assert not isinstance(claimed, Fault)
     await cloud.settle()
     page = await cloud.page(server)

@@ -20,6 +20,7 @@ from cumulet.core.reconcile import Again, Failed, Outcome
 from cumulet.lib.clock import SECOND
 from cumulet.services.compute.history import note_settled
 from cumulet.services.compute.hosts import zone_of
+from cumulet.services.compute.moves.placing import claim_elsewhere, keeps_local_disk
 from cumulet.services.compute.moves.row import MoveRow
 from cumulet.services.compute.servers.look import Look, resources_of
 from cumulet.services.compute.servers.row import DiskRow, ServerRow
@@ -69,8 +70,8 @@ class LiveMoves:
                 return Failed(Fault(message=VOLUMES_STAY.format(disk.node), code=400))
             if is_open_as_file(disk):
                 return Failed(Fault(message=OPEN_AS_FILE.format(disk.volume_id, look.server.host), code=400))
-        wanted = resources_of(look.flavor, root_is_volume=not self.moves.keeps_local_disk(look))
-        found = await self.moves.claim_elsewhere(look, move, wanted)
+        wanted = resources_of(look.flavor, root_is_volume=not keeps_local_disk(look))
+        found = await claim_elsewhere(self.room, look, move, wanted)
         if isinstance(found, Fault):
             return Failed(found)
         await self.moves.write(look, move, lambda row: None, destination=found, status="preparing")

@@ -13,23 +13,22 @@ import msgspec
 from cumulet.contracts.assignments import Fault, Kind
 from cumulet.contracts.machines import ImageRef
 from cumulet.core.db import Transaction
-from cumulet.core.errors import Unavailable
 from cumulet.core.reconcile import Again, Done, Failed, Outcome, next_step
 from cumulet.services.compute.flavors import Flavor
 from cumulet.services.compute.history import note_settled
 from cumulet.services.compute.hosts import zone_of
 from cumulet.services.compute.moves.live import LiveMoves
+from cumulet.services.compute.moves.placing import claim_elsewhere, claimed_elsewhere, grow_in_place, keeps_local_disk
 from cumulet.services.compute.moves.row import COLD, EVACUATION, LIVE, MoveRow
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.counted import growth
 from cumulet.services.compute.servers.look import Look, resources_of
-from cumulet.services.compute.servers.place import apart, claim_best, request_for
 from cumulet.services.compute.servers.row import ServerRow
 from cumulet.services.compute.servers.rungs import attached, wired
 from cumulet.services.compute.servers.store import copy_of, save, wish_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from cumulet.services.compute.servers.ladder import Ladder
 
@@ -84,79 +83,17 @@ class Moves:
     async def choose(self, look: Look, move: MoveRow) -> Outcome:
         """A host for it: its own, should that be allowed and have room for both sizes, else the best of the others."""
         source, flavor = move.source, _flavor.decode(move.new_flavor)
-        wanted = resources_of(flavor, root_is_volume=not self.keeps_local_disk(look))
+        wanted = resources_of(flavor, root_is_volume=not keeps_local_disk(look))
         bound = {disk.node for disk in look.kept if not disk.local} - {""}
         may_stay = move.kind != COLD and move.host_wanted in ("", source) and not claimed_elsewhere(look, move)
-        stays = may_stay and await self.grow_in_place(look, move, wanted)
+        stays = may_stay and await grow_in_place(self.room, look, move, wanted)
         if not stays and bound:
             return Failed(Fault(message=VOLUMES_STAY.format(", ".join(sorted(bound))), code=400))
-        found = source if stays else await self.claim_elsewhere(look, move, wanted)
+        found = source if stays else await claim_elsewhere(self.room, look, move, wanted)
         if isinstance(found, Fault):
             return Failed(found)
         await self.write(look, move, lambda row: None, destination=found, status="migrating")
         return Again()
-
-    async def claim_elsewhere(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> str | Fault:
-        """A place on the best other host; or on the one that an administrator insisted on, whatever filters say.
-
-        Raises Unavailable while a node that might be the best has not let go of an earlier stay.
-        """
-        if claimed := claimed_elsewhere(look, move):
-            return claimed
-        found = await self.claim_now(look, move, wanted)
-        if isinstance(found, Fault) and any(map(look.alive, look.lingers_on)):
-            raise Unavailable("a node lets go of an earlier stay first")
-        return found
-
-    async def claim_now(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> str | Fault:
-        server = look.server
-        if not move.forced:
-            flavor, avoid = _flavor.decode(move.new_flavor), look.lingers_on | {move.source}
-            request = await request_for(
-                self.room,
-                server,
-                flavor,
-                wanted,
-                host=move.host_wanted,
-                avoid=avoid,
-                disks=look.kept,
-                cards=look.cards,
-            )
-            found = await claim_best(self.room, server, request, look.asks_at(""))
-            return found if isinstance(found, Fault) else found[0]
-        if move.host_wanted in look.lingers_on:
-            return Fault(message=f"No valid host was found. {move.host_wanted} has not let go of an earlier stay.")
-        if reason := (await apart(self.room, look.cards)).get(move.host_wanted):
-            return Fault(message=f"No valid host was found. {move.host_wanted} cannot take it: {reason}.")
-        node = await self.room.fleet.node(move.host_wanted)
-        if node is None:
-            return Fault(message=f"No valid host was found. There is no host {move.host_wanted} any more.")
-        refused = await self.room.placement.claim(
-            server.id,
-            node.name,
-            wanted,
-            project_id=server.project_id,
-            user_id=server.user_id,
-            asks=look.asks_at(""),
-        )
-        if refused:
-            return Fault(message=f"No valid host was found. {node.name} cannot take it: {refused}.")
-        return node.name
-
-    async def grow_in_place(self, look: Look, move: MoveRow, wanted: Mapping[str, int]) -> bool:
-        """Whether its host could claim the larger of both sizes, so that going back always fits."""
-        server, now = look.server, look.claims[move.source].own if move.source in look.claims else {}
-        both = {name: max(wanted.get(name, 0), now.get(name, 0)) for name in {*wanted, *now}}
-        return not await self.room.placement.claim(
-            server.id, move.source, both, project_id=server.project_id, user_id=server.user_id
-        )
-
-    @staticmethod
-    def keeps_local_disk(look: Look) -> bool:
-        """Whether anything of it lies on its host alone."""
-        root_on_volume = any(disk.boot_index == 0 and not disk.local for disk in look.kept)
-        own = any(disk.local for disk in look.kept) or look.flavor.ephemeral > 0 or look.flavor.swap > 0
-        return own or not (root_on_volume or not look.server.image_ref)
 
     async def arrive(self, look: Look, move: MoveRow, host: str, flavor: str, task: str, status: str) -> None:
         """The server is off; from now on it belongs on this host, at this size."""
@@ -237,7 +174,7 @@ class Moves:
 
     async def claim_exactly(self, look: Look, flavor: str, host: str) -> None:
         server = look.server
-        wanted = resources_of(_flavor.decode(flavor), root_is_volume=not self.keeps_local_disk(look))
+        wanted = resources_of(_flavor.decode(flavor), root_is_volume=not keeps_local_disk(look))
         await self.room.placement.claim(server.id, host, wanted, project_id=server.project_id, user_id=server.user_id)
 
     @staticmethod
@@ -280,8 +217,8 @@ class Moves:
         """Its host is lost: made anew on another, without asking the old one, which drops it when it returns."""
         server = look.server
         if not move.destination:
-            wanted = resources_of(look.flavor, root_is_volume=not self.keeps_local_disk(look))
-            found = await self.claim_elsewhere(look, move, wanted)
+            wanted = resources_of(look.flavor, root_is_volume=not keeps_local_disk(look))
+            found = await claim_elsewhere(self.room, look, move, wanted)
             if isinstance(found, Fault):
                 return Failed(found)
             await self.write(look, move, lambda row: None, destination=found, status="pre-migrating")
@@ -349,11 +286,6 @@ class Moves:
                 await self.room.quota.give_back(tx, row.project_id, **give_back)
 
         await self.room.database.write(work)
-
-
-def claimed_elsewhere(look: Look, move: MoveRow) -> str:
-    """The host that an earlier run claimed before it was killed and could write that down."""
-    return min(set(look.claims) - {move.source}, default="")
 
 
 def failed(row: ServerRow) -> None:
