@@ -11,6 +11,7 @@ import msgspec
 from cumulet.contracts.machines import Power
 from cumulet.contracts.networks import GroupSpec
 from cumulet.core.access.quota import QuotaRow
+from cumulet.lib.clock import SECOND
 from cumulet.services.block_storage.backups.row import BackupRow
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.volumes.row import AttachmentRow, VolumeRow
@@ -33,7 +34,7 @@ from tests.sim.doings import People
 from tests.sim.processes import Dead
 from tests.sim.world import Scene
 from tests.support.personas import DEMO
-from tests.support.virtual_time import VirtualClock
+from tests.support.virtual_time import BEGINNING, VirtualClock
 
 FABRIC = ("network", "port", "group", "router")
 IMAGE_QUOTAS = ("image_count_total", "image_size_total", "image_count_uploading")
@@ -110,8 +111,16 @@ async def _volumes_in_use(scene: Scene, network_id: str) -> None:
         wish = {"name": name, "flavorRef": "42", "imageRef": image, "networks": [{"uuid": network_id}]}
         server = (await scene.api.call("compute", "POST", "/servers", {"server": wish})).json()["server"]["id"]
         made = await scene.api.call("block_storage", "POST", "/volumes", {"volume": {"size": 1, "name": name}})
-        await asyncio.sleep(30)
-        attachment = {"volumeAttachment": {"volumeId": made.json()["volume"]["id"]}}
+        volume = made.json()["volume"]["id"]
+        for room, one, place, ready in (
+            ("compute", "server", f"/servers/{server}", "ACTIVE"),
+            ("block_storage", "volume", f"/volumes/{volume}", "available"),
+        ):
+            # A wake-up may be lost, and is made up for by a sweep.
+            while (await scene.api.call(room, "GET", place)).json()[one]["status"] != ready:
+                assert scene.clock.now() < BEGINNING + CALM_SECONDS * SECOND, place
+                await asyncio.sleep(10)
+        attachment = {"volumeAttachment": {"volumeId": volume}}
         path = f"/servers/{server}/os-volume_attachments"
         assert (await scene.api.call("compute", "POST", path, attachment)).status_code == 200
         await asyncio.sleep(30)
