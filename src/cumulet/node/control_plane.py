@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import socket
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -17,10 +17,19 @@ from cumulet.contracts.moves import Luggage
 
 SECONDS = 20.0
 PIECE = 1 << 20
+T = TypeVar("T")
 
 
 class ControlPlaneSilent(Exception):
     """The control plane did not answer, or refused; the message says which."""
+
+
+class _Key(msgspec.Struct):
+    key: str
+
+
+class _Secret(msgspec.Struct):
+    secret: str
 
 
 class ControlPlane(Protocol):
@@ -80,7 +89,7 @@ class HttpControlPlane:
     async def assignments(self, since: int, noticed: int, wait: float) -> Assignments:
         path = f"{self._path}/assignments?since={since}&noticed={noticed}&wait={wait:.0f}"
         answer = await asyncio.to_thread(self._call, "GET", path, b"", wait + SECONDS)
-        return msgspec.json.decode(answer, type=Assignments)
+        return self._said(answer, Assignments)
 
     async def report(self, reports: Sequence[Report]) -> None:
         batch = msgspec.json.encode(Reports(reports=tuple(reports)))
@@ -94,14 +103,14 @@ class HttpControlPlane:
 
     async def volume_key(self, volume_id: str) -> str:
         answer = await asyncio.to_thread(self._call, "GET", f"{self._path}/volumes/{quote(volume_id)}/key", b"")
-        return str(msgspec.json.decode(answer)["key"])
+        return self._said(answer, _Key).key
 
     def backup(self, backup_id: str) -> AsyncIterator[bytes]:
         return self._stream(f"{self._path}/backups/{quote(backup_id)}")
 
     async def luggage(self, machine_id: str) -> Luggage:
         answer = await asyncio.to_thread(self._call, "GET", f"{self._path}/machines/{quote(machine_id)}/luggage", b"")
-        return msgspec.json.decode(answer, type=Luggage)
+        return self._said(answer, Luggage)
 
     def luggage_file(self, machine_id: str, name: str, offset: int) -> AsyncIterator[bytes]:
         return self._stream(f"{self._path}/machines/{quote(machine_id)}/luggage/{quote(name)}?offset={offset}")
@@ -120,7 +129,7 @@ class HttpControlPlane:
         answer = await asyncio.to_thread(
             self._call, "POST", "/fleet/v1/nodes", msgspec.json.encode(facts), SECONDS, headers
         )
-        return str(msgspec.json.decode(answer)["secret"])
+        return self._said(answer, _Secret).secret
 
     def _call(
         self, method: str, path: str, body: bytes, timeout: float = SECONDS, headers: dict[str, str] | None = None
@@ -132,6 +141,13 @@ class HttpControlPlane:
             raise ControlPlaneSilent(f"the answer of {self._url} broke off: {error}") from error
         finally:
             self._end(connection)
+
+    def _said(self, answer: bytes, kind: type[T]) -> T:
+        """A proxy between, or another program at this address, may answer with a page of its own."""
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ControlPlaneSilent(f"what {self._url} answered is not from a control plane: {error}") from error
 
     def _end(self, connection: http.client.HTTPConnection) -> None:
         self._open_now.discard(connection)
@@ -154,7 +170,10 @@ class HttpControlPlane:
             self._end(connection)
             raise ControlPlaneSilent(f"{self._url} cannot be reached: {error}") from error
         if response.status >= 300:
-            text = response.read(2000).decode("utf-8", "replace")
+            try:
+                text = response.read(2000).decode("utf-8", "replace")
+            except (OSError, http.client.HTTPException) as error:
+                text = str(error)
             self._end(connection)
             raise ControlPlaneSilent(f"{self._url} answered {response.status} to {method} {path}: {text}")
         return connection, response

@@ -82,6 +82,19 @@ async def test_a_node_that_dies_meanwhile_gets_nothing(shop: Shop) -> None:
     assert list(holders(shop, volume)) == [here]
 
 
+async def test_nobody_is_let_in_while_it_is_on_its_way(shop: Shop) -> None:
+    volume, _, there = await volume_at(shop)
+    await migrate(shop, volume, there)
+    admin, verb = shop.client.as_("admin"), f"/volumes/{volume}/action"
+    refused = await admin.post(verb, {"os-reset_status": {"status": "available"}}, 400)
+    assert "migration_status" in refused["badRequest"]["message"]
+    assert (await shop.see(volume))["status"] == "maintenance"
+    await admin.post(verb, {"os-reset_status": {"status": "available", "migration_status": "none"}}, 202)
+    await shop.settle()
+    page = await shop.see(volume, "admin")
+    assert (page["status"], page["migration_status"]) == ("available", None)
+
+
 async def test_a_move_that_meets_a_machine_ends(shop: Shop) -> None:
     volume, here, there = await volume_at(shop)
     await migrate(shop, volume, there)

@@ -204,7 +204,8 @@ async def test_the_console_shows_its_last_lines(cloud: SmallCloud) -> None:
 async def test_a_lost_host_is_evacuated(cloud: SmallCloud) -> None:
     server = await cloud.make_server()
     host = (await cloud.page(server["id"]))["OS-EXT-SRV-ATTR:host"]
-    await cloud.do(server["id"], "evacuate", {}, 400, persona="admin", version="2.14")
+    refused = await cloud.do(server["id"], "evacuate", {}, 400, persona="admin", version="2.14")
+    assert "still in use" in refused["badRequest"]["message"]
     cloud.nodes.kill(host)
     await cloud.settle()
     await cloud.do(server["id"], "evacuate", {}, 200, persona="admin", version="2.14")

@@ -20,6 +20,7 @@ from cumulet.services.fleet import assignments, fetching, nodes
 from cumulet.services.fleet.errors import JoinRefused, NodeTaken, NodeUnknown
 from cumulet.services.fleet.public import FleetDoor
 from cumulet.services.fleet.room import Fleet
+from tests.support.clock import JumpingClock
 from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.db
@@ -123,6 +124,19 @@ async def test_a_token_lets_one_node_join_once(fleet: Fleet) -> None:
         await nodes.join(fleet, token, facts("three", FAR))
     with pytest.raises(NodeTaken):
         await nodes.join(fleet, await nodes.issue_join_token(fleet), facts("one", FAR))
+
+
+async def test_tokens_that_nobody_used_are_forgotten(database: Database, bus: MemoryBus) -> None:
+    clock = JumpingClock()
+    fleet = Fleet(database=database, bus=bus, clock=clock, rules=Rules({}))
+    old = await nodes.issue_join_token(fleet)
+    clock.jump(nodes.JOIN_SECONDS + 1)
+    with pytest.raises(JoinRefused):
+        await nodes.join(fleet, old, facts("two", FAR))
+    new = await nodes.issue_join_token(fleet)
+    async with fleet.database.read() as tx:
+        assert await tx.count(nodes.JoinTokenRow) == 1
+    await nodes.join(fleet, new, facts("two", FAR))
 
 
 @pytest.mark.parametrize("address", ["unix:/run/somebody.sock", "local:one"])

@@ -51,6 +51,11 @@ class JoinTokenRow(Row):
     expires_at: Instant
 
 
+_FORGET_OLD_TOKENS = Query(
+    sa.delete(JoinTokenRow.table).where(JoinTokenRow.c.expires_at < sa.bindparam("now", type_=sa.BigInteger))
+)
+
+
 class NodeView(msgspec.Struct):
     """A node as other rooms see it."""
 
@@ -72,9 +77,14 @@ def digest_of_secret(secret: str) -> str:
 
 async def issue_join_token(room: Fleet) -> str:
     """A new token for `cumulet node --join`; only its digest is kept."""
-    token = secrets.token_urlsafe(24)
-    row = JoinTokenRow(digest_of_secret(token), room.clock.now() + JOIN_SECONDS * SECOND)
-    await room.database.write(lambda tx: tx.insert(row))
+    token, now = secrets.token_urlsafe(24), room.clock.now()
+    row = JoinTokenRow(digest_of_secret(token), now + JOIN_SECONDS * SECOND)
+
+    async def write(tx: Transaction) -> None:
+        await tx.execute(_FORGET_OLD_TOKENS, {"now": now})
+        await tx.insert(row)
+
+    await room.database.write(write)
     return token
 
 

@@ -87,18 +87,26 @@ async def reset_status(room: BlockStorage, call: Call, row: VolumeRow) -> None:
         raise InvalidInput("Must specify 'status', 'attach_status' or 'migration_status' for update.")
     if status and status not in STATUSES:
         raise InvalidInput(f"Invalid status: {status[:60]!r}; use one of {', '.join(sorted(STATUSES))}")
-    if word := call.wish.get("migration_status"):
-        await _say_of_its_move(room, row, word.lower())
+    word = (call.wish.get("migration_status") or "").lower()
+    if word:
+        await _say_of_its_move(room, row, word)
     if not status:
         return
     forced = "" if status in DERIVED else status
 
     async def write(tx: Transaction) -> None:
         volume = await store.held(room, tx, row.id)
+        if volume.destination and not word:
+            raise InvalidVolume(
+                f"Volume {row.id} is on its way to another backend, and what is written to it meanwhile would be lost. "
+                "Call that off with a reset of 'migration_status'."
+            )
         # What failed is not tried again because somebody says that the volume is well.
         failed = bool(volume.fault and volume.made_size)
         given_up = {"restores": volume.made_restores, "reimages": volume.made_reimages} if failed else {}
-        await store.order(room, tx, row.id, forced_status=forced, fault="", hold="", **given_up)
+        # A move that a machine makes ends when the machine has said so.
+        hold = volume.hold if volume.destination else ""
+        await store.order(room, tx, row.id, forced_status=forced, fault="", hold=hold, **given_up)
 
     await room.database.write(write)
 

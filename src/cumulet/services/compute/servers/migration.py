@@ -49,11 +49,16 @@ async def evacuate(room: Compute, call: Call, row: ServerRow) -> dict[str, str] 
             raise BadRequest(f"Compute host {host[:60]} not found.")
         if host == row.host:
             raise BadRequest("The target host can't be the same one.")
-    node = await room.fleet.node(row.host) if row.host else None
-    if node is None or node.alive:
+    if not row.host:
+        raise BadRequest("The server is on no host, so there is none to evacuate it from: rebuild it, or unshelve it.")
+    node = await room.fleet.node(row.host)
+    if node is None:
         raise BadRequest(
-            f"Compute service of {row.host or 'its host'} is still in use. Only servers of a host that is down are "
-            "evacuated."
+            f"Compute service of {row.host} could not be found. Only servers of a known host are evacuated."
+        )
+    if node.alive:
+        raise BadRequest(
+            f"Compute service of {row.host} is still in use. Only servers of a host that is down are evacuated."
         )
     forced = bool(call.wish.get("force"))
     if forced and not host:
