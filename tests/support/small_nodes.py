@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from cumulet.contracts.assignments import Kind
+from cumulet.contracts.assignments import Fault, Kind
 from cumulet.contracts.backends import LOCAL, BackendFacts, Storage, Terms
 from cumulet.contracts.machines import MachineSpec, VolumeConnection
 from cumulet.contracts.moves import Departure, Luggage
+from cumulet.contracts.networks import ElementFacts
 from cumulet.contracts.record import digest_of
 from cumulet.contracts.volumes import VolumeSpec
 from cumulet.core.bus import MemoryBus
@@ -47,6 +48,8 @@ class Nodes(FakeFleet):
         self.backends: dict[str, Backends] = {}
         self.volumes: dict[str, VolumeWorld] = {}
         self.supplies = Handed()
+        self.broken: set[str] = set()
+        """Networks, ports and routers that cannot be made."""
         super().__init__(bus.wake, names)
 
     def join(self, name: str, **facts: Any) -> None:
@@ -212,6 +215,8 @@ class Nodes(FakeFleet):
             return await self.hypervisors[node].ensure(spec)
         if isinstance(spec, VolumeSpec):
             return await carry_out(self.backends[node], spec)
+        if key in self.broken:
+            return ElementFacts(id=key, fault=Fault(message="The switch is on fire."))
         return None
 
     async def tell_machine(self, node: str, key: str) -> None:

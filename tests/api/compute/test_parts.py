@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from cumulet.services.compute.servers.rungs.wired import WIRING_SECONDS
 from tests.support.client import Client
 from tests.support.small_cloud import SmallCloud
 
@@ -68,6 +69,27 @@ async def test_a_card_is_plugged_and_unplugged(cloud: SmallCloud) -> None:
     await cloud.network.get(f"/ports/{made['port_id']}", 404)
     await cloud.compute.delete(f"{path}/{made['port_id']}", 404)
     assert (await cloud.page(server["id"]))["status"] == "ACTIVE"
+
+
+async def test_a_card_that_never_works_is_taken_back_and_hinders_nothing(cloud: SmallCloud) -> None:
+    server = await cloud.make_server(networks=[{"uuid": await cloud.make_network()}])
+    volume, second = await cloud.make_volume(), await cloud.make_network("second")
+    path = f"/servers/{server['id']}"
+    wish = {"interfaceAttachment": {"net_id": second}}
+    port = (await cloud.compute.post(f"{path}/os-interface", wish, 200))["interfaceAttachment"]["port_id"]
+    cloud.nodes.broken.add(port)
+    await cloud.compute.post(f"{path}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}}, 200)
+    await cloud.settle()
+    assert (await cloud.volume.get(f"/volumes/{volume}"))["volume"]["status"] in ("reserved", "attaching")
+    cloud.clock.jump(WIRING_SECONDS + 1)
+    cloud.bus.wake("server", server["id"])
+    await cloud.settle()
+    page = await cloud.page(server["id"])
+    assert (page["status"], set(page["addresses"])) == ("ACTIVE", {"private"})
+    assert (await cloud.volume.get(f"/volumes/{volume}"))["volume"]["status"] == "in-use"
+    await cloud.network.get(f"/ports/{port}", 404)
+    actions = (await cloud.compute.get(f"{path}/os-instance-actions"))["instanceActions"]
+    assert next(one["message"] for one in actions if one["action"] == "attach_interface") == "Error"
 
 
 async def test_a_volume_is_attached_and_detached(cloud: SmallCloud) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cumulet.core.errors import CloudError, Unavailable
-from cumulet.core.reconcile import Again, Outcome
+from cumulet.core.reconcile import Again, Failed, Outcome
 from cumulet.services.compute.room import Compute
 from cumulet.services.compute.servers.look import Look, look_at
 from cumulet.services.compute.servers.place import NO_VALID_HOST
@@ -26,12 +26,12 @@ class SharesTaken(CloudError):
 
 
 def is_wired(look: Look) -> bool:
-    host = look.server.host
-    for nic in look.cards:
-        port = look.ports.get(nic.port_id or "")
-        if port is None or port.host != host or not port.up:
-            return False
-    return True
+    return all(is_up(look, nic) for nic in look.cards)
+
+
+def is_up(look: Look, nic: NicRow) -> bool:
+    port = look.ports.get(nic.port_id or "")
+    return port is not None and port.host == look.server.host and port.up
 
 
 def is_held(look: Look) -> bool:
@@ -55,7 +55,13 @@ async def bind_ports(room: Compute, look: Look) -> Outcome:
             await forget(room, nic)
         elif look.ports[nic.port_id].host != server.host:
             await bind(room, server, look.ports[nic.port_id])
-    return waiting(room, look, WIRING_SECONDS, "its ports are not up yet", "Virtual Interface creation failed")
+    outcome = waiting(room, look, WIRING_SECONDS, "its ports are not up yet", "Virtual Interface creation failed")
+    missing = [nic for nic in look.cards if not is_up(look, nic)]
+    if isinstance(outcome, Failed) and server.launched_at and not any(nic.connected for nic in missing):
+        for nic in missing:
+            await refuse(room, server, nic, outcome.fault.message)
+        return Again()
+    return outcome
 
 
 async def plug(room: Compute, server: ServerRow, nic: NicRow) -> str:
