@@ -80,6 +80,32 @@ async def test_several_nodes_hold_it_and_say_who_runs_it(
     assert await shown(admin, router) == {"one": "standby", "two": "active"}
 
 
+async def test_others_hold_it_while_the_only_node_with_a_wire_is_dead(
+    network: Client, make: Maker, room: Network, fleet: FakeFleet
+) -> None:
+    world = World(room, fleet)
+    admin = network.as_("admin")
+    flat = {"provider:network_type": "flat", "provider:physical_network": "public", "router:external": True}
+    outside = await Maker(admin).network(**flat)
+    await Maker(admin).subnet(outside, "203.0.113.0/24")
+    subnet = await make.subnet(await make.network())
+    router = await Maker(admin).one("router", "/routers", ha=True, project_id=DEMO)
+    path = f"/routers/{router['id']}"
+    await network.put(f"{path}/add_router_interface", {"subnet_id": subnet["id"]})
+    await network.put(path, {"router": {"external_gateway_info": {"network_id": outside["id"]}}})
+    fleet.join("one", physical_networks=("public",))
+    await world.watch("one", "two")
+    assert set(await shown(admin, router)) == {"one"}
+    fleet.kill("one")
+    await world.watch("one")
+    assert set(await shown(admin, router)) == {"one", "two"}
+    assert set(fleet.told("two", Kind.ROUTER)) == {router["id"]}
+    fleet.revive("one")
+    await world.watch("one")
+    assert set(await shown(admin, router)) == {"one"}
+    assert not fleet.told("two", Kind.ROUTER)
+
+
 async def test_it_is_made_and_ended_as_such_while_it_is_off(
     network: Client, make: Maker, room: Network, fleet: FakeFleet
 ) -> None:

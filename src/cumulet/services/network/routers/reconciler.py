@@ -72,19 +72,20 @@ class RouterReconciler(Following):
         needed = not rests and (bool(legs) or router.by_hand)
         helds = await room.fleet.held(Kind.ROUTER, key)
         nodes = await room.fleet.nodes()
+        alive = {node.name for node in nodes if node.alive}
         zones: list[str] = msgspec.json.decode(router.zone_hints)
         members: list[str] = []
         if router.ha:
             members = choose_nodes(nodes, load, list(together), zones, off, room.most_standbys) if needed else []
-            if needed and not members:
+            if needed and not alive & set(members):  # so that at least its inner networks reach each other
                 members = choose_nodes(nodes, load, list(together), zones, closed, room.most_standbys)
             if members != list(together):
                 await room.database.write(lambda tx: enroll(room, tx, router, members))
                 return Again(0, f"the router is held by {', '.join(members) or 'nobody'}")
-            host = runs_on(members, router.host, helds, {node.name for node in nodes if node.alive})
+            host = runs_on(members, router.host, helds, alive)
         else:
             host = choose_node(nodes, load, router.host, zones, off) if needed else ""
-            if needed and not host:  # so that at least its inner networks reach each other
+            if needed and not host:
                 host = choose_node(nodes, load, router.host, zones, closed)
             members = [host] if host else []
         if needed and not host:
