@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cumulet.contracts.machines import Power
 from cumulet.core.bus import MemoryBus
 from cumulet.core.db import Database
 from cumulet.services.block_storage.volumes.row import VolumeRow
@@ -213,6 +214,30 @@ async def test_a_server_goes_where_its_volumes_are_or_nowhere(database: Database
     await cloud.settle()
     server = await make(cloud, wish)
     assert (await cloud.page(server["id"]))["OS-EXT-SRV-ATTR:host"] == here
+
+
+async def test_a_server_is_not_evacuated_from_its_volumes(database: Database, bus: MemoryBus) -> None:
+    cloud = SmallCloud(database, bus, names=())
+    for name in ("one", "two"):
+        cloud.nodes.join(name, tunnel_address="")  # others do not reach what lies there
+    await cloud.start()
+    image, volume = await cloud.make_image(), await cloud.make_volume()
+    disk = {"uuid": volume, "source_type": "volume", "destination_type": "volume", "boot_index": 1}
+    root = {"uuid": image, "source_type": "image", "destination_type": "local", "boot_index": 0}
+    server = await make(cloud, {"imageRef": image, "block_device_mapping_v2": [root, disk]})
+    host = (await cloud.page(server["id"]))["OS-EXT-SRV-ATTR:host"]
+    cloud.nodes.kill(host)
+    await cloud.settle()
+    await cloud.do(server["id"], "evacuate", {}, 200, persona="admin", version="2.14")
+    page = await cloud.page(server["id"])
+    assert (page["status"], page["OS-EXT-SRV-ATTR:host"]) == ("ERROR", host)
+    assert f"Its volumes lie on {host}" in page["fault"]["message"]
+    # When the host is back, so is the server, with all that it had.
+    cloud.nodes.revive(host)
+    await cloud.settle()
+    await cloud.do(server["id"], "reboot", {"type": "HARD"})
+    assert (await cloud.page(server["id"]))["status"] == "ACTIVE"
+    assert cloud.machine(server["id"]) == (host, Power.RUNNING)
 
 
 async def test_who_has_room_again_builds_it(cloud: SmallCloud) -> None:

@@ -217,6 +217,9 @@ class Moves:
         """Its host is lost: made anew on another, without asking the old one, which drops it when it returns."""
         server = look.server
         if not move.destination:
+            if any(disk.node == move.source for disk in look.kept):
+                # Elsewhere it could not be built, and it would never come back to them.
+                return Failed(Fault(message=VOLUMES_STAY.format(move.source), code=400))
             wanted = resources_of(look.flavor, root_is_volume=not keeps_local_disk(look))
             found = await claim_elsewhere(self.room, look, move, wanted)
             if isinstance(found, Fault):
