@@ -67,6 +67,12 @@ class Nodes(FakeFleet):
         view.facts = msgspec.structs.replace(view.facts, physical_networks=wires)
         self._wake("node", node)
 
+    def keep_to_itself(self, node: str) -> None:
+        """Let a node have no address at which others reach its volumes."""
+        view = self._nodes[node]
+        view.facts = msgspec.structs.replace(view.facts, tunnel_address="")
+        self._wake("node", node)
+
     def give(
         self,
         node: str,

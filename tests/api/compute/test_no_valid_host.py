@@ -240,6 +240,22 @@ async def test_a_server_is_not_evacuated_from_its_volumes(database: Database, bu
     assert cloud.machine(server["id"]) == (host, Power.RUNNING)
 
 
+async def test_a_server_goes_nowhere_without_its_volumes(cloud: SmallCloud) -> None:
+    image, volume = await cloud.make_image(), await cloud.make_volume()
+    disk = {"uuid": volume, "source_type": "volume", "destination_type": "volume", "boot_index": 1}
+    root = {"uuid": image, "source_type": "image", "destination_type": "local", "boot_index": 0}
+    async with cloud.volume_room.database.read() as tx:
+        (row,) = await tx.find(VolumeRow, id=volume)
+    wish = {"imageRef": image, "block_device_mapping_v2": [root, disk], "availability_zone": f"nova:{row.node}"}
+    server = await make(cloud, wish, "admin")
+    assert (server["status"], server["OS-EXT-SRV-ATTR:host"]) == ("ACTIVE", row.node)
+    cloud.nodes.keep_to_itself(row.node)
+    await cloud.do(server["id"], "migrate", None, persona="admin")
+    page = await cloud.page(server["id"])
+    assert (page["status"], page["OS-EXT-SRV-ATTR:host"]) == ("ACTIVE", row.node)
+    assert [one["id"] for one in page["os-extended-volumes:volumes_attached"]] == [volume]
+
+
 async def test_who_has_room_again_builds_it(cloud: SmallCloud) -> None:
     cloud.nodes.kill("one")
     cloud.nodes.kill("two")

@@ -44,13 +44,20 @@ async def connect(room: Compute, look: Look) -> Outcome:
         except Unavailable:
             raise
         except CloudError as error:
-            if not server.met:
+            if not server.met or was_its_own(look, disk):
                 raise
             await refuse(room, server, disk, error.message)
             return Again()
         if connection is not None:
             await change(room, disk, connection=msgspec.json.encode(connection).decode())
     return waiting(room, look, ATTACHING_SECONDS, "its volumes are not ready", "Block Device Mapping is Invalid")
+
+
+def was_its_own(look: Look, disk: DiskRow) -> bool:
+    """Where a server comes to it is to have what it had where it was."""
+    if look.move is not None:
+        return disk.created_at < look.move.created_at
+    return look.server.offloaded and disk.boot_index == 0
 
 
 async def reserve(room: Compute, server: ServerRow, disk: DiskRow) -> bool:
