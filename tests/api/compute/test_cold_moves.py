@@ -114,3 +114,22 @@ async def test_a_host_is_heard_of_since_2_56(cloud: SmallCloud, version: str, wi
     server = await cloud.make_server()
     admin = cloud.compute.as_("admin").at(version)
     await admin.post(f"/servers/{server['id']}/action", {"migrate": wish}, status)
+
+
+async def test_a_move_from_a_host_that_is_lost_meanwhile_ends_so_that_the_server_can_be_evacuated(
+    cloud: SmallCloud,
+) -> None:
+    server = await cloud.make_server()
+    host = (await cloud.page(server["id"]))["OS-EXT-SRV-ATTR:host"]
+    path = f"/servers/{server['id']}"
+    await cloud.compute.as_("admin").post(f"{path}/action", {"migrate": None}, 202)
+    cloud.nodes.kill(host)
+    await cloud.settle()
+    page = await cloud.page(server["id"])
+    assert (page["status"], page["OS-EXT-STS:task_state"], page["OS-EXT-SRV-ATTR:host"]) == ("ACTIVE", None, host)
+    await cloud.do(server["id"], "evacuate", {}, 200, persona="admin", version="2.14")
+    page = await cloud.page(server["id"])
+    assert (page["status"], page["OS-EXT-SRV-ATTR:host"] != host) == ("ACTIVE", True)
+    cloud.nodes.revive(host)
+    await cloud.settle()
+    assert cloud.machine(server["id"]) == (page["OS-EXT-SRV-ATTR:host"], Power.RUNNING)

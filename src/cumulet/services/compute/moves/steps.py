@@ -72,6 +72,8 @@ class Moves:
     # ---- there -----------------------------------------------------------------------------------------------------
 
     async def prepare(self, look: Look, move: MoveRow) -> Outcome:
+        if not look.alive(move.source):
+            return Failed(Fault(message=f"Host {move.source} went down before the server had left it."))
         if not move.destination:
             return await self.choose(look, move)
         waiting = await self.climb(look)
@@ -218,7 +220,6 @@ class Moves:
         server = look.server
         if not move.destination:
             if any(disk.node == move.source for disk in look.kept):
-                # Elsewhere it could not be built, and it would never come back to them.
                 return Failed(Fault(message=VOLUMES_STAY.format(move.source), code=400))
             wanted = resources_of(look.flavor, root_is_volume=not keeps_local_disk(look))
             found = await claim_elsewhere(self.room, look, move, wanted)
