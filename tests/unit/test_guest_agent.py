@@ -77,12 +77,17 @@ async def _babbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
     await reader.read()
 
 
+async def _digging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\xff" + b"[" * 60_000 + b"\n")
+    await reader.read()
+
+
 async def _flooding(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"x" * (1 << 20))
     await reader.read()
 
 
-@pytest.mark.parametrize("guest", [_deaf, _gone, _babbling, _flooding])
+@pytest.mark.parametrize("guest", [_deaf, _gone, _babbling, _digging, _flooding])
 async def test_whoever_is_no_agent_is_not_waited_for(tmp_path: Path, guest: Guest) -> None:
     async with listening(guest, tmp_path) as path:
         with pytest.raises(AgentSilent):

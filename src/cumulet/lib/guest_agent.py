@@ -36,7 +36,7 @@ async def tell(socket: str, command: str, arguments: dict[str, Any], seconds: fl
                 answer = json.loads(await reader.readuntil(b"\n"))
             finally:
                 writer.close()
-    except (TimeoutError, OSError, EOFError, asyncio.LimitOverrunError, ValueError) as error:
+    except (TimeoutError, OSError, EOFError, asyncio.LimitOverrunError, ValueError, RecursionError) as error:
         raise AgentSilent(str(error) or "no answer in time") from error
     if isinstance(answer, dict) and "return" in answer:
         return answer["return"]
