@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ STATEMENTS = 1000
 """Kept prepared in each session."""
 SECONDS = 30
 """That one statement may take."""
+REST_SECONDS = 300
+"""What stands between us and the server may forget a session that rested longer, and tells nobody."""
 
 T = TypeVar("T")
 
@@ -46,10 +49,11 @@ class Sessions:
     none needs to be asked for a clean start, and lending costs next to nothing.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, now: Callable[[], float] = time.monotonic) -> None:
         self._url = url
+        self._now = now
         self._turns = asyncio.Semaphore(CONNECTIONS)
-        self._resting: list[Any] = []
+        self._resting: list[tuple[float, Any]] = []
         self._closed = False
 
     async def connect(self) -> Any:
@@ -61,15 +65,23 @@ class Sessions:
             raw = self._rested() or await self.connect()
             try:
                 yield raw
+            except TimeoutError:
+                # A server that lost power is silent to the others, too: they are not to find out one by one.
+                for _, other in self._resting:
+                    other.terminate()
+                raise
             finally:
                 self.take_back(raw)
 
     def _rested(self) -> Any:
         """The one that rested last, which has the most statements prepared; None when there is none."""
         while self._resting:
-            raw = self._resting.pop()
-            if not raw.is_closed():
+            since, raw = self._resting.pop()
+            if raw.is_closed():
+                continue
+            if self._now() - since <= REST_SECONDS:
                 return raw
+            raw.terminate()
         return None
 
     def take_back(self, raw: Any) -> None:
@@ -78,13 +90,13 @@ class Sessions:
         if self._closed or raw.is_in_transaction():
             raw.terminate()
         else:
-            self._resting.append(raw)
+            self._resting.append((self._now(), raw))
 
     async def close(self) -> None:
         """End those that rest; the others end when they come back."""
         self._closed = True
         while self._resting:
-            await self._resting.pop().close()
+            await self._resting.pop()[1].close()
 
 
 class PostgresqlBackend:
@@ -140,6 +152,8 @@ async def _answered(raw: Any, asked: Awaitable[T]) -> T:
 def _translated(error: Exception) -> Exception:
     if isinstance(error, asyncpg.UniqueViolationError):
         return Duplicate(str(getattr(error, "constraint_name", "")))
-    if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
+    # The last one: a migration changed what a prepared statement answers. By now the session has forgotten it.
+    again = asyncpg.SerializationError | asyncpg.DeadlockDetectedError | asyncpg.InvalidCachedStatementError
+    if isinstance(error, again):
         return Collision(str(error))
     return error
