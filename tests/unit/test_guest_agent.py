@@ -54,6 +54,7 @@ async def test_an_agent_does_as_it_is_told(tmp_path: Path) -> None:
     [
         ({"error": {"class": "GenericError", "desc": "no such user"}}, "no such user"),
         ({"error": {"desc": "x" * 5000}}, "^x{200}$"),
+        ({"error": {"desc": "half \ud800"}}, r"^half \?$"),
         ({"error": "no"}, "something else"),
         (["return"], "something else"),
     ],

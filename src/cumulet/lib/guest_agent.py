@@ -41,7 +41,12 @@ async def tell(socket: str, command: str, arguments: dict[str, Any], seconds: fl
     if isinstance(answer, dict) and "return" in answer:
         return answer["return"]
     no = answer.get("error") if isinstance(answer, dict) else None
-    raise AgentRefused(str(no.get("desc", ""))[:_LONGEST_NO] if isinstance(no, dict) else "it said something else")
+    raise AgentRefused(_words(no.get("desc", "")) if isinstance(no, dict) else "it said something else")
+
+
+def _words(said: object) -> str:
+    """Not too many of them, and none that could not be written down: JSON can hold half a character."""
+    return str(said)[:_LONGEST_NO].encode(errors="replace").decode()
 
 
 async def _agree(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
