@@ -57,7 +57,7 @@ async def bind_ports(room: Compute, look: Look) -> Outcome:
             await bind(room, server, look.ports[nic.port_id])
     outcome = waiting(room, look, WIRING_SECONDS, "its ports are not up yet", "Virtual Interface creation failed")
     missing = [nic for nic in look.cards if not is_up(look, nic)]
-    if isinstance(outcome, Failed) and server.launched_at and not any(nic.connected for nic in missing):
+    if isinstance(outcome, Failed) and server.met and not any(nic.connected for nic in missing):
         for nic in missing:
             await refuse(room, server, nic, outcome.fault.message)
         return Again()
