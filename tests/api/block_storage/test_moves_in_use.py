@@ -10,7 +10,7 @@ from cumulet.contracts.backends import Storage
 from cumulet.contracts.machines import Power, VolumeConnection
 from tests.api.block_storage.shop import Shop
 from tests.api.block_storage.test_backends import SHARED, host, kind, reasons
-from tests.api.block_storage.test_exports import attach, detach, server_on
+from tests.api.block_storage.test_exports import attach, detach, row_of, server_on
 from tests.api.block_storage.test_moves_between_backends import quota, worlds_with
 
 RAW = Storage(driver="fake", protocol="iSCSI", opened="", offered="iscsi")
@@ -150,6 +150,17 @@ async def test_shared_storage_is_opened_by_the_host_of_its_machine(shop: Shop) -
     await migrate(shop, volume, "one@attic")
     assert worlds_with(shop, volume) == ["one@attic"]
     assert shared.volumes == {}
+
+
+async def test_shared_storage_is_looked_after_where_its_machine_is(shop: Shop) -> None:
+    """Whichever of its hosts is named: only the machine's own QEMU can have a snapshot taken, or let the volume grow."""
+    volume, _ = await in_use(shop, "two")
+    shared = shop.nodes.give("one", "nfs", SHARED)
+    shop.nodes.give("two", "nfs", SHARED, shared)
+    await migrate(shop, volume, "one@nfs")
+    assert await fares(shop, volume) == ("in-use", "success")
+    row = await row_of(shop, volume)
+    assert (row.node, row.looked_after) == ("two", "two")
 
 
 async def test_while_it_is_on_its_way_nothing_else_is_done_with_it(shop: Shop) -> None:

@@ -52,7 +52,7 @@ async def begin(tx: Transaction, volume: VolumeRow) -> None:
 
 
 async def reached(room: BlockStorage, volume: VolumeRow, pool: Pool, node: str) -> str:
-    """The node of a pool to which an open volume goes, if any is as good as another: that of its machine. Raises
+    """The node of a pool to which an open volume goes: that of its machine if it has the pool, whichever is named. Raises
     InvalidVolume and VolumeUnreachable when its machine cannot bring it there."""
     async with room.database.read() as tx:
         attachment = await must_be_open(tx, volume)
@@ -62,7 +62,7 @@ async def reached(room: BlockStorage, volume: VolumeRow, pool: Pool, node: str) 
         if facts is not None and facts.power not in (Power.RUNNING, Power.PAUSED):
             raise InvalidVolume(f"server {attachment.server_id}, which has it, is off: start it, or detach the volume")
     near = any(one.node.name == host and one.up for one in pool.services)
-    chosen = node or (host if near else place.looker_after(pool, volume.id, volume.availability_zone))
+    chosen = host if near else node or place.looker_after(pool, volume.id, volume.availability_zone)
     there = as_there(msgspec.structs.replace(volume, destination=chosen, destination_pool=pool.name, carried=EMPTY))
     nodes = {one.name: one for one in await room.fleet.nodes()}
     storage = exporting.storage_of(there, host, nodes)
