@@ -8,6 +8,7 @@ import pytest
 
 from cumulet.contracts.backends import Storage
 from cumulet.contracts.machines import Power, VolumeConnection
+from cumulet.services.block_storage.public import VolumeDoor
 from tests.api.block_storage.shop import Shop
 from tests.api.block_storage.test_backends import SHARED, host, kind, reasons
 from tests.api.block_storage.test_exports import attach, detach, row_of, server_on
@@ -153,7 +154,7 @@ async def test_shared_storage_is_opened_by_the_host_of_its_machine(shop: Shop) -
 
 
 async def test_shared_storage_is_looked_after_where_its_machine_is(shop: Shop) -> None:
-    """Whichever of its hosts is named: only the machine's own QEMU can have a snapshot taken, or let the volume grow."""
+    """Whichever of its hosts is named: only the machine's own QEMU can take a snapshot, or let the volume grow."""
     volume, _ = await in_use(shop, "two")
     shared = shop.nodes.give("one", "nfs", SHARED)
     shop.nodes.give("two", "nfs", SHARED, shared)
@@ -265,6 +266,25 @@ async def test_a_place_that_the_machine_does_not_reach(shop: Shop) -> None:
     assert worlds_with(shop, volume) == ["one@local"]
     await migrate(shop, volume, "two@attic")
     assert await fares(shop, volume) == ("in-use", "success")
+
+
+async def test_the_end_of_one_move_is_not_taken_for_that_of_the_next(shop: Shop) -> None:
+    """Compute was killed when it had said that the machine is there, and says it again after the next move began."""
+    volume, server = await in_use(shop)
+    attachment = (await shop.see(volume))["attachments"][0]["attachment_id"]
+    volumes = VolumeDoor(shop.volume_room)
+    for place in ("two@attic", "one@attic", "one@local"):
+        before = opened(shop, server, volume)
+        shop.nodes.worlds["one"].holds_up = True
+        await migrate(shop, volume, place)
+        await volumes.went(attachment, before)
+        await shop.settle()
+        assert await fares(shop, volume) == ("maintenance", "migrating")
+        assert len(worlds_with(shop, volume)) == 2
+        await goes_on(shop, "one", server)
+        assert await fares(shop, volume) == ("in-use", "success")
+        assert worlds_with(shop, volume) == [place]
+        assert world(shop, place).volumes[volume].content == "precious"
 
 
 async def test_another_volume_is_not_put_in_its_place(shop: Shop) -> None:

@@ -124,10 +124,10 @@ class Attachments(Part):
 
         return await self._room.database.write(write)
 
-    async def went(self, attachment_id: str) -> str:
-        """The machine goes on at the place where its volume should be. The only node that can open it there; empty:
-        any can."""
-        await mirroring.ended(self._room, attachment_id, arrival.SUCCESS)
+    async def went(self, attachment_id: str, place: VolumeConnection) -> str:
+        """The machine goes on at this place, where its volume should be. The only node that can open it; empty: any
+        can."""
+        await mirroring.ended(self._room, attachment_id, arrival.SUCCESS, at=place)
         async with self._room.database.read() as tx:
             attachment = await tx.get(AttachmentRow, id=attachment_id)
             volume = await tx.get(VolumeRow, id=attachment.volume_id) if attachment is not None else None

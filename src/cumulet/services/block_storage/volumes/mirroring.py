@@ -52,8 +52,8 @@ async def begin(tx: Transaction, volume: VolumeRow) -> None:
 
 
 async def reached(room: BlockStorage, volume: VolumeRow, pool: Pool, node: str) -> str:
-    """The node of a pool to which an open volume goes: that of its machine if it has the pool, whichever is named. Raises
-    InvalidVolume and VolumeUnreachable when its machine cannot bring it there."""
+    """The node of a pool to which an open volume goes: that of its machine if it has the pool, whichever is named.
+    Raises InvalidVolume and VolumeUnreachable when its machine cannot bring it there."""
     async with room.database.read() as tx:
         attachment = await must_be_open(tx, volume)
     host = attachment.host
@@ -194,10 +194,25 @@ async def target(
     return None
 
 
-async def ended(room: BlockStorage, attachment_id: str, status: str, reason: str = "") -> None:
-    """The machine is at the other place, or will not be. Nothing happens to a move that is over."""
+async def ended(
+    room: BlockStorage, attachment_id: str, status: str, reason: str = "", *, at: VolumeConnection | None = None
+) -> None:
+    """The machine is at the other place, `at` this one, or will not be. Nothing happens to a move that is over, nor to
+    one that leads elsewhere: whoever was killed when he had said so says it again, maybe after the next has begun."""
     async with room.database.read() as tx:
         attachment = await tx.get(AttachmentRow, id=attachment_id)
         volume = await tx.get(VolumeRow, id=attachment.volume_id) if attachment is not None else None
-    if attachment is not None and attachment.move and volume is not None and volume.carried == EMPTY:
+    if attachment is None or not attachment.move or volume is None or volume.carried != EMPTY:
+        return
+    if at is None or _leads_to(volume, attachment.host, at):
         await arrival.end(room, volume, status, reason)
+
+
+def _leads_to(volume: VolumeRow, host: str, place: VolumeConnection) -> bool:
+    """Whether a volume that a host has open is on its way to this place. Pure."""
+    there = as_there(volume)
+    if there.export_secret or place.secret:
+        return there.export_secret == place.secret
+    if (there.backend, bool(there.cluster)) != (place.backend, place.shared):
+        return False
+    return place.shared or there.node == host

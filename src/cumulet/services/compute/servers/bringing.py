@@ -69,7 +69,8 @@ async def _begin(room: Compute, look: Look, disk: DiskRow) -> Outcome | None:
 async def _follow(room: Compute, look: Look, disk: DiskRow) -> Outcome | None:
     mirror = _mirror(look, disk)
     if mirror is not None and mirror.there:
-        await _note_there(room, look, disk, await room.volumes.went(disk.id))
+        place = _connection.decode(disk.target)
+        await _note_there(room, look, disk, await room.volumes.went(disk.id, place))
         return Again()
     if look.goes(disk):
         if mirror is not None and mirror.fault and look.machine and look.machine.digest == look.digest:
@@ -102,8 +103,9 @@ async def _stay(room: Compute, look: Look, disk: DiskRow) -> Outcome | None:
             return Again(LOOK_AGAIN, "its node has not said where a volume is")
     elif not spoken and not (ends or look.move is not None):
         return None  # with its host
-    await room.volumes.stayed(disk.id, _reason(look, disk))
+    # In this order: once block storage knows it, another move may begin, and this target is not that one's.
     await change(room, disk, target="")
+    await room.volumes.stayed(disk.id, _reason(look, disk))
     return Again()
 
 
