@@ -17,6 +17,7 @@ from cumulet.contracts.record import Record
 from cumulet.drivers.hypervisor.qemu.command import Sockets
 from cumulet.drivers.hypervisor.qemu.devices import PORTS
 from cumulet.lib.process import Identity, User
+from cumulet.lib.whole_file import publish
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -175,14 +176,15 @@ class Folder:
             return None
 
     def save(self, journal: Journal) -> None:
-        """Replace the journal: after a crash the old or the new one is there, whole."""
+        """Replace the journal: after a crash the old or the new one is there, whole. Once this has returned it is the
+        new one, even after a power cut: by an old one a guest would start where a volume was before it went."""
         new = self.path / "machine.json.new"
         new.touch(mode=0o600)
         with new.open("wb") as file:
             file.write(msgspec.json.encode(journal))
             file.flush()
             os.fdatasync(file.fileno())
-        new.replace(self.journal)
+        publish(new, self.journal)
 
 
 def folders(state: Path) -> Iterator[Folder]:
