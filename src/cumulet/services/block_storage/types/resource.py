@@ -174,8 +174,9 @@ async def delete(room: BlockStorage, call: Call, row: TypeRow) -> None:
         raise InvalidType(f"{row.name} is the default type and cannot be deleted")
 
     async def write(tx: Transaction) -> None:
-        if await tx.find(VolumeRow, type_id=row.id, wanted=True, limit=1):
-            raise InvalidType(f"{row.id} is used by volumes; delete or retype them first")
+        for role in ("type_id", "new_type"):
+            if await tx.find(VolumeRow, **{role: row.id}, wanted=True, limit=1):
+                raise InvalidType(f"{row.id} is used by volumes; delete or retype them first")
         if await tx.find(DefaultTypeRow, type_id=row.id, limit=1):
             raise InvalidType(f"{row.id} is the default of a project; give that project another one first")
         await tx.delete(TypeAccessRow, type_id=row.id)

@@ -37,7 +37,7 @@ async def end(room: BlockStorage, volume: VolumeRow, status: str, reason: str = 
         done = status == SUCCESS
         there = destination_of(current)
         kind = await tx.get(TypeRow, id=current.new_type) if current.new_type else None
-        if current.new_type:
+        if current.new_type and current.wanted:  # What is deleted counts no more.
             for project, amounts in await held(tx, current):
                 given_up = current.type_id if done else current.new_type
                 await quotas.give_back_too(room, tx, project, given_up, **amounts)
