@@ -232,3 +232,17 @@ async def test_the_node_of_the_server_looks_after_its_volume_and_it_moves_live(s
     assert world.volumes[volume].size_gib == 2
     await detach(shop, server, volume)
     assert await shop.status(volume) == "available"
+
+
+async def test_while_another_volume_is_made_of_it_a_volume_stays(shop: Shop) -> None:
+    """What is copied is looked for where the volume was when that was asked for."""
+    volume = await shop.make()
+    place = "two@local" if (await host(shop, volume)).startswith("one") else "one@local"
+    admin, path, move = shop.client.as_("admin"), f"/volumes/{volume}/action", {"host": place}
+    made = (await shop.client.post("/volumes", {"volume": {"size": 1, "source_volid": volume}}, 202))["volume"]
+    refused = await admin.post(path, {"os-migrate_volume": move}, 400)
+    assert "another volume is just being made of it" in refused["badRequest"]["message"]
+    await shop.settle()
+    assert await shop.status(made["id"]) == "available"
+    await shop.act(volume, "os-migrate_volume", move, persona="admin")
+    assert worlds_with(shop, volume) == [place]

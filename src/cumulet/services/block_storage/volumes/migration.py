@@ -27,7 +27,7 @@ from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types import quotas
 from cumulet.services.block_storage.types.row import TypeRow
-from cumulet.services.block_storage.volumes import arrival, mirroring, place, store
+from cumulet.services.block_storage.volumes import arrival, mirroring, place, sources, store
 from cumulet.services.block_storage.volumes.resource import volumes
 from cumulet.services.block_storage.volumes.row import VolumeRow
 from cumulet.services.fleet.public import Held
@@ -86,6 +86,8 @@ async def begin(
     async def write(tx: Transaction) -> None:
         current = await store.held(room, tx, row.id)
         _must_rest(current, open_too=carried == EMPTY)
+        if await sources.is_copied(tx, current):
+            raise InvalidVolume("another volume is just being made of it, where it is; try again when that is done")
         if carried == EMPTY:
             await mirroring.begin(tx, current)
         if carried == CONTENT and await tx.find(SnapshotRow, volume_id=row.id, limit=1):

@@ -20,7 +20,7 @@ from cumulet.services.block_storage.messages import Action
 from cumulet.services.block_storage.room import BlockStorage
 from cumulet.services.block_storage.snapshots.row import SnapshotRow
 from cumulet.services.block_storage.types.row import TypeRow
-from cumulet.services.block_storage.volumes import place, store
+from cumulet.services.block_storage.volumes import place, sources, store
 from cumulet.services.block_storage.volumes.migration import Moving
 from cumulet.services.block_storage.volumes.mirroring import Mirroring, with_other_place
 from cumulet.services.block_storage.volumes.noting import note
@@ -84,7 +84,7 @@ class VolumeReconciler:
 
     async def _end(self, volume: VolumeRow, legs: Sequence[Held]) -> Outcome:
         async with self._room.database.read() as tx:
-            if await self._is_copied(tx, volume):
+            if await sources.is_copied(tx, volume):
                 return Again(COPY_SECONDS, "another volume is being made of this one")
         if volume.released:
             node = await self._room.fleet.node(volume.node)
@@ -107,14 +107,6 @@ class VolumeReconciler:
         # What its owner sees does not wait for a node that is dead; the order to it stands until it comes back.
         await self._room.database.write(lambda tx: store.remove(tx, volume))
         return outcome
-
-    @staticmethod
-    async def _is_copied(tx: Transaction, volume: VolumeRow) -> bool:
-        snapshots = [row.id for row in await tx.find(SnapshotRow, volume_id=volume.id)]
-        if await tx.find(VolumeRow, source_volume_id=volume.id, made_size=0, fault="", wanted=True, limit=1):
-            return True
-        made_of = [] if not snapshots else await tx.find(VolumeRow, snapshot_id=snapshots, made_size=0, fault="")
-        return any(row.wanted for row in made_of)
 
     # ---- beginning ---------------------------------------------------------------------------------------------------
 

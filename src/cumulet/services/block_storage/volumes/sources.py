@@ -133,3 +133,12 @@ async def image_content(room: BlockStorage, caller: Caller, image_id: str) -> Co
         **image.properties,
     }
     return Content(least, True, msgspec.json.encode(metadata).decode())
+
+
+async def is_copied(tx: Transaction, volume: VolumeRow) -> bool:
+    """Whether another volume is just being made of it, or of one of its snapshots."""
+    snapshots = [row.id for row in await tx.find(SnapshotRow, volume_id=volume.id)]
+    if await tx.find(VolumeRow, source_volume_id=volume.id, made_size=0, fault="", wanted=True, limit=1):
+        return True
+    made_of = [] if not snapshots else await tx.find(VolumeRow, snapshot_id=snapshots, made_size=0, fault="")
+    return any(row.wanted for row in made_of)
