@@ -55,8 +55,11 @@ def _moved(disk: DiskSpec, went: Went | None) -> DiskSpec:
 
 async def begin(machine: Machine, disk_id: str) -> None:
     """Have a volume copied. What keeps it from that is said of the copy; the machine is as ordered all the same."""
-    target = targets_of(machine.journal.spec)[disk_id]
-    await _note(machine, disk_id, Mirror(target=target))
+    await _note(machine, disk_id, Mirror(target=targets_of(machine.journal.spec)[disk_id]))
+    await _copy(machine, disk_id)
+
+
+async def _copy(machine: Machine, disk_id: str) -> None:
     try:
         await _clear(machine, disk_id)
         mirror = _disk(machine, disk_id, mirror=True)
@@ -141,8 +144,11 @@ async def _go_on(machine: Machine, disk_id: str) -> None:
         case "pending":
             await _pass_over(machine, disk_id, mirror.target)
             await leave_source(machine, disk_id)
-        case "concluded" | "aborting" | "":
-            await _give_up(machine, disk_id, f"The copy broke off: {job.get('error') or 'it is gone'}.")
+        case "":
+            # Whoever noted it was killed before he had told QEMU: what QEMU knows of stays until it is dismissed.
+            await _copy(machine, disk_id)
+        case "concluded" | "aborting":
+            await _give_up(machine, disk_id, f"The copy broke off: {job.get('error') or 'QEMU does not say why'}.")
 
 
 async def _pass_over(machine: Machine, disk_id: str, target: VolumeConnection) -> None:
