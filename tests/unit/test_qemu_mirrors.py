@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from cumulet.contracts.machines import DiskSpec, GuestData, MachineSpec, Power, VolumeConnection
+from cumulet.drivers.hypervisor.base import MachineFailed
 from cumulet.drivers.hypervisor.qemu import mirrors
 from cumulet.drivers.hypervisor.qemu.devices import Disk
 from cumulet.drivers.hypervisor.qemu.journal import Folder, Journal, Mirror, Went
 from cumulet.drivers.hypervisor.qemu.machine import Machine
+from cumulet.drivers.hypervisor.qemu.pursuit import pursue
 from cumulet.drivers.hypervisor.qemu.qemu_img import GIB
 from cumulet.lib.process import Identity
 
@@ -38,7 +40,7 @@ class Told(Machine):
     """A machine whose QEMU copies in no time, and keeps no more in mind than its job."""
 
     def __init__(self, place: Path, status: str) -> None:
-        host: Any = SimpleNamespace(relay_user=None, disks=SimpleNamespace(grant_volume=lambda spec: None))
+        host: Any = SimpleNamespace(user=None, relay_user=None, disks=SimpleNamespace(grant_volume=lambda spec: None))
         super().__init__(host, Folder(place), BEFORE, lambda machine_id: None)
         self.status = status
 
@@ -74,6 +76,25 @@ async def test_a_copy_comes_to_its_end_from_wherever_it_was_left(tmp_path: Path,
     assert machine.journal.went == {"volume": Went(source=SOURCE, target=TARGET)}
     assert (machine.status, machine.journal.mirrors, machine.journal.crossed) == ("", {}, ("volume",))
     assert machine.folder.load() == machine.journal
+
+
+class Cut(Told):
+    """One whose way to the other place cannot be made any more."""
+
+    async def match_relays(self) -> None:
+        if not self.journal.mirrors["volume"].fault:
+            raise MachineFailed("Volume volume could not be reached at its node.")
+
+
+async def test_a_copy_ends_though_its_way_cannot_be_made(tmp_path: Path) -> None:
+    """Else no order would be met any more, not even one by which the volume stays."""
+    machine = Cut(tmp_path / "m", "concluded")
+    tmp_path.joinpath("m").mkdir()
+    with pytest.raises(MachineFailed):
+        await pursue(machine, SPEC)
+    assert machine.mirroring is not None
+    await machine.mirroring
+    assert "broke off" in machine.journal.mirrors["volume"].fault
 
 
 async def test_what_breaks_off_is_said(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ async def pursue(machine: Machine, spec: MachineSpec) -> MachineFacts:
     if spec.departure is not None:
         return await sending.send(machine, spec)
     await sending.stay(machine)
+    # First of all: as long as a copy is not over its way is made, which may be what fails.
+    mirrors.see_to(machine)
     await machine.match_relays()
     taken: set[Step] = set()
     while True:
