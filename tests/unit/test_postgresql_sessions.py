@@ -50,7 +50,7 @@ class Session:
     def terminate(self) -> None:
         self.ended = True
 
-    async def close(self) -> None:
+    async def close(self, timeout: float) -> None:
         self.ended = True
 
 

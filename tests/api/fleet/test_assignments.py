@@ -17,7 +17,7 @@ from cumulet.core.db import Database
 from cumulet.core.errors import BadRequest
 from cumulet.lib.clock import SystemClock
 from cumulet.services.fleet import assignments, fetching, nodes
-from cumulet.services.fleet.errors import JoinRefused, NodeTaken, NodeUnknown
+from cumulet.services.fleet.errors import JoinRefused, NodeSilent, NodeTaken, NodeUnknown
 from cumulet.services.fleet.public import FleetDoor
 from cumulet.services.fleet.room import Fleet
 from tests.support.clock import JumpingClock
@@ -112,6 +112,22 @@ async def test_a_waiting_node_is_told_at_once(fleet: Fleet) -> None:
     await door.assign("one", Kind.GROUP, "g1", GROUP, 1)
     async with asyncio.timeout(HANG_SECONDS):
         assert len((await waiting).changes) == 1
+
+
+@pytest.mark.parametrize(
+    "line", [b"SSH-2.0-OpenSSH_9.2\r\n", b"{}" + b" " * (1 << 17), b'{"status": "\xff"}\n', b"[]\n", b""]
+)
+async def test_what_a_stranger_says_is_no_answer_of_a_node(fleet: Fleet, line: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(line)
+        writer.write_eof()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        await nodes.join(fleet, await nodes.issue_join_token(fleet), facts("two", f"127.0.0.1:{port}"))
+        with pytest.raises(NodeSilent, match=r"no node|instead of answering"):
+            await FleetDoor(fleet).ask("two", "diagnostics", machine="m")
 
 
 async def test_a_token_lets_one_node_join_once(fleet: Fleet) -> None:

@@ -91,10 +91,7 @@ async def _opened(
         writer.write(question + b"\n")
         await writer.drain()
         async with asyncio.timeout(patience):
-            line = await reader.readline()
-        if not line:
-            raise NodeSilent(f"Node {node} closed the connection instead of answering.")
-        answer = msgspec.json.decode(line, type=Answer)
+            answer = await _answer(node, reader)
         if answer.status != 200:
             raise _refusal(answer)
         yield reader, writer, answer
@@ -102,6 +99,17 @@ async def _opened(
         raise NodeSilent(f"Node {node} does not answer: {error}. Is it running?") from error
     finally:
         writer.close()
+
+
+async def _answer(node: str, reader: asyncio.StreamReader) -> Answer:
+    """The line before the bytes; a node that is broken, or not ours, may say anything."""
+    try:
+        line = await reader.readline()
+        if not line:
+            raise NodeSilent(f"Node {node} closed the connection instead of answering.")
+        return msgspec.json.decode(line, type=Answer)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise NodeSilent(f"Node {node} answered what no node does: {error}. Does cumulet listen there?") from error
 
 
 async def sealed(room: Fleet, node: str, what: str, valid_until: int, **parameters: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ STATEMENTS = 1000
 """Kept prepared in each session."""
 SECONDS = 30
 """That one statement may take."""
+SECONDS_TO_CLOSE = 2.0
 REST_SECONDS = 300
 """What stands between us and the server may forget a session that rested longer, and tells nobody."""
 
@@ -96,7 +98,8 @@ class Sessions:
         """End those that rest; the others end when they come back."""
         self._closed = True
         while self._resting:
-            await self._resting.pop()[1].close()
+            with contextlib.suppress(TimeoutError):  # then it is broken off
+                await self._resting.pop()[1].close(timeout=SECONDS_TO_CLOSE)
 
 
 class PostgresqlBackend:
