@@ -13,7 +13,7 @@ change = msgspec.structs.replace
 
 async def as_ordered(door: Door, spec: MachineSpec) -> MachineFacts:
     facts = await door.ensure(spec)
-    assert facts.fault is None
+    assert facts.fault is None, facts.fault
     assert facts.digest == digest_of(spec)
     assert facts.power is spec.wanted
     return facts
